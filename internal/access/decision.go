@@ -1,0 +1,113 @@
+package access
+
+import "time"
+
+// Outcome is what policy answered. The zero value denies.
+type Outcome uint8
+
+// The outcomes of a decision.
+const (
+	Deny Outcome = iota
+	Allow
+	NeedsApproval
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case Allow:
+		return "allow"
+	case NeedsApproval:
+		return "needs_approval"
+	}
+	return "deny"
+}
+
+// Code says to the caller, in one word, why a request was refused.
+type Code string
+
+// The codes of a refusal, as the agent's JSON carries them.
+const (
+	Unauthenticated    Code = "unauthenticated"
+	Denied             Code = "denied"
+	ApprovalPending    Code = "approval_pending"
+	ApprovalDenied     Code = "approval_denied"
+	LeaseExpired       Code = "lease_expired"
+	UnknownPlaceholder Code = "unknown_placeholder"
+	NotGranted         Code = "not_granted"
+	TooLarge           Code = "too_large"
+	Unavailable        Code = "unavailable"
+)
+
+// Status is the HTTP status of a refusal: 401 where an identity would help, 403
+// for everything else, an unknown code included.
+func (c Code) Status() int {
+	if c == Unauthenticated {
+		return 401
+	}
+	return 403
+}
+
+// Refusal is why an exchange does not go on, in words for the caller. It never
+// holds a value, a token or a ticket.
+type Refusal struct {
+	Code        Code
+	Message     string // a sentence that says what would work
+	Placeholder string // the named placeholder in question, if there is one
+	Record      string // id of the record that tells the rest
+	ApprovalURL string
+}
+
+// Error makes a Refusal usable as an error.
+func (r *Refusal) Error() string { return string(r.Code) + ": " + r.Message }
+
+// Use is one credential that an exchange may use, and where.
+type Use struct {
+	Credential string
+	Lease      string // the lease's id
+	Locations  []Location
+}
+
+// Grant is what one exchange may use, by name, until when. It holds no value,
+// and is good for the one exchange that it describes: who reads it computes
+// the same fields from its own view and refuses a difference.
+type Grant struct {
+	Nonce     [16]byte // makes the grant good for one exchange only
+	Exchange  string   // the exchange's id, in the log
+	Principal string   // Principal.ID
+	Session   string
+	Method    string
+	Authority string
+	Path      string // as it will be sent upstream, before substitution
+	Route     string
+	Cluster   string
+	Source    string
+	Ends      time.Time // for the start of the exchange
+	Uses      []Use
+}
+
+// Decision is policy's answer to one request.
+type Decision struct {
+	Outcome  Outcome
+	Reason   string // for the log; never a value, a token or a ticket
+	Exchange string // the exchange's id, in the log
+	Revision string // of the policy that answered
+	Refusal  *Refusal
+	Grant    *Grant // only with Allow
+	// Change is what the policy's author, or Cloakroom itself, wants done to
+	// the messages beside the grant.
+	Change Change
+}
+
+// Change is what a decision does to an exchange besides letting it go or not:
+// the OPA Envoy plugin's result object, decoded.
+type Change struct {
+	RemoveRequestHeaders []string // lower-case names
+	SetRequestHeaders    []Header
+	SetResponseHeaders   []Header
+	SetQuery             []Header // query parameters
+	RemoveQuery          []string
+	Metadata             map[string]any // for other filters' dynamic metadata
+	Status               int            // of a refusal; 0: the code's own
+	Body                 string         // of a refusal; empty: the JSON of the Refusal
+	HasBody              bool
+}

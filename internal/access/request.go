@@ -1,0 +1,40 @@
+package access
+
+import "time"
+
+// Request is one attempt to reach a host, as the transport saw it before
+// anything was substituted.
+type Request struct {
+	Time      time.Time // when the transport received it
+	Method    string
+	Scheme    string
+	Authority string   // Host or :authority, untouched
+	Path      string   // path and query, untouched
+	Headers   []Header // without pseudo-headers
+	// Source is the caller's "address:port" as the transport saw it; with
+	// Route and Cluster it ties a grant to one connection and one destination.
+	Source  string
+	Route   string // the route that the transport really took; empty: none
+	Cluster string // the cluster that it will dial; empty: none
+	// Body is what the transport sent of the body, nil where it sends none.
+	Body          []byte
+	BodyTruncated bool
+}
+
+// Header returns the values of every header line with the lower-case name.
+func (r *Request) Header(name string) []string {
+	var vs []string
+	for _, h := range r.Headers {
+		if h.Name == name {
+			vs = append(vs, h.Value)
+		}
+	}
+	return vs
+}
+
+// Target is where a request really goes, once the route is known.
+type Target struct {
+	Method string
+	Host   string // the upstream's declared host, lower-case
+	Path   string // path and query as the backend will see them, before substitution
+}
