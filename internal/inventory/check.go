@@ -1,0 +1,106 @@
+package inventory
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"cloakroom/internal/access"
+)
+
+func quote(s string) string { return strconv.Quote(s) }
+
+// CheckName tells why a credential cannot have that name.
+func CheckName(name string) error {
+	if !validName(name) {
+		return fmt.Errorf("name %q: want 1 to 48 of a-z, 0-9 and -", name)
+	}
+	return nil
+}
+
+// CheckPrefix tells why a placeholder cannot have that prefix. The alphabet is
+// one that needs no escaping wherever a placeholder may stand.
+func CheckPrefix(prefix string) error {
+	bad := strings.ContainsFunc(prefix, func(r rune) bool {
+		return r > 127 || !isNameByte(byte(r)) && !(r >= 'A' && r <= 'Z') && r != '_' && r != '.'
+	})
+	switch {
+	case bad || len(prefix) > 32:
+		return fmt.Errorf("prefix %q: want at most 32 of A-Z, a-z, 0-9, -, _ and .", prefix)
+	case strings.Contains(prefix, mark):
+		return fmt.Errorf("prefix %q: contains %q, with which every placeholder begins", prefix, mark)
+	}
+	return nil
+}
+
+// CheckMethod tells why a rule cannot name that method.
+func CheckMethod(method string) error {
+	bad := strings.ContainsFunc(method, func(r rune) bool {
+		return !(r >= 'A' && r <= 'Z' || r == '-' || r == '_')
+	})
+	if method != "*" && (method == "" || bad) {
+		return fmt.Errorf(`method %q: want an upper-case method, or "*"`, method)
+	}
+	return nil
+}
+
+// CheckHost tells why neither a rule nor an upstream can have that host: it
+// is a lower-case DNS name or address, without port or trailing dot.
+func CheckHost(host string) error {
+	bad := strings.ContainsFunc(host, func(r rune) bool {
+		return r > 127 || !isNameByte(byte(r)) && r != '.' && r != '_'
+	})
+	if host == "" || bad || len(host) > 253 || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") ||
+		strings.Contains(host, "..") {
+		return fmt.Errorf("host %q: want a lower-case name without port or trailing dot", host)
+	}
+	return nil
+}
+
+func checkCredential(c Credential) error {
+	errs := []error{CheckName(c.Name), CheckPrefix(c.Prefix)}
+	for _, r := range c.Rules {
+		for _, h := range r.Hosts {
+			errs = append(errs, CheckHost(h))
+		}
+		for _, m := range r.Methods {
+			errs = append(errs, CheckMethod(m))
+		}
+		for _, p := range r.Paths {
+			errs = append(errs, CheckPattern(p))
+		}
+		for _, l := range r.In {
+			if _, err := access.ParseLocation(l.String()); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("credential %q: %w", c.Name, err)
+	}
+	return nil
+}
+
+func checkUpstream(u Upstream) error {
+	err := errors.Join(CheckHost(u.Host), CheckPrefixPath(u.Prefix))
+	if err == nil && (u.Route == "" || u.Cluster == "") {
+		err = errors.New("route and cluster must be named")
+	}
+	if err != nil {
+		return fmt.Errorf("upstream %q: %w", u.Host, err)
+	}
+	return nil
+}
+
+// CheckPrefixPath tells why an upstream cannot have that path prefix. It is
+// empty, or a plain path that reads in one way only and has no trailing slash.
+func CheckPrefixPath(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	if prefix == "/" || strings.HasSuffix(prefix, "/") || !plain(prefix) || strings.Contains(prefix, "*") {
+		return fmt.Errorf("prefix %q: want a plain path such as /github, without a trailing slash", prefix)
+	}
+	return nil
+}
