@@ -1,0 +1,179 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"cloakroom/internal/access"
+)
+
+// Kind says what an entry is about.
+type Kind string
+
+// The kinds of an entry.
+const (
+	KindDecision Kind = "decision"
+	KindEnd      Kind = "end"
+	KindRefusals Kind = "refusals"
+	KindReload   Kind = "reload"
+	KindLease    Kind = "lease"
+)
+
+// Entry is one entry of the log. Exactly one of the pointers is set, and says
+// the kind. Every string is masked when the entry is encoded, and cut when it
+// is too long (4096 bytes for a path, 512 elsewhere, 128 in a list).
+type Entry struct {
+	Seq  uint64    // set by the log
+	Prev Hash      // set by the log
+	Time time.Time // microseconds; zero: the time of Append
+
+	Decision *Decision
+	End      *End
+	Refusals *Refusals
+	Reload   *Reload
+	Lease    *Lease
+}
+
+// Kind is the entry's kind, empty if it has none.
+func (e *Entry) Kind() Kind {
+	switch {
+	case e.Decision != nil:
+		return KindDecision
+	case e.End != nil:
+		return KindEnd
+	case e.Refusals != nil:
+		return KindRefusals
+	case e.Reload != nil:
+		return KindReload
+	case e.Lease != nil:
+		return KindLease
+	}
+	return ""
+}
+
+// Decision is policy's answer to one request, recorded before anything comes
+// of it.
+type Decision struct {
+	Exchange  string // the exchange's id, see NewID
+	Issuer    string // of the principal; empty: nobody
+	Subject   string
+	Ticket    bool // a ticket vouched for the principal
+	Session   string
+	Source    string // address:port of the caller
+	Method    string
+	Host      string // the upstream's declared host
+	Authority string // as the client sent it
+	Path      string // with its query
+	Route     string
+	Outcome   access.Outcome
+	Code      access.Code // of the refusal
+	Reason    string
+	Revision  string // of the policy
+	Uses      []Use  // at most 32, the rest is counted
+	Seen      []Seen // inert placeholders; at most 64, the rest is counted
+	// UsesCut and SeenCut are how many were left out for length, set by the log.
+	UsesCut, SeenCut int
+}
+
+// Placeholder is a placeholder's text as it stood in the request. Only with
+// Named, which says that it is exactly the named placeholder of an existing
+// credential, is it recorded as it is, here and in the other strings of the
+// entry; else its suffix is cut: "ckr_<name>_[ticket]".
+type Placeholder struct {
+	Text  string
+	Named bool
+}
+
+// Use is one credential that the exchange may use, at one location.
+type Use struct {
+	Credential  string
+	Placeholder Placeholder
+	Location    string // as access.Location prints it
+	Lease       string // the lease's id
+	LeaseEnds   time.Time
+}
+
+// Seen is a placeholder that stood where it does not count.
+type Seen struct {
+	Placeholder Placeholder
+	Location    string // as access.Location prints it
+}
+
+// End is how an exchange ended.
+type End struct {
+	Exchange      string
+	Status        int   // HTTP, 0: none was sent
+	RequestBytes  int64 // of the body
+	ResponseBytes int64 // of the body, as the agent got it
+	Substitutions []Substitution
+	Masks         []Count // by credential; see Counts
+	Phases        []Phase
+	Code          access.Code // of a refusal after the decision
+	Error         string
+}
+
+// Substitution counts what was substituted of one credential at one location.
+type Substitution struct {
+	Credential string
+	Location   string // as access.Location prints it
+	N          int
+}
+
+// Count is a number by name.
+type Count struct {
+	Name string
+	N    int
+}
+
+// Counts makes a list of a map, sorted by name.
+func Counts(m map[string]int) []Count {
+	cs := make([]Count, 0, len(m))
+	for name, n := range m {
+		cs = append(cs, Count{name, n})
+	}
+	slices.SortFunc(cs, func(a, b Count) int { return cmp.Compare(a.Name, b.Name) })
+	return cs
+}
+
+// Phase is how long one part of the work took, kept to the microsecond.
+type Phase struct {
+	Name string
+	Took time.Duration
+}
+
+// Refusals counts, since a time, the refusals of callers who have no identity.
+type Refusals struct {
+	Since  time.Time
+	Counts []RefusalCount // sorted
+}
+
+// RefusalCount is how often a code was given to callers from one source. The
+// empty source stands for all that found no room of their own.
+type RefusalCount struct {
+	Code   access.Code
+	Source string
+	N      int
+}
+
+// Reload tells that the configuration was read anew.
+type Reload struct {
+	Revision    string // of the policy now in force
+	Credentials int    // how many the inventory has now
+	Error       string // why the old rules stay in force; empty: they do not
+}
+
+// Lease is a change of a lease's state.
+type Lease struct {
+	ID         string
+	Issuer     string
+	Subject    string
+	Credential string
+	Session    string
+	Reason     string
+	State      string // "pending", "active", "ended"
+	Ending     string // "expired", "revoked", "denied"
+	Ticket     bool   // the lease has a ticket
+	By         string // the principal whose act it was, where it was one
+	Ends       time.Time
+}

@@ -1,0 +1,47 @@
+package record
+
+import (
+	"context"
+	"time"
+)
+
+// Index makes the log searchable. It only holds what the log says, and can be
+// built anew from it. recordtest.TestIndex is its contract.
+type Index interface {
+	// Applied is the position of the last line applied.
+	Applied(ctx context.Context) (Position, error)
+	// Apply applies lines, which are in order, in one transaction with the
+	// position that they lead to. Lines that are applied already are passed
+	// over; a gap is an error and changes nothing.
+	Apply(ctx context.Context, lines []Line) error
+	// Reset forgets everything.
+	Reset(ctx context.Context) error
+	// Sessions lists sessions, the one with the latest exchange first.
+	Sessions(ctx context.Context, f SessionFilter) ([]Session, error)
+	// Exchanges lists a session's exchanges in the order of their decisions.
+	// Principal "" means every principal's session of that name.
+	Exchanges(ctx context.Context, principal, session string) ([]Exchange, error)
+}
+
+// SessionFilter says which sessions are wanted. The zero value: the latest 100.
+type SessionFilter struct {
+	Principal string    // access.Principal.ID; empty: everyone's
+	Since     time.Time // sessions with an exchange at or after it
+	Limit     int       // 0: 100
+}
+
+// Session sums up the exchanges that share a session's name and principal.
+type Session struct {
+	ID        string
+	Principal string // access.Principal.ID; empty: nobody
+	First     time.Time
+	Last      time.Time // of the latest decision
+	Exchanges int
+	Refused   int // of them, by the decision
+}
+
+// Exchange is a decision joined with the end of its exchange, if that is known.
+type Exchange struct {
+	Decision Entry
+	End      *Entry
+}
