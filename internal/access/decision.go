@@ -1,6 +1,10 @@
 package access
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
 
 // Outcome is what policy answered. The zero value denies.
 type Outcome uint8
@@ -59,6 +63,27 @@ type Refusal struct {
 
 // Error makes a Refusal usable as an error.
 func (r *Refusal) Error() string { return string(r.Code) + ": " + r.Message }
+
+// JSON is the refusal as an agent gets it, one line without HTML escapes:
+// {"error":{"code":…,"message":…,"placeholder":…,"record":…,"approval_url":…}},
+// empty fields left out.
+func (r *Refusal) JSON() []byte {
+	type body struct {
+		Code        Code   `json:"code"`
+		Message     string `json:"message"`
+		Placeholder string `json:"placeholder,omitempty"`
+		Record      string `json:"record,omitempty"`
+		ApprovalURL string `json:"approval_url,omitempty"`
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	// strings encode always
+	_ = e.Encode(struct {
+		Error body `json:"error"`
+	}{body{r.Code, r.Message, r.Placeholder, r.Record, r.ApprovalURL}})
+	return b.Bytes()
+}
 
 // Use is one credential that an exchange may use, and where.
 type Use struct {
