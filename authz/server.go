@@ -1,0 +1,64 @@
+// Package authz is the adapter between Envoy's ext_authz filter and package
+// decide: it translates Envoy's CheckRequest into a Request, and a Decision
+// into Envoy's answer, the sealed grant in its dynamic metadata.
+//
+// It promises that every doubt denies: a request that cannot be read, a grant
+// that cannot be sealed. It deliberately decides nothing; who may call it is
+// the listener's business.
+package authz
+
+import (
+	"context"
+	"errors"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"cloakroom/internal/access"
+)
+
+// Decider answers one request. *decide.Decider is one.
+type Decider interface {
+	Decide(ctx context.Context, r *access.Request) access.Decision
+}
+
+// Sealer makes a grant into the text that travels. *grant.Codec is one.
+type Sealer interface {
+	Seal(access.Grant) (string, error)
+}
+
+// Server answers Envoy's ext_authz filter.
+type Server struct {
+	authv3.UnimplementedAuthorizationServer
+	decider Decider
+	sealer  Sealer
+}
+
+// New returns a Server; both dependencies are required.
+func New(d Decider, s Sealer) (*Server, error) {
+	if d == nil || s == nil {
+		return nil, errors.New("making ext_authz server: no decider or no sealer")
+	}
+	return &Server{decider: d, sealer: s}, nil
+}
+
+// Check answers one request: translate, decide, seal, reply. It never returns
+// an error: what went wrong is a refusal.
+func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	request, err := requestOf(in)
+	if err != nil {
+		return denied(access.Decision{Refusal: &access.Refusal{
+			Code: access.Denied, Message: err.Error()}}), nil
+	}
+	d := s.decider.Decide(ctx, request)
+	if d.Outcome != access.Allow {
+		return denied(d), nil
+	}
+	var sealed string
+	if d.Grant != nil {
+		if sealed, err = s.sealer.Seal(*d.Grant); err != nil {
+			return denied(access.Decision{Refusal: &access.Refusal{
+				Code: access.Unavailable, Message: "the decision cannot be handed on", Record: d.Exchange}}), nil
+		}
+	}
+	return allowed(d, sealed), nil
+}

@@ -1,0 +1,121 @@
+package extproc
+
+import (
+	"slices"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/exchange"
+)
+
+// pieceSize bounds one message of a response's body, in bytes: masks can be
+// longer than what they hide, and gRPC messages have limits.
+const pieceSize = 512 << 10
+
+func requestHeadersReply(change exchange.Change) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{
+		RequestHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{HeaderMutation: mutation(change)}},
+	}}
+}
+
+func responseHeadersReply(change exchange.Change) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseHeaders{
+		ResponseHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{HeaderMutation: mutation(change)}},
+	}}
+}
+
+func responseTrailersReply(change exchange.Change) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseTrailers{
+		ResponseTrailers: &extprocv3.TrailersResponse{HeaderMutation: mutation(change)},
+	}}
+}
+
+func requestTrailersReply() *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{
+		RequestTrailers: &extprocv3.TrailersResponse{},
+	}}
+}
+
+func unchangedRequestBodyReply() *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestBody{
+		RequestBody: &extprocv3.BodyResponse{},
+	}}
+}
+
+func requestBodyReply(body []byte, end bool) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestBody{
+		RequestBody: &extprocv3.BodyResponse{Response: streamed(body, end)},
+	}}
+}
+
+// bodyReplies gives the response's body back in pieces; with end, the last
+// says so, even if it is empty. Nothing to say is no message at all.
+func bodyReplies(body []byte, end bool) replies {
+	var rs replies
+	for piece := range slices.Chunk(body, pieceSize) {
+		rs = append(rs, responseBodyReply(piece, false))
+	}
+	if !end {
+		return rs
+	}
+	if len(rs) == 0 {
+		return replies{responseBodyReply(nil, true)}
+	}
+	last := rs[len(rs)-1].GetResponseBody().GetResponse().GetBodyMutation().GetStreamedResponse()
+	last.EndOfStream = true
+	return rs
+}
+
+func responseBodyReply(body []byte, end bool) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseBody{
+		ResponseBody: &extprocv3.BodyResponse{Response: streamed(body, end)},
+	}}
+}
+
+func streamed(body []byte, end bool) *extprocv3.CommonResponse {
+	return &extprocv3.CommonResponse{BodyMutation: &extprocv3.BodyMutation{
+		Mutation: &extprocv3.BodyMutation_StreamedResponse{
+			StreamedResponse: &extprocv3.StreamedBodyResponse{Body: body, EndOfStream: end},
+		},
+	}}
+}
+
+// mutation writes a change as Envoy applies it: it removes first and sets
+// afterwards, and an overwrite would replace only the first of several lines.
+// So every name that is set is removed first, and its lines are added anew.
+func mutation(change exchange.Change) *extprocv3.HeaderMutation {
+	m := &extprocv3.HeaderMutation{RemoveHeaders: change.Remove}
+	if change.Path != "" {
+		m.SetHeaders = append(m.SetHeaders, setLine(":path", change.Path,
+			corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD))
+	}
+	for _, line := range change.Set {
+		m.RemoveHeaders = append(m.RemoveHeaders, line.Name)
+		m.SetHeaders = append(m.SetHeaders, setLine(line.Name, line.Value,
+			corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD))
+	}
+	return m
+}
+
+func setLine(name, value string, how corev3.HeaderValueOption_HeaderAppendAction) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: name, RawValue: []byte(value)},
+		AppendAction: how,
+	}
+}
+
+// immediateReply puts a refusal in the place of the backend's answer.
+func immediateReply(r *access.Refusal) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ImmediateResponse{
+		ImmediateResponse: &extprocv3.ImmediateResponse{
+			Status: &typev3.HttpStatus{Code: typev3.StatusCode(r.Code.Status())},
+			Headers: mutation(exchange.Change{Set: []access.Header{
+				{Name: "content-type", Value: "application/json"}}}),
+			Body:    r.JSON(),
+			Details: "cloakroom_" + string(r.Code),
+		},
+	}}
+}

@@ -1,0 +1,83 @@
+package exchange
+
+import (
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/record"
+)
+
+// outcome is what the log will be told of an exchange: names, counts and times.
+type outcome struct {
+	asked              bool
+	began, up, down    time.Time
+	status             int
+	bytesFrom, bytesTo int64          // of the response's body: from the backend, to the agent
+	masks              map[string]int // by credential
+	substituted        []Substitution
+	valuesSent         []string
+	refusal            *access.Refusal
+	detail             string
+}
+
+// Substitution is one value that was put in: which, and where.
+type Substitution struct {
+	Credential string
+	At         access.Location
+}
+
+func (o *outcome) count(f inventory.Found) {
+	o.substituted = append(o.substituted, Substitution{f.Name, f.At})
+}
+
+func (o *outcome) masked(credential string, n int) {
+	if o.masks == nil {
+		o.masks = make(map[string]int)
+	}
+	o.masks[credential] += n
+}
+
+// End tells the log how the exchange went; err is what cut it short, if
+// something did. A second call does nothing.
+func (x *Exchange) End(err error) {
+	if x.entry.over {
+		return
+	}
+	x.entry.over = true
+	if x.rewriter != nil { // cut in the middle of a body
+		x.finishBody(complete)
+	}
+	took := x.deps.Now().Sub(x.entry.began)
+	substituted := make(map[string]int)
+	for _, s := range x.entry.substituted {
+		substituted[s.Credential]++
+	}
+	x.deps.Observer.Ended(substituted, x.entry.masks, err, took)
+	if x.grant.Exchange == "" {
+		return // nobody's exchange: the refusal of the deciding half is its record
+	}
+	x.deps.Log.Note(record.Entry{End: x.entry.record(x.grant.Exchange, err, took)})
+}
+
+func (o *outcome) record(exchange string, err error, took time.Duration) *record.End {
+	e := &record.End{
+		Exchange: exchange, Status: o.status, ResponseBytes: o.bytesTo,
+		Masks: record.Counts(o.masks), Error: o.detail,
+		Phases: []record.Phase{{Name: "total", Took: took}},
+	}
+	for _, s := range o.substituted {
+		e.Substitutions = append(e.Substitutions, record.Substitution{
+			Credential: s.Credential, Location: s.At.String(), N: 1})
+	}
+	if !o.up.IsZero() && !o.down.IsZero() {
+		e.Phases = append(e.Phases, record.Phase{Name: "upstream", Took: o.down.Sub(o.up)})
+	}
+	if o.refusal != nil {
+		e.Code, e.Status = o.refusal.Code, o.refusal.Code.Status()
+	}
+	if err != nil && e.Error == "" {
+		e.Error = err.Error()
+	}
+	return e
+}

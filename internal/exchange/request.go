@@ -1,0 +1,163 @@
+package exchange
+
+import (
+	"slices"
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/grant"
+	"cloakroom/internal/inventory"
+)
+
+// RequestHead is a request's head as the substituting half sees it, after the
+// deciding half has let it go.
+type RequestHead struct {
+	Method, Authority, Path string
+	Headers                 []access.Header // without pseudo-headers
+	Route, Cluster, Source  string
+	Grant                   string // sealed; empty: nobody decided
+}
+
+// Change is what becomes of a message's head. For every name in Set, the lines
+// of Set take the place of all lines of that name; then Remove is applied to
+// the names that are not in Set.
+type Change struct {
+	Path   string // empty: as it was
+	Set    []access.Header
+	Remove []string
+}
+
+// removedOnTheWayUp never reach a backend: they are ours, or they would let it
+// answer in a form that cannot be masked (a part of the body, a form that we
+// cannot read), or they would be taken by Envoy or the backend for another
+// method, path or destination than the one that was decided.
+var removedOnTheWayUp = []string{
+	"x-cloakroom-token", "x-cloakroom-session", "proxy-authorization",
+	"range", "if-range", "grpc-accept-encoding", "sec-websocket-extensions",
+}
+
+// RequestHead opens the grant, and puts the values of what it grants in the
+// places that it names. A refusal means that the backend must not hear of the
+// request.
+func (x *Exchange) RequestHead(h RequestHead) (Change, *access.Refusal, error) {
+	if x.phase != begun || x.entry.asked {
+		return Change{}, nil, ErrOrder
+	}
+	x.entry.asked = true
+	if r := x.open(h); r != nil {
+		return Change{}, r, nil
+	}
+	found, r := x.granted(h)
+	if r != nil {
+		return Change{}, r, nil
+	}
+	if r := x.carries(h); r != nil {
+		return Change{}, r, nil
+	}
+	x.entry.valuesSent = x.valuesIn(h) // before ours stand there
+	change, r := x.substitute(h, found)
+	if r != nil {
+		return Change{}, r, nil
+	}
+	for _, line := range h.Headers {
+		if slices.Contains(removedOnTheWayUp, line.Name) || strings.HasPrefix(line.Name, "x-envoy-") {
+			change.Remove = append(change.Remove, line.Name)
+		}
+	}
+	change.Set = append(change.Set, access.Header{Name: "accept-encoding", Value: "identity"})
+	if x.target.Path != h.Path && change.Path == "" {
+		change.Path = x.target.Path
+	}
+	x.phase = asked
+	x.entry.up = x.deps.Now()
+	return change, nil, nil
+}
+
+// open checks the grant against our own view of the request.
+func (x *Exchange) open(h RequestHead) *access.Refusal {
+	target, err := x.snap.rules.Target(h.Route, h.Cluster, h.Method, h.Path)
+	if err != nil {
+		return x.refuse(access.Denied, "", "no upstream serves this request")
+	}
+	if h.Grant == "" {
+		return x.refuse(access.NotGranted, "", "nobody has decided on this request")
+	}
+	g, err := x.deps.Grants.Open(h.Grant, grant.View{
+		Method: h.Method, Authority: h.Authority, Path: target.Path,
+		Route: h.Route, Cluster: h.Cluster, Source: h.Source,
+	}, x.deps.Now())
+	if err != nil {
+		x.entry.detail = err.Error()
+		return x.refuse(access.NotGranted, "", "the decision was not made for this request")
+	}
+	x.grant, x.target = g, target
+	return nil
+}
+
+// granted returns the placeholders to substitute: those that count, every one
+// of which must be in the grant, under a lease that is live.
+func (x *Exchange) granted(h RequestHead) ([]inventory.Found, *access.Refusal) {
+	all, overflow := x.snap.rules.Find(x.target, h.Headers)
+	if overflow {
+		return nil, x.refuse(access.TooLarge, "", "the request holds too many placeholders")
+	}
+	found := all[:0:0]
+	now := x.deps.Now()
+	for _, f := range all {
+		if !f.Counts {
+			continue
+		}
+		use, ok := x.use(f)
+		if !ok {
+			return nil, x.refuse(access.NotGranted, "", "a placeholder stands at %s and was not granted there", f.At)
+		}
+		if !x.deps.Leases.Live(use.Lease, now) {
+			return nil, x.refuse(access.LeaseExpired, "", "the lease on credential %q has ended; send the request again", f.Name)
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+func (x *Exchange) use(f inventory.Found) (access.Use, bool) {
+	for _, u := range x.grant.Uses {
+		if u.Credential == f.Name && slices.Contains(u.Locations, f.At) {
+			return u, true
+		}
+	}
+	return access.Use{}, false
+}
+
+// carries refuses what this version cannot mask on the way back.
+func (x *Exchange) carries(h RequestHead) *access.Refusal {
+	for _, line := range h.Headers {
+		switch line.Name {
+		case "content-type":
+			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(line.Value)), "application/grpc") {
+				return x.refuse(access.Denied, "", "gRPC is not served yet")
+			}
+		case "upgrade":
+			return x.refuse(access.Denied, "", "upgrades are not served yet")
+		}
+	}
+	if h.Method == "CONNECT" {
+		return x.refuse(access.Denied, "", "CONNECT is not served yet")
+	}
+	return nil
+}
+
+// valuesIn names the credentials whose real value the caller itself sent: it
+// should not know one. It is an alarm, not a refusal.
+func (x *Exchange) valuesIn(h RequestHead) []string {
+	var names []string
+	add := func(text string) {
+		if name, ok := x.snap.masks.Contains(text); ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	add(h.Path)
+	for _, line := range h.Headers {
+		add(line.Value)
+	}
+	return names
+}

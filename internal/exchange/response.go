@@ -1,0 +1,154 @@
+package exchange
+
+import (
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/replace"
+)
+
+// ResponseHead is a response's head as it came from the backend, or from Envoy
+// in its place.
+type ResponseHead struct {
+	Status  int
+	Headers []access.Header // without pseudo-headers
+	End     bool            // nothing follows
+}
+
+// describesUnmasked are the response headers that tell of the bytes before
+// masking: a length, a digest or a validator of bytes that the agent never
+// gets, or an offer of parts that would cut a value in two.
+var describesUnmasked = []string{
+	"content-length", "content-md5", "digest", "repr-digest", "content-digest",
+	"etag", "accept-ranges", "content-range",
+}
+
+// ResponseHead masks the head of the response and makes ready for its body. A
+// refusal takes the response's place.
+//
+// A response may come without a request: Envoy answered before it asked us, for
+// instance with a refusal of the deciding half. It is masked like any other.
+func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error) {
+	if x.phase != begun && x.phase != asked {
+		return Change{}, nil, ErrOrder
+	}
+	x.entry.status, x.entry.down = h.Status, x.deps.Now()
+	if r := x.readable(h); r != nil {
+		return Change{}, r, nil
+	}
+	change := x.maskHead(h.Headers)
+	for _, name := range describesUnmasked {
+		if v := firstHeader(h.Headers, name); v != "" && !strings.HasPrefix(v, `W/"`) {
+			change.Remove = append(change.Remove, name)
+		}
+	}
+	x.phase = answered
+	if h.End {
+		x.phase = complete
+		return change, nil, nil
+	}
+	x.rewriter = x.snap.masks.NewRewriter(replace.FlushFor(firstHeader(h.Headers, "content-type")), x.mask)
+	return change, nil, nil
+}
+
+// readable refuses a response whose body could hide a value from the mask.
+func (x *Exchange) readable(h ResponseHead) *access.Refusal {
+	switch {
+	case h.Status == 101:
+		return x.refuse(access.Denied, "", "the backend switched protocols, and upgrades are not served yet")
+	case h.Status == 206:
+		return x.refuse(access.Denied, "", "the backend answered with a part of the body that nobody asked for")
+	case h.End:
+		return nil
+	}
+	for _, line := range h.Headers {
+		if line.Name != "content-encoding" {
+			continue
+		}
+		for coding := range strings.SplitSeq(line.Value, ",") {
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding != "" && coding != "identity" {
+				return x.refuse(access.Denied, "", "the backend compressed its answer although it was asked not to, and compressed answers are not read yet")
+			}
+		}
+	}
+	return nil
+}
+
+// maskHead masks header lines. A name that holds a value is removed: no mask
+// could stand in a name.
+func (x *Exchange) maskHead(lines []access.Header) Change {
+	var change Change
+	touched := make(map[string]bool)
+	for i, line := range lines {
+		if name, ok := x.snap.masks.Contains(line.Name); ok {
+			x.entry.masked(name, 1)
+			change.Remove = append(change.Remove, line.Name)
+			continue
+		}
+		if name, ok := x.snap.masks.Contains(line.Value); ok {
+			x.entry.masked(name, 1)
+			lines[i].Value = x.snap.masks.Mask(line.Value, x.mask).String()
+			touched[line.Name] = true
+		}
+	}
+	for _, line := range lines {
+		if touched[line.Name] {
+			change.Set = append(change.Set, line)
+		}
+	}
+	return change
+}
+
+// ResponseBody masks a piece of the body and appends to dst what of it may go
+// now; end tells that no more of the body follows, trailers included. What is
+// held back depends on public facts alone; package replace states the rule.
+func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
+	if x.phase == drained || x.phase == complete {
+		// Envoy may repeat the end of a stream; bytes behind it are an error.
+		if end && len(chunk) == 0 {
+			return dst, nil
+		}
+		return dst, ErrOrder
+	}
+	if x.phase != answered {
+		return dst, ErrOrder
+	}
+	x.entry.bytesFrom += int64(len(chunk))
+	before := len(dst)
+	dst = x.rewriter.Append(dst, chunk, end)
+	x.entry.bytesTo += int64(len(dst) - before)
+	if end {
+		x.finishBody(drained)
+	}
+	return dst, nil
+}
+
+// ResponseTrailers ends the body and masks the trailers behind it. It appends
+// to dst what the body still held back.
+func (x *Exchange) ResponseTrailers(dst []byte, lines []access.Header) ([]byte, Change, error) {
+	if x.phase != answered {
+		return dst, Change{}, ErrOrder
+	}
+	before := len(dst)
+	dst = x.rewriter.Append(dst, nil, true)
+	x.entry.bytesTo += int64(len(dst) - before)
+	x.finishBody(complete)
+	return dst, x.maskHead(lines), nil
+}
+
+func (x *Exchange) finishBody(next phase) {
+	for name, n := range x.rewriter.Hits() {
+		x.entry.masked(name, n)
+	}
+	x.rewriter, x.phase = nil, next
+}
+
+func firstHeader(lines []access.Header, name string) string {
+	for _, line := range lines {
+		if line.Name == name {
+			return line.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,133 @@
+package exchange
+
+import (
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+)
+
+// errCannotStand tells that a value holds bytes that its place cannot carry.
+var errCannotStand = errors.New("the value cannot stand there")
+
+// substitute puts each found placeholder's value in its place.
+func (x *Exchange) substitute(h RequestHead, found []inventory.Found) (Change, *access.Refusal) {
+	var change Change
+	x.sent = make(map[string]string, len(found))
+	byLine := make(map[int][]inventory.Found)
+	for _, f := range found {
+		if _, ok := x.snap.values[f.Name]; !ok {
+			return Change{}, x.refuse(access.Unavailable, "", "the value of credential %q cannot be read now", f.Name)
+		}
+		x.sent[f.Name] = f.Text
+		byLine[f.Header] = append(byLine[f.Header], f)
+	}
+	touched := make(map[string]bool)
+	for line, fs := range byLine {
+		text := x.target.Path
+		if line >= 0 {
+			text = h.Headers[line].Value
+		}
+		text, err := x.fill(text, fs)
+		if err != nil {
+			return Change{}, x.refuse(access.Unavailable, "", "the value of credential %q cannot stand at %s", fs[0].Name, fs[0].At)
+		}
+		if line < 0 {
+			change.Path = text
+			continue
+		}
+		h.Headers[line].Value = text
+		touched[h.Headers[line].Name] = true
+	}
+	for _, line := range h.Headers { // all lines of a touched name, in their order
+		if touched[line.Name] {
+			change.Set = append(change.Set, line)
+		}
+	}
+	for _, f := range found {
+		x.entry.count(f)
+	}
+	return change, nil
+}
+
+// fill returns text with the value of each found placeholder in its place. All
+// of found stand in this text.
+func (x *Exchange) fill(text string, found []inventory.Found) (string, error) {
+	if found[0].Encoding != inventory.Basic {
+		return x.splice(text, found)
+	}
+	scheme, decoded, ok := inventory.BasicText(text)
+	if !ok {
+		return "", errCannotStand
+	}
+	filled, err := x.splice(decoded, found)
+	if err != nil {
+		return "", err
+	}
+	return scheme + base64.StdEncoding.EncodeToString([]byte(filled)), nil
+}
+
+func (x *Exchange) splice(text string, found []inventory.Found) (string, error) {
+	slices.SortFunc(found, func(a, b inventory.Found) int { return a.Start - b.Start })
+	var b strings.Builder
+	at := 0
+	for _, f := range found {
+		v, err := encode(x.snap.values[f.Name].Reveal(), f.Encoding)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(text[at:f.Start])
+		b.WriteString(v)
+		at = f.End
+	}
+	b.WriteString(text[at:])
+	return b.String(), nil
+}
+
+// encode writes a value as its place demands. What a place cannot carry is an
+// error: a value must never end a header line or begin another cookie.
+func encode(value []byte, e inventory.Encoding) (string, error) {
+	switch e {
+	case inventory.Query, inventory.Path:
+		return percentEncode(value), nil
+	case inventory.Cookie:
+		if slices.ContainsFunc(value, notCookieOctet) {
+			return "", errCannotStand
+		}
+		return string(value), nil
+	case inventory.Plain, inventory.Basic:
+		if slices.ContainsFunc(value, notFieldOctet) {
+			return "", errCannotStand
+		}
+		return string(value), nil
+	}
+	return "", errCannotStand
+}
+
+// notFieldOctet: CR, LF, NUL and every other control byte (RFC 9110 §5.5).
+func notFieldOctet(b byte) bool { return b < 0x20 && b != '\t' || b == 0x7f }
+
+// notCookieOctet: what RFC 6265 §4.1.1 leaves out of a cookie's value.
+func notCookieOctet(b byte) bool {
+	return b <= 0x20 || b >= 0x7f || b == '"' || b == ',' || b == ';' || b == '\\'
+}
+
+// percentEncode encodes all but RFC 3986's unreserved characters, so that a
+// value is one query value or one path segment whatever it holds.
+func percentEncode(value []byte) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for _, c := range value {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
+	}
+	return b.String()
+}
