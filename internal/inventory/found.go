@@ -38,12 +38,3 @@ type Found struct {
 
 // MaxFound is how many placeholders Find tells of before it gives up.
 const MaxFound = 256
-
-// Find tells every text of headers and of t.Path that looks like a
-// placeholder, in order of place: headers first, then the path. Placeholders
-// are case-sensitive and are looked for literally, and in Basic authorization
-// decoded. With more than MaxFound the rest is cut and overflow told: then
-// nothing may be substituted.
-func (s *Set) Find(t access.Target, headers []access.Header) (found []Found, overflow bool) {
-	return nil, true
-}

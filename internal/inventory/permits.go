@@ -29,7 +29,8 @@ type reader struct {
 func (r *reader) read(path string) ([]string, error) {
 	if !r.done {
 		r.done = true
-		if r.one[0] = pathPart(path); plain(path) {
+		r.one[0] = pathPart(path)
+		if plain(r.one[0]) && checkQuery(path[len(r.one[0]):]) == nil {
 			r.readings = r.one[:]
 		} else {
 			r.readings, r.err = Readings(path)
