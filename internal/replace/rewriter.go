@@ -1,0 +1,113 @@
+package replace
+
+import "maps"
+
+// Rewriter masks one text as it streams.
+//
+// Append may be called with the text cut in any way, one byte at a time
+// included; the outputs, joined, depend only on the text. What Append keeps
+// between two calls depends only on the number of bytes since the last flush
+// point: those before it, and all but the last [Set.Longest] behind it, have
+// gone. It keeps no reference to its arguments, allocates nothing as long as
+// dst has room, and its memory is bounded by the longest form and a constant,
+// however long the text or its pieces are.
+//
+// A Rewriter costs next to nothing until text has to be kept. It is not for use
+// by several goroutines at once. The zero Rewriter panics.
+type Rewriter struct {
+	set    *Set
+	label  func(name string) string
+	breaks breaks
+	kept   kept
+	hits   map[string]int
+
+	// The following speak of the text from the first kept byte on.
+
+	scanned int     // occurrences that start before this are dealt with
+	done    int     // everything before this has been written or masked
+	silent  bool    // what overlaps the mask that ends at done writes nothing
+	edge    edge    // of the byte at done, if the next union leaves it over
+	found   []match // in order, not yet written
+}
+
+// NewRewriter returns a Rewriter for one text with such flush points. The text
+// that replaces the value called name is mask(name), or "[masked]" if mask is
+// nil or returns "".
+func (s *Set) NewRewriter(f Flush, mask func(name string) string) *Rewriter {
+	return &Rewriter{set: s, label: mask, breaks: breaks{kind: f}}
+}
+
+// Append appends to dst what may go now that src has come, and returns the
+// extended slice. The two must not overlap. With last the text ends with src,
+// so that all of it goes; the Rewriter then stands at the beginning of another
+// text, such as the next message of a stream of messages.
+func (r *Rewriter) Append(dst, src []byte, last bool) []byte {
+	if r.set.empty() {
+		return append(dst, src...)
+	}
+	for n := r.breaks.next(src); n >= 0; n = r.breaks.next(src) {
+		dst = r.finish(dst, src[:n])
+		src = src[n:]
+	}
+	if !last {
+		return r.advance(dst, src)
+	}
+	dst = r.finish(dst, src)
+	r.kept.free()
+	r.breaks.place = lineStart
+	return dst
+}
+
+// Hits returns how often each value was masked so far, by name, in all texts.
+// An occurrence counts if it has a byte that those before it had not masked.
+// The map is the caller's; it is nil if there were none.
+func (r *Rewriter) Hits() map[string]int { return maps.Clone(r.hits) }
+
+// advance takes src as text that goes on, and writes what may go.
+func (r *Rewriter) advance(dst, src []byte) []byte {
+	for len(src) > 0 {
+		text, rest := r.kept.join(src)
+		limit := max(0, release(len(text), 0, r.set.hold))
+		if limit > 0 {
+			// An occurrence at the limit itself may change the byte before it,
+			// which goes now.
+			dst = r.settle(dst, text, limit, limit+1)
+			r.done -= limit
+			r.scanned -= limit
+		}
+		r.kept.keep(text[limit:])
+		src = rest
+	}
+	return dst
+}
+
+// finish takes src as the text's rest up to a flush point, and writes all.
+func (r *Rewriter) finish(dst, src []byte) []byte {
+	for r.kept.len() > 0 && len(src) > piece {
+		dst = r.advance(dst, src[:piece])
+		src = src[piece:]
+	}
+	text, _ := r.kept.join(src)
+	n := release(len(text), len(text), r.set.hold)
+	dst = r.settle(dst, text, n, n)
+	r.kept.keep(nil)
+	r.scanned, r.done, r.silent, r.edge = 0, 0, false, edge{}
+	return dst
+}
+
+// settle writes text up to limit and deals with the occurrences that start
+// before through, all of which must be complete in text.
+func (r *Rewriter) settle(dst, text []byte, limit, through int) []byte {
+	x := r.set.index
+	end := min(through+x.reach, len(text)-window+1)
+	for p := x.next(text, r.scanned, end); p < end; p = x.next(text, p+x.stride, end) {
+		if len(r.found) > 0 {
+			// None that is found from here on starts before p-reach.
+			dst = r.write(dst, text, p-x.reach)
+		}
+		r.found = r.set.verify(r.found, text, p, r.scanned, through)
+	}
+	r.scanned = through
+	dst = r.write(dst, text, through)
+	return r.pass(dst, text, limit)
+}
