@@ -88,8 +88,9 @@ fault(p) := [3, "unknown_placeholder", p.text, p.name, "this placeholder is not 
 	p.kind == "unknown"
 } else := [3, "lease_expired", p.text, p.name, "the lease of this ticket has ended; ask for a new ticket"] if {
 	p.kind == "ended"
-} else := [3, "not_granted", p.text, p.name, "this ticket belongs to somebody else; ask for one of your own"] if {
-	p.kind == "foreign"
+} else := [3, "not_granted", p.text, p.name, "a ticket vouches for its own credential only; send a bearer token too"] if {
+	p.kind == "named"
+	input.principal.ticket
 } else := [4, "not_granted", p.text, p.name, sprintf("credential %s is for other groups; GET /.well-known/cloakroom lists those you may use", [p.name])] if {
 	not p.open
 } else := [5, "not_granted", p.text, p.name, sprintf("credential %s does not permit this operation with the placeholder at %s; GET /.well-known/cloakroom lists what it permits, and where", [p.name, p.location])] if {

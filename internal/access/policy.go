@@ -12,10 +12,9 @@ const (
 	Named                          // the named placeholder of a credential
 	Ticket                         // a ticket whose lease is live and the caller's own
 	Ended                          // a ticket whose lease has ended
-	Foreign                        // a ticket that belongs to somebody else
 )
 
-var placeholderKinds = [...]string{"unknown", "named", "ticket", "ended", "foreign"}
+var placeholderKinds = [...]string{"unknown", "named", "ticket", "ended"}
 
 func (k PlaceholderKind) String() string {
 	if int(k) < len(placeholderKinds) {

@@ -1,0 +1,72 @@
+package decide
+
+import (
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/record"
+)
+
+// attempt is what the stages have found out about one request so far. It lives
+// as long as one call of Decide.
+type attempt struct {
+	request *access.Request
+	now     time.Time
+	id      string
+	set     *inventory.Set
+	facts   *facts
+	bare    bool // neither issuers nor credentials: policy alone decides
+
+	targetKnown bool
+	who         access.Principal
+	remove      []string // request headers that must not go on
+	sessionID   string
+	found       []inventory.Found
+	leases      []lease.Lease // beside found: of a ticket that counts, its lease
+	input       access.Input
+	verdict     access.Verdict
+	change      access.Change
+	uses        []record.Use
+	permit      access.Grant
+}
+
+// refusal is a Refusal with what only the log learns.
+type refusal struct {
+	access.Refusal
+	outcome access.Outcome
+	reason  string // for the log; empty: the message
+	counted bool   // nobody was identified: only counted
+	change  access.Change
+}
+
+func refused(code access.Code, message string) *refusal {
+	return &refusal{Refusal: access.Refusal{Code: code, Message: message}}
+}
+
+func (r *refusal) about(p access.Placeholder) *refusal {
+	r.Placeholder = p.Text
+	return r
+}
+
+func (d *Decider) begin(req *access.Request, attributes func() any) *attempt {
+	now, set := d.Now(), d.Inventory()
+	a := &attempt{request: req, now: now, id: record.NewID(now), set: set, facts: d.factsOf(set)}
+	a.bare = d.Identity.Issuers() == 0 && len(a.facts.byName) == 0
+	a.input = access.Input{Request: req, Strict: set.Strict(), Bare: a.bare, Attributes: attributes}
+	if !a.bare {
+		a.input.Hide = a.facts.hide
+	}
+	return a
+}
+
+// counting tells whether a placeholder of the request counts.
+func (a *attempt) counting() bool {
+	for i := range a.found {
+		if a.found[i].Counts {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,46 @@
+package decide
+
+import (
+	"context"
+	"net"
+
+	"cloakroom/internal/access"
+)
+
+// refuse records a refusal and answers with it. Callers without an identity
+// are only counted: else anybody could fill the disk.
+func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Decision {
+	if r.reason == "" {
+		r.reason = r.Message
+	}
+	out := access.Decision{Outcome: r.outcome, Reason: r.reason, Exchange: a.id, Revision: a.revision(d), Change: r.change}
+	if out.Outcome == access.Allow {
+		out.Outcome = access.Deny
+	}
+	a.uses = nil // nothing is used
+	a.verdict.Revision = out.Revision
+	if r.counted {
+		d.Log.CountRefusal(r.Code, host(a.request.Source))
+	} else if err := d.Log.Append(ctx, a.entry(out.Outcome, r.Code, r.reason)); err != nil {
+		d.Logger.Error("a refusal could not be recorded", "error", err, "exchange", a.id, "code", string(r.Code))
+	} else {
+		r.Record = a.id
+	}
+	out.Refusal = &r.Refusal
+	return out
+}
+
+func (a *attempt) revision(d *Decider) string {
+	if a.verdict.Revision != "" {
+		return a.verdict.Revision
+	}
+	return d.Policy.Revision()
+}
+
+func host(source string) string {
+	h, _, err := net.SplitHostPort(source)
+	if err != nil {
+		return source
+	}
+	return h
+}

@@ -1,0 +1,235 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
+)
+
+// target says where the request really goes. That nothing serves its route is
+// refused once it is known who asks (floor of policy's stage).
+func (d *Decider) target(_ context.Context, a *attempt) *refusal {
+	r := a.request
+	t, err := a.set.Target(r.Route, r.Cluster, r.Method, r.Path)
+	if err == nil {
+		a.targetKnown, a.input.TargetKnown, a.input.Target = true, true, t
+		return nil
+	}
+	if !a.bare {
+		return nil
+	}
+	a.input.Target = access.Target{Method: r.Method, Path: r.Path}
+	return nil
+}
+
+// identify asks who calls by token. Nobody is no refusal yet: a ticket may
+// vouch for the caller.
+func (d *Decider) identify(ctx context.Context, a *attempt) *refusal {
+	if a.bare {
+		return nil
+	}
+	who, remove, err := d.Identity.Identify(ctx, a.request.Headers, a.request.Path)
+	a.remove = remove
+	if err != nil {
+		r := refused(access.Unauthenticated, err.Error())
+		r.counted = true
+		return r
+	}
+	a.who = who
+	return nil
+}
+
+// placeholders finds every placeholder of the request and what is known of it.
+func (d *Decider) placeholders(_ context.Context, a *attempt) *refusal {
+	if a.bare {
+		return nil
+	}
+	t := a.input.Target
+	if !a.targetKnown {
+		t = access.Target{Path: a.request.Path} // no host: nothing is permitted
+	}
+	found, overflow := a.set.Find(t, a.request.Headers)
+	if overflow {
+		r := refused(access.TooLarge, "the request holds more than 256 placeholders; send fewer")
+		r.counted = !a.who.Known()
+		return r
+	}
+	a.found = found
+	a.leases = make([]lease.Lease, len(found))
+	a.input.Placeholders = make([]access.Placeholder, len(found))
+	for i, f := range found {
+		p := access.Placeholder{Text: shown(f.Name, "unknown"), Name: f.Name, At: f.At, Counts: f.Counts, Credential: a.facts.byName[f.Name]}
+		if f.Named {
+			p.Text, p.Kind = f.Text, access.Named
+		}
+		if f.Counts && p.Credential != nil {
+			p.Permitted = permitted(a.set.Credential(f.Name), t, f.At)
+		}
+		a.input.Placeholders[i] = p
+	}
+	return nil
+}
+
+func permitted(c *inventory.Credential, t access.Target, at access.Location) bool {
+	in, ok := c.Permits(t)
+	return ok && slices.ContainsFunc(in, func(l access.Location) bool { return l.Covers(at) })
+}
+
+// maxTickets bounds the look-ups of one request.
+const maxTickets = 16
+
+// tickets looks up whom the tickets that count belong to, and settles who
+// calls.
+func (d *Decider) tickets(ctx context.Context, a *attempt) *refusal {
+	if a.bare {
+		return nil
+	}
+	token, n := a.who.Known(), 0
+	for i, f := range a.found {
+		if f.Named || !f.Counts {
+			continue
+		}
+		if n++; n > maxTickets {
+			r := refused(access.TooLarge, "the request holds more than 16 tickets; send fewer")
+			r.counted = !token
+			return r
+		}
+		if r := d.ticket(ctx, a, i); r != nil {
+			return r
+		}
+	}
+	if !a.who.Known() {
+		r := refused(access.Unauthenticated, "no identity: send a bearer token of a trusted issuer in proxy-authorization or x-cloakroom-token, or a ticket as the key")
+		r.counted = true
+		return r
+	}
+	a.open()
+	return nil
+}
+
+// ticket looks one ticket up.
+func (d *Decider) ticket(ctx context.Context, a *attempt, i int) *refusal {
+	f, p := a.found[i], &a.input.Placeholders[i]
+	l, err := d.Leases.ByTicket(ctx, inventory.TicketHash(f.Text), a.now)
+	switch {
+	case err == nil && l.Credential != f.Name:
+		err = lease.ErrUnknown // the text was made of another ticket's
+	case err == nil && (l.State != lease.Active || !a.now.Before(l.Ends)):
+		err = lease.ErrEnded
+	}
+	var r *refusal
+	switch {
+	case err == nil:
+		p.Kind, p.Text, p.Lease = access.Ticket, shown(f.Name, "ticket"), l.ID
+		a.leases[i] = l
+	case errors.Is(err, lease.ErrUnknown):
+		r = refused(access.UnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use").about(*p)
+	case errors.Is(err, lease.ErrEnded):
+		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
+		r = refused(access.LeaseExpired, "the lease of this ticket has ended; ask for a new ticket").about(*p)
+	case errors.Is(err, lease.ErrPending):
+		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
+		r = refused(access.ApprovalPending, "the lease of this ticket waits for its approval").about(*p)
+		r.outcome = access.NeedsApproval
+	default:
+		r = refused(access.Unavailable, "the state of this ticket could not be read; try again").about(*p)
+		r.reason = "looking a ticket up: " + err.Error()
+	}
+	holder := l.Holder()
+	if !holder.Known() {
+		if r != nil {
+			r.counted = !a.who.Known()
+			return r
+		}
+		return refused(access.Unavailable, "the holder of this ticket is not known").about(*p)
+	}
+	if a.who.Known() && a.who.ID() != holder.ID() {
+		return refused(access.Unauthenticated, "two identities: the token or another ticket belongs to somebody else; send one of them").about(*p)
+	}
+	if !a.who.Known() {
+		a.who = holder
+	}
+	return r
+}
+
+// open tells policy, once it is known who calls, what is open to them.
+func (a *attempt) open() {
+	a.input.Principal = a.who
+	for i := range a.input.Placeholders {
+		p := &a.input.Placeholders[i]
+		p.Open = p.Credential != nil && a.who.InAny(p.Credential.Groups)
+	}
+	if !a.counting() && a.targetKnown {
+		a.input.Operations = a.facts.operations(a.input.Target, a.who)
+	}
+}
+
+// sessionHeader is the header with which a client says which exchanges belong
+// together.
+const sessionHeader = "x-cloakroom-session"
+
+var sessionForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+
+// session says to which session the exchange belongs, and which headers must
+// not go on.
+func (d *Decider) session(_ context.Context, a *attempt) *refusal {
+	if a.bare {
+		return nil
+	}
+	a.sessionID = a.who.Session
+	if sent := a.request.Header(sessionHeader); len(sent) > 0 {
+		if len(sent) > 1 || !sessionForm.MatchString(sent[0]) {
+			return refused(access.Denied, `x-cloakroom-session: want one, of 1 to 128 letters, digits, ".", "_", ":" or "-"`)
+		}
+		a.sessionID = sent[0]
+	}
+	for _, l := range a.leases {
+		if a.sessionID == "" {
+			a.sessionID = l.ID
+		}
+	}
+	a.input.Session = a.sessionID
+	a.remove = append(slices.Clip(a.remove), sessionHeader)
+	for _, h := range a.request.Headers {
+		if name := dashed(h.Name); strings.HasPrefix(name, "x-envoy-") && !slices.Contains(a.remove, h.Name) {
+			a.remove = append(a.remove, h.Name)
+		}
+	}
+	a.input.Remove = a.remove
+	return nil
+}
+
+// dashed is a header's name as backends that take "_" for "-" read it.
+func dashed(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
+
+// policy asks the policy.
+func (d *Decider) policy(ctx context.Context, a *attempt) *refusal {
+	if !a.bare && !a.targetKnown {
+		return refused(access.Denied, "no declared upstream serves this route and path")
+	}
+	v, err := d.Policy.Evaluate(ctx, &a.input)
+	a.verdict = v
+	if err != nil {
+		d.Logger.Error("the policy could not answer", "error", err, "exchange", a.id)
+		return &refusal{Refusal: access.Refusal{Code: access.Unavailable, Message: "the policy could not answer; tell the operator of this gateway"}}
+	}
+	if v.Outcome == access.Allow {
+		a.change = v.Change
+		return nil
+	}
+	r := refused(v.Code, v.Reason)
+	r.outcome, r.change, r.Placeholder = v.Outcome, v.Change, v.Placeholder
+	switch {
+	case v.Outcome == access.NeedsApproval:
+		r.Code = access.ApprovalPending
+	case r.Code == "":
+		r.Code = access.Denied
+	}
+	return r
+}
