@@ -28,6 +28,7 @@ func (b *builder) check() {
 	once("cluster", serviceCluster, "cloakroom")
 	once("cluster", agentCluster, "cloakroom")
 	once("route", agentRoute, "cloakroom")
+	once("route", noRouteName, "cloakroom")
 	for _, u := range b.o.Upstreams {
 		b.checkUpstream(u)
 		once("route", u.Route, u.Host)

@@ -46,6 +46,7 @@ const (
 	serviceCluster = "cloakroom"
 	agentCluster   = "cloakroom-agent"
 	agentRoute     = "cloakroom-agent"
+	noRouteName    = "cloakroom-none"
 )
 
 // RequestAttributes are the attributes that come with ext_proc's

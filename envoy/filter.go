@@ -28,7 +28,9 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 		fs = append(fs, b.filter(authzFilter, b.extAuthz()))
 	}
 	if !b.o.Omit.ExtProc {
-		fs = append(fs, b.filter(procFilter, b.extProc()))
+		f := b.filter(procFilter, b.extProc())
+		f.Disabled = true // for what has no route; the table of routes turns it on
+		fs = append(fs, f)
 	}
 	// A route that has no say in SuppressEnvoyHeaders: the agent learns
 	// nothing of timings, and the backend nothing of Envoy.
@@ -94,6 +96,11 @@ func (b *builder) extProc() *procv3.ExternalProcessor {
 		MutationRules: &mutationv3.HeaderMutationRules{
 			AllowAllRouting: wrapperspb.Bool(false),
 			AllowEnvoy:      wrapperspb.Bool(true), // to remove a client's x-envoy-*
+			// Envoy would let these be set, and so a message be cut elsewhere
+			// than where it ends.
+			DisallowExpression: &matcherv3.RegexMatcher{
+				Regex: "content-length|transfer-encoding|connection|upgrade",
+			},
 			DisallowIsError: wrapperspb.Bool(true),
 		},
 		MetadataOptions: &procv3.MetadataOptions{

@@ -67,16 +67,23 @@ func (b *builder) connectionManager() *hcmv3.HttpConnectionManager {
 		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
 		// The connection's peer is the source; a client's x-forwarded-for is
 		// neither believed nor added to.
-		UseRemoteAddress: wrapperspb.Bool(true),
-		SkipXffAppend:    true,
-		// No address makes a caller internal: its x-envoy-* would be obeyed.
-		InternalAddressConfig:      &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+		UseRemoteAddress:           wrapperspb.Bool(true),
+		SkipXffAppend:              true,
+		InternalAddressConfig:      nobody(),
 		ServerHeaderTransformation: hcmv3.HttpConnectionManager_PASS_THROUGH,
 		GenerateRequestId:          wrapperspb.Bool(false),
 		MaxRequestHeadersKb:        wrapperspb.UInt32(requestHeadersKB),
 		RequestHeadersTimeout:      durationpb.New(t.Headers),
 		StreamIdleTimeout:          durationpb.New(t.Idle),
 	}
+}
+
+// nobody makes no caller internal, since Envoy obeys the x-envoy-* headers of
+// such a one. An empty list would mean the private ranges and loopback.
+func nobody() *hcmv3.HttpConnectionManager_InternalAddressConfig {
+	return &hcmv3.HttpConnectionManager_InternalAddressConfig{CidrRanges: []*corev3.CidrRange{{
+		AddressPrefix: "255.255.255.255", PrefixLen: wrapperspb.UInt32(32),
+	}}}
 }
 
 func (b *builder) common() *corev3.HttpProtocolOptions {

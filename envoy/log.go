@@ -42,7 +42,7 @@ func (b *builder) accessLog() []*accesslogv3.AccessLog {
 // service are not touched: they are told apart by Envoy's own word for why it
 // answered.
 const (
-	serviceFailed  = `response.code_details.startsWith("ext_authz_error") || response.code_details.startsWith("ext_proc_error")`
+	serviceFailed  = `response.code_details.startsWith("ext_authz_error") || response.code_details.startsWith("ext_proc_error") || response.code_details.startsWith("header_mutation_")`
 	upstreamFailed = `response.code_details.startsWith("upstream_") || response.code_details.startsWith("no_healthy") || response.code_details.startsWith("cluster_not_found")`
 )
 

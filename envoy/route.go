@@ -1,20 +1,26 @@
 package envoy
 
 import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
+
+// ownHeaders are those that Envoy adds for backends of its own operator; to
+// somebody else's they tell where the agent runs.
+var ownHeaders = []string{"x-envoy-external-address", "x-envoy-internal", "x-forwarded-proto"}
 
 // routes gives each upstream that is chosen by host a virtual host of its own,
 // and those chosen by prefix the one for every other host. Envoy compares
 // hosts without case; a port is not looked at, since the route writes the
 // upstream's host anew. A final dot, or anything else, is another host.
 //
-// A request that no route takes reaches Check and ext_proc all the same,
-// without context extensions and without a route's name.
+// Envoy does not ask ext_authz about a request that no route takes, so a last
+// route takes the rest: Check sees those too, without context extensions.
 func (b *builder) routes() *routev3.RouteConfiguration {
 	rest := &routev3.VirtualHost{Name: "any", Domains: []string{"*"}, Routes: b.agentRoutes()}
 	var hosts []*routev3.VirtualHost
@@ -32,12 +38,26 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 			Name: u.Host, Domains: []string{u.Host}, Routes: append(b.agentRoutes(), r),
 		})
 	}
+	rest.Routes = append(rest.Routes, noRoute())
 	return &routev3.RouteConfiguration{
 		Name:                     "agents",
 		VirtualHosts:             append(hosts, rest),
 		IgnorePortInHostMatching: true,
+		RequestHeadersToRemove:   ownHeaders,
 		ValidateClusters:         wrapperspb.Bool(true),
+		TypedPerFilterConfig:     b.exchanged(),
 	}
+}
+
+// exchanged turns ext_proc on for every route. It is off where a request is so
+// broken that it has none: an answer of Envoy's own codec, sent through a
+// filter that waits for the service, is lost when the connection closes.
+func (b *builder) exchanged() map[string]*anypb.Any {
+	if b.o.Omit.ExtProc {
+		return nil
+	}
+	on := &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Overrides{Overrides: &procv3.ExtProcOverrides{}}}
+	return map[string]*anypb.Any{procFilter: b.pack(on)}
 }
 
 // upstreamRoute never retries: a retried exchange would be two requests on one
@@ -63,6 +83,23 @@ func (b *builder) upstreamRoute(u Upstream, match *routev3.RouteMatch) *routev3.
 		})}
 	}
 	return r
+}
+
+// noRoute answers what is left, should Check let it pass.
+func noRoute() *routev3.Route {
+	const body = `{"error":{"code":"denied","message":"no upstream serves this host and path"}}`
+	return &routev3.Route{
+		Name:  noRouteName,
+		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
+			Status: 404,
+			Body:   &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: body}},
+		}},
+		ResponseHeadersToAdd: []*corev3.HeaderValueOption{{
+			Header:       &corev3.HeaderValue{Key: "content-type", Value: "application/json"},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}},
+	}
 }
 
 // agentRoutes stands first on every host. Envoy matches the path as it was
