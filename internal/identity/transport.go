@@ -1,0 +1,59 @@
+package identity
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// documentLimit bounds what is read of a discovery document or a key set.
+const documentLimit = 1 << 20
+
+// transport fetches an issuer's documents: over TLS unless on loopback, also
+// after a redirect, and never more than documentLimit bytes. An answer that is
+// neither a document nor a redirect is an error without its body, so that no
+// body reaches a log.
+type transport struct{ base *http.Transport }
+
+func newTransport(roots *x509.CertPool) transport {
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.MaxIdleConnsPerHost = 1
+	if roots != nil {
+		base.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return transport{base}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := checkDestination(r.URL); err != nil {
+		return nil, err
+	}
+	resp, err := t.base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	redirect := resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" && resp.StatusCode != http.StatusNotModified
+	if resp.StatusCode != http.StatusOK && !redirect {
+		resp.Body.Close()
+		return nil, fmt.Errorf("answered %d", resp.StatusCode)
+	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, documentLimit)
+	return resp, nil
+}
+
+// checkDestination tells whether what u answers may be believed.
+func checkDestination(u *url.URL) error {
+	if u.Scheme == "https" && u.Hostname() != "" {
+		return nil
+	}
+	host := u.Hostname()
+	if ip := net.ParseIP(host); u.Scheme == "http" && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		return nil
+	}
+	return errors.New("is not https, and not http on loopback")
+}
