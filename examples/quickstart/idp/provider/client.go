@@ -1,0 +1,35 @@
+package provider
+
+import (
+	"time"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+)
+
+// client is a Client as the library wants to see it: confidential, with the
+// client_credentials grant alone, and with JWT access tokens.
+type client struct{ Client }
+
+var _ op.Client = (*client)(nil)
+
+func (c *client) GetID() string                       { return c.ID }
+func (c *client) RedirectURIs() []string              { return nil }
+func (c *client) PostLogoutRedirectURIs() []string    { return nil }
+func (c *client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
+func (c *client) AuthMethod() oidc.AuthMethod         { return oidc.AuthMethodBasic }
+func (c *client) ResponseTypes() []oidc.ResponseType  { return nil }
+func (c *client) GrantTypes() []oidc.GrantType {
+	return []oidc.GrantType{oidc.GrantTypeClientCredentials}
+}
+func (c *client) LoginURL(string) string                                       { return "" }
+func (c *client) AccessTokenType() op.AccessTokenType                          { return op.AccessTokenTypeJWT }
+func (c *client) IDTokenLifetime() time.Duration                               { return 0 }
+func (c *client) DevMode() bool                                                { return false }
+func (c *client) IsScopeAllowed(string) bool                                   { return false }
+func (c *client) IDTokenUserinfoClaimsAssertion() bool                         { return false }
+func (c *client) ClockSkew() time.Duration                                     { return 0 }
+func (c *client) RestrictAdditionalIdTokenScopes() func([]string) []string     { return keep }
+func (c *client) RestrictAdditionalAccessTokenScopes() func([]string) []string { return keep }
+
+func keep(scopes []string) []string { return scopes }
