@@ -55,25 +55,26 @@ func (e *Entry) Kind() Kind {
 // Decision is policy's answer to one request, recorded before anything comes
 // of it.
 type Decision struct {
-	Exchange  string // the exchange's id, see NewID
-	Issuer    string // of the principal; empty: nobody
-	Subject   string
-	Ticket    bool // a ticket vouched for the principal
-	Session   string
-	Source    string // address:port of the caller
-	Method    string
-	Host      string // the upstream's declared host
-	Authority string // as the client sent it
-	Path      string // with its query
-	Route     string
-	Outcome   access.Outcome
-	Code      access.Code // of the refusal
-	Reason    string
-	Revision  string // of the policy
-	Uses      []Use  // at most 32, the rest is counted
-	Seen      []Seen // inert placeholders; at most 64, the rest is counted
+	Exchange  string         `json:"exchange"` // the exchange's id, see NewID
+	Issuer    string         `json:"issuer"`   // of the principal; empty: nobody
+	Subject   string         `json:"subject"`
+	Ticket    bool           `json:"ticket"` // a ticket vouched for the principal
+	Session   string         `json:"session"`
+	Source    string         `json:"source"` // address:port of the caller
+	Method    string         `json:"method"`
+	Host      string         `json:"host"`      // the upstream's declared host
+	Authority string         `json:"authority"` // as the client sent it
+	Path      string         `json:"path"`      // with its query
+	Route     string         `json:"route"`
+	Outcome   access.Outcome `json:"-"`
+	Code      access.Code    `json:"code"` // of the refusal
+	Reason    string         `json:"reason"`
+	Revision  string         `json:"revision"` // of the policy
+	Uses      []Use          `json:"uses"`     // at most 32, the rest is counted
+	Seen      []Seen         `json:"seen"`     // inert placeholders; at most 64, the rest is counted
 	// UsesCut and SeenCut are how many were left out for length, set by the log.
-	UsesCut, SeenCut int
+	UsesCut int `json:"uses_cut"`
+	SeenCut int `json:"seen_cut"`
 }
 
 // Placeholder is a placeholder's text as it stood in the request. Only with
@@ -87,43 +88,43 @@ type Placeholder struct {
 
 // Use is one credential that the exchange may use, at one location.
 type Use struct {
-	Credential  string
-	Placeholder Placeholder
-	Location    string // as access.Location prints it
-	Lease       string // the lease's id
-	LeaseEnds   time.Time
+	Credential  string      `json:"credential"`
+	Placeholder Placeholder `json:"placeholder"`
+	Location    string      `json:"location"` // as access.Location prints it
+	Lease       string      `json:"lease"`    // the lease's id
+	LeaseEnds   time.Time   `json:"lease_ends"`
 }
 
 // Seen is a placeholder that stood where it does not count.
 type Seen struct {
-	Placeholder Placeholder
-	Location    string // as access.Location prints it
+	Placeholder Placeholder `json:"placeholder"`
+	Location    string      `json:"location"` // as access.Location prints it
 }
 
 // End is how an exchange ended.
 type End struct {
-	Exchange      string
-	Status        int   // HTTP, 0: none was sent
-	RequestBytes  int64 // of the body
-	ResponseBytes int64 // of the body, as the agent got it
-	Substitutions []Substitution
-	Masks         []Count // by credential; see Counts
-	Phases        []Phase
-	Code          access.Code // of a refusal after the decision
-	Error         string
+	Exchange      string         `json:"exchange"`
+	Status        int            `json:"status"`         // HTTP, 0: none was sent
+	RequestBytes  int64          `json:"request_bytes"`  // of the body
+	ResponseBytes int64          `json:"response_bytes"` // of the body, as the agent got it
+	Substitutions []Substitution `json:"substitutions"`
+	Masks         []Count        `json:"masks"` // by credential; see Counts
+	Phases        []Phase        `json:"phases"`
+	Code          access.Code    `json:"code"` // of a refusal after the decision
+	Error         string         `json:"error"`
 }
 
 // Substitution counts what was substituted of one credential at one location.
 type Substitution struct {
-	Credential string
-	Location   string // as access.Location prints it
-	N          int
+	Credential string `json:"credential"`
+	Location   string `json:"location"` // as access.Location prints it
+	N          int    `json:"n"`
 }
 
 // Count is a number by name.
 type Count struct {
-	Name string
-	N    int
+	Name string `json:"name"`
+	N    int    `json:"n"`
 }
 
 // Counts makes a list of a map, sorted by name.
@@ -144,36 +145,36 @@ type Phase struct {
 
 // Refusals counts, since a time, the refusals of callers who have no identity.
 type Refusals struct {
-	Since  time.Time
-	Counts []RefusalCount // sorted
+	Since  time.Time      `json:"since"`
+	Counts []RefusalCount `json:"counts"` // sorted
 }
 
 // RefusalCount is how often a code was given to callers from one source. The
 // empty source stands for all that found no room of their own.
 type RefusalCount struct {
-	Code   access.Code
-	Source string
-	N      int
+	Code   access.Code `json:"code"`
+	Source string      `json:"source"`
+	N      int         `json:"n"`
 }
 
 // Reload tells that the configuration was read anew.
 type Reload struct {
-	Revision    string // of the policy now in force
-	Credentials int    // how many the inventory has now
-	Error       string // why the old rules stay in force; empty: they do not
+	Revision    string `json:"revision"`    // of the policy now in force
+	Credentials int    `json:"credentials"` // how many the inventory has now
+	Error       string `json:"error"`       // why the old rules stay in force; empty: they do not
 }
 
 // Lease is a change of a lease's state.
 type Lease struct {
-	ID         string
-	Issuer     string
-	Subject    string
-	Credential string
-	Session    string
-	Reason     string
-	State      string // "pending", "active", "ended"
-	Ending     string // "expired", "revoked", "denied"
-	Ticket     bool   // the lease has a ticket
-	By         string // the principal whose act it was, where it was one
-	Ends       time.Time
+	ID         string    `json:"id"`
+	Issuer     string    `json:"issuer"`
+	Subject    string    `json:"subject"`
+	Credential string    `json:"credential"`
+	Session    string    `json:"session"`
+	Reason     string    `json:"reason"`
+	State      string    `json:"state"`  // "pending", "active", "ended"
+	Ending     string    `json:"ending"` // "expired", "revoked", "denied"
+	Ticket     bool      `json:"ticket"` // the lease has a ticket
+	By         string    `json:"by"`     // the principal whose act it was, where it was one
+	Ends       time.Time `json:"ends"`
 }

@@ -42,6 +42,8 @@ type Session struct {
 
 // Exchange is a decision joined with the end of its exchange, if that is known.
 type Exchange struct {
-	Decision Entry
-	End      *Entry
+	Decision     Entry
+	End          *Entry
+	DecisionLine []byte // as the log has it, with its line feed
+	EndLine      []byte // nil if there is no end
 }

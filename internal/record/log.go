@@ -2,10 +2,12 @@ package record
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"cloakroom/internal/access"
 )
 
 // Options are what a Log may be told; the zero value is good.
@@ -19,47 +21,208 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+
+	disk disk          // nil: the operating system's
+	tick time.Duration // between two looks at the refusals and a failed disk; 0: a second
 }
 
+// noteWait is how long Note waits for room.
+const noteWait = 100 * time.Millisecond
+
 // Log is a log that is open for writing. It is safe for concurrent use.
-type Log struct{}
+type Log struct {
+	dir    string
+	mask   Masker
+	logger *slog.Logger
+	now    func() time.Time
+	lock   *os.File
+
+	appendRoom, noteRoom chan struct{} // one element for each that waits
+
+	mu     sync.Mutex // guards queue, closed
+	queue  []*waiting
+	closed bool
+	wake   chan struct{} // holds one element when there is something to do
+	done   chan struct{} // closed when the writer has ended
+
+	refusals refusals
+	writer   writer // only for the writer's goroutine
+	durable  atomic.Pointer[Position]
+	failure  atomic.Pointer[error]
+	stats    stats
+}
+
+// waiting is an entry that waits for a commit.
+type waiting struct {
+	rest []byte        // of the line, behind the prefix
+	ack  chan error    // nil: nobody waits
+	room chan struct{} // holds an element for it; nil: it is the log's own
+}
+
+// answer lets go of the room, and tells err to who waits.
+func (w *waiting) answer(err error) {
+	if w.room != nil {
+		<-w.room
+	}
+	if w.ack != nil {
+		w.ack <- err
+	}
+}
 
 // Open opens the log in dir for writing, and makes it if there is none. A last
 // line that a crash tore is cut off and kept aside; a broken chain is an error.
-func Open(dir string, mask Masker, o Options) (*Log, error) { panic("not yet") }
+func Open(dir string, mask Masker, o Options) (*Log, error) {
+	if mask == nil {
+		return nil, fmt.Errorf("opening log %q: a masker is required", dir)
+	}
+	o = o.withDefaults()
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{dir: dir, mask: mask, logger: o.Logger, now: o.Now, lock: lock,
+		appendRoom: make(chan struct{}, o.Queue), noteRoom: make(chan struct{}, o.Queue),
+		wake: make(chan struct{}, 1), done: make(chan struct{})}
+	l.writer = writer{dir: dir, disk: o.disk, most: o.SegmentBytes, stats: &l.stats}
+	if err := l.writer.recover(o.Logger); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	pos := l.writer.pos
+	l.durable.Store(&pos)
+	go l.run(o.tick)
+	return l, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.SegmentBytes <= 0 {
+		o.SegmentBytes = 64 << 20
+	}
+	if o.Queue <= 0 {
+		o.Queue = 8192
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.disk == nil {
+		o.disk = osDisk{}
+	}
+	if o.tick <= 0 {
+		o.tick = time.Second
+	}
+	return o
+}
 
 // Append writes e and returns when it is on disk. An error says that it may
 // not be: nothing that depends on the entry may happen then. If ctx ends first
 // the entry may still be written.
-func (l *Log) Append(ctx context.Context, e Entry) error { panic("not yet") }
+func (l *Log) Append(ctx context.Context, e Entry) error {
+	rest, err := l.encode(e)
+	if err != nil {
+		return err
+	}
+	select {
+	case l.appendRoom <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("appending to the log: %w: %w", ctx.Err(), ErrUnavailable)
+	}
+	w := &waiting{rest: rest, ack: make(chan error, 1), room: l.appendRoom}
+	if !l.enqueue(w) {
+		w.answer(nil)
+		return ErrClosed
+	}
+	select {
+	case err := <-w.ack:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("appending to the log: %w: %w", ctx.Err(), ErrUnavailable)
+	}
+}
 
 // Note writes e with the next commit and does not wait for it. If too many
 // wait it blocks for a short time, then gives up and counts (Stats.NotesLost).
-func (l *Log) Note(e Entry) { panic("not yet") }
-
-// CountRefusal counts a refusal of a caller without an identity. Counts are
-// written together, at most one entry a second. source is the caller's address
-// without its port.
-func (l *Log) CountRefusal(code access.Code, source string) { panic("not yet") }
-
-// Close writes what waits, and releases the directory.
-func (l *Log) Close() error { panic("not yet") }
-
-// Err says why the log cannot be written; nil: it can.
-func (l *Log) Err() error { panic("not yet") }
-
-// Durable is the position behind the last entry on disk.
-func (l *Log) Durable() Position { panic("not yet") }
-
-// Stats are counters since Open, for metrics.
-type Stats struct {
-	Entries   uint64        // on disk
-	Bytes     uint64        // on disk
-	Commits   uint64        // group commits: one write and one fsync each
-	SyncTime  time.Duration // spent in fsync, in all
-	Failures  uint64        // commits that failed
-	NotesLost uint64        // notes that were not written
+func (l *Log) Note(e Entry) {
+	rest, err := l.encode(e)
+	if err != nil {
+		l.stats.lost(1)
+		l.logger.Error("log: an entry was not written", "kind", e.Kind(), "error", err)
+		return
+	}
+	select {
+	case l.noteRoom <- struct{}{}:
+	default:
+		select {
+		case l.noteRoom <- struct{}{}:
+		case <-time.After(noteWait):
+			l.stats.lost(1)
+			return
+		}
+	}
+	w := &waiting{rest: rest, room: l.noteRoom}
+	if !l.enqueue(w) {
+		w.answer(nil)
+		l.stats.lost(1)
+	}
 }
 
-// Stats returns the counters.
-func (l *Log) Stats() Stats { panic("not yet") }
+func (l *Log) encode(e Entry) ([]byte, error) {
+	if e.Time.IsZero() {
+		e.Time = l.now()
+	}
+	return encode(e, l.mask)
+}
+
+// enqueue hands w to the writer; false: the log is closed.
+func (l *Log) enqueue(w *waiting) bool {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return false
+	}
+	l.queue = append(l.queue, w)
+	l.mu.Unlock()
+	l.nudge()
+	return true
+}
+
+func (l *Log) nudge() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close writes what waits, and releases the directory. An error says that
+// notes were lost.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	closed := l.closed
+	l.closed = true
+	l.mu.Unlock()
+	if closed {
+		<-l.done
+		return ErrClosed
+	}
+	l.nudge()
+	<-l.done
+	l.writer.close()
+	l.lock.Close()
+	return l.Err()
+}
+
+// Done is closed when the log was closed and everything is written.
+func (l *Log) Done() <-chan struct{} { return l.done }
+
+// Err says why the log cannot be written; nil: it can.
+func (l *Log) Err() error {
+	if err := l.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Durable is the position behind the last entry on disk.
+func (l *Log) Durable() Position { return *l.durable.Load() }

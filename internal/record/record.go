@@ -15,7 +15,7 @@
 //
 // An entry is one line of JSON, at most MaxLine bytes with its line feed:
 //
-//		{"v":1,"seq":7,"prev":"<64 hex>","time":"2026-11-05T12:00:00.000000Z","kind":"decision",…}
+//		{"v":1,"seq":7,"prev":"<64 hex>","time":"2026-11-05T12:00:00.000000Z","decision":{…}}
 //
 //	  - The fields stand in the order of this package's encoder, without spaces;
 //	    a field with its zero value is left out. Numbers are decimal integers,
@@ -29,6 +29,7 @@
 //	  - "prev" is the SHA-256 of the line before, its line feed included, in
 //	    lower-case hex; 64 zeros in the first entry. `sed -n 7p FILE | sha256sum`
 //	    prints what the eighth line's prev must be.
+//	  - The last field is named after the entry's kind and holds its fields.
 //	  - A reader ignores fields that it does not know, and refuses another "v".
 //
 // # Promises

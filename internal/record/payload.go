@@ -1,0 +1,123 @@
+package record
+
+import (
+	"strconv"
+	"time"
+)
+
+// payload appends the fields of the entry's kind.
+func (e *encoder) payload(x Entry) {
+	switch {
+	case x.Decision != nil:
+		e.decision(x.Decision)
+	case x.End != nil:
+		e.end(x.End)
+	case x.Refusals != nil:
+		e.refusals(x.Refusals)
+	case x.Reload != nil:
+		e.text("revision", x.Reload.Revision, textMax)
+		e.number("credentials", int64(x.Reload.Credentials))
+		e.text("error", x.Reload.Error, textMax)
+	case x.Lease != nil:
+		e.lease(x.Lease)
+	}
+}
+
+func (e *encoder) decision(d *Decision) {
+	e.id("exchange", d.Exchange)
+	e.text("issuer", d.Issuer, textMax)
+	e.text("subject", d.Subject, textMax)
+	e.flag("ticket", d.Ticket)
+	e.text("session", d.Session, textMax)
+	e.text("source", d.Source, itemMax)
+	e.text("method", d.Method, itemMax)
+	e.text("host", d.Host, textMax)
+	e.text("authority", d.Authority, textMax)
+	e.text("path", d.Path, pathMax)
+	e.text("route", d.Route, textMax)
+	e.outcome(d.Outcome)
+	e.text("code", string(d.Code), itemMax)
+	e.text("reason", d.Reason, textMax)
+	e.text("revision", d.Revision, textMax)
+	cut := list(e, "uses", d.Uses, usesMax, func(u Use) {
+		e.text("credential", u.Credential, itemMax)
+		e.text("placeholder", u.Placeholder.Text, itemMax)
+		e.text("location", u.Location, itemMax)
+		e.id("lease", u.Lease)
+		e.time("lease_ends", u.LeaseEnds)
+	})
+	e.number("uses_cut", int64(d.UsesCut+cut))
+	cut = list(e, "seen", d.Seen, seenMax, func(s Seen) {
+		e.text("placeholder", s.Placeholder.Text, itemMax)
+		e.text("location", s.Location, itemMax)
+	})
+	e.number("seen_cut", int64(d.SeenCut+cut))
+}
+
+func (e *encoder) end(x *End) {
+	e.id("exchange", x.Exchange)
+	e.number("status", int64(x.Status))
+	e.number("request_bytes", x.RequestBytes)
+	e.number("response_bytes", x.ResponseBytes)
+	list(e, "substitutions", x.Substitutions, listMax, func(s Substitution) {
+		e.text("credential", s.Credential, itemMax)
+		e.text("location", s.Location, itemMax)
+		e.number("n", int64(s.N))
+	})
+	list(e, "masks", x.Masks, listMax, func(c Count) {
+		e.text("name", c.Name, itemMax)
+		e.number("n", int64(c.N))
+	})
+	list(e, "phases", x.Phases, listMax, func(p Phase) {
+		e.text("name", p.Name, itemMax)
+		e.key("ms")
+		ms := float64(p.Took.Round(time.Microsecond)) / float64(time.Millisecond)
+		e.buf = strconv.AppendFloat(e.buf, ms, 'f', 3, 64)
+	})
+	e.text("code", string(x.Code), itemMax)
+	e.text("error", x.Error, textMax)
+}
+
+func (e *encoder) refusals(r *Refusals) {
+	e.time("since", r.Since)
+	list(e, "counts", r.Counts, 2*listMax, func(c RefusalCount) {
+		e.text("code", string(c.Code), itemMax)
+		e.text("source", c.Source, itemMax)
+		e.number("n", int64(c.N))
+	})
+}
+
+func (e *encoder) lease(l *Lease) {
+	e.id("id", l.ID)
+	e.text("issuer", l.Issuer, textMax)
+	e.text("subject", l.Subject, textMax)
+	e.text("credential", l.Credential, itemMax)
+	e.text("session", l.Session, textMax)
+	e.text("reason", l.Reason, textMax)
+	e.text("state", l.State, itemMax)
+	e.text("ending", l.Ending, itemMax)
+	e.flag("ticket", l.Ticket)
+	e.text("by", l.By, textMax)
+	e.time("ends", l.Ends)
+}
+
+// list appends a list of objects, at most most of them, and returns how many
+// were left out.
+func list[T any](e *encoder, name string, items []T, most int, fields func(T)) (cut int) {
+	if len(items) == 0 {
+		return 0
+	}
+	if len(items) > most {
+		items, cut = items[:most], len(items)-most
+	}
+	e.key(name)
+	e.buf = append(e.buf, '[')
+	for _, item := range items {
+		e.comma()
+		e.buf = append(e.buf, '{')
+		fields(item)
+		e.buf = append(e.buf, '}')
+	}
+	e.buf = append(e.buf, ']')
+	return cut
+}
