@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"cloakroom/internal/access"
 )
@@ -176,7 +175,8 @@ func TestScanAllocatesNothing(t *testing.T) {
 }
 
 // TestScanStaysLinear pins that texts built against the scanner are read in a
-// time that grows with their length: a quadratic scan of these takes minutes.
+// time that grows with their length: a quadratic scan of these 4 MiB outlives
+// the test binary's timeout.
 func TestScanStaysLinear(t *testing.T) {
 	v := scanner(t)
 	for name, piece := range map[string]string{
@@ -184,15 +184,8 @@ func TestScanStaysLinear(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Repeat(piece, 4<<20/len(piece))
-			done := make(chan struct{})
-			go func() {
-				v.holds(text, scanDepth)
-				close(done)
-			}()
-			select {
-			case <-done:
-			case <-time.After(time.Minute):
-				t.Error("still reading")
+			if v.holds(text, scanDepth) {
+				t.Error("found a token where none is")
 			}
 		})
 	}
