@@ -14,7 +14,7 @@ func (b *builder) check() {
 		b.fail("listen %q: want host:port", b.o.Listen)
 	}
 	b.checkService()
-	if b.o.Timeouts.Check < 0 || b.o.Timeouts.Message < 0 {
+	if t := b.o.Timeouts; min(t.Check, t.Message, t.Connect, t.Headers, t.Idle) < 0 {
 		b.fail("timeouts: want none below zero")
 	}
 	seen := map[string]string{}
@@ -62,10 +62,10 @@ func (b *builder) checkService() {
 
 func (b *builder) checkUpstream(u Upstream) {
 	host := u.Host
-	_, isIP := parseIP(host)
+	_, notIP := parseIP(host)
 	switch {
 	case host == "", host != strings.ToLower(host), strings.HasSuffix(host, "."),
-		strings.ContainsAny(host, "*/?#@ "), strings.Contains(host, ":") && isIP != nil:
+		strings.ContainsAny(host, "*/?#@ "), strings.Contains(host, ":") && notIP != nil:
 		b.fail("upstream %q: want a host's name in lower case, without port or final dot", host)
 	}
 	if u.Route == "" || u.Cluster == "" {

@@ -32,8 +32,7 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 		f.Disabled = true // for what has no route; the table of routes turns it on
 		fs = append(fs, f)
 	}
-	// A route that has no say in SuppressEnvoyHeaders: the agent learns
-	// nothing of timings, and the backend nothing of Envoy.
+	// The agent learns nothing of Envoy's timings, nor the backend of Envoy.
 	return append(fs, b.filter(routerFilter, &routerv3.Router{SuppressEnvoyHeaders: true}))
 }
 
