@@ -3,10 +3,11 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"cloakroom/internal/access"
 )
 
 // Errors, to be told apart with errors.Is.
@@ -28,8 +29,8 @@ type Options struct {
 	PerPrincipal int           // active leases of one principal; 0: 1000
 	InAll        int           // active leases; 0: 100 000
 	Keep         time.Duration // how long ended ones are remembered; 0: 30 days
-	// Changed hears of every lease that opens or ends. It must not block, and
-	// must not call the Keeper.
+	// Changed hears of every lease that opens or ends, also of one that
+	// another process ended. It must not block, and must not call the Keeper.
 	Changed func(Lease)
 	Logger  *slog.Logger // nil: slog.Default
 }
@@ -37,55 +38,115 @@ type Options struct {
 // Keeper holds the active leases in memory over a Store. It is safe for
 // concurrent use. Every time passed in should be a time.Now with its monotonic
 // reading: then a clock set back lengthens no lease.
-type Keeper struct{}
+type Keeper struct {
+	store Store
+	key   [32]byte
+	o     Options
+	clock clock
+
+	byID     sync.Map // string → *entry
+	byTicket sync.Map // [32]byte → *entry
+	byUse    sync.Map // useKey → *entry
+
+	mu      sync.Mutex // guards what follows
+	flights map[useKey]*flight
+	count   int            // active leases
+	of      map[string]int // by principal
+	unsaved map[string]*entry
+	cut     map[string]instant // ends of leases that ended before, by id
+
+	sweeping sync.Mutex // guards what follows
+	change   int64      // the latest change seen
+	marked   int64      // clock readings (mono) of the latest Mark and Forget
+	forgot   int64
+	failure  atomic.Pointer[error]
+}
 
 // NewKeeper loads what the store has. Rows without a valid MAC under key are
 // no leases; they are logged and left alone.
 func NewKeeper(ctx context.Context, s Store, key [32]byte, o Options, now time.Time) (*Keeper, error) {
-	panic("not yet")
+	if s == nil || key == [32]byte{} {
+		return nil, errors.New("loading leases: a store and a key are required")
+	}
+	k := &Keeper{store: s, key: key, o: o.withDefaults(), flights: make(map[useKey]*flight),
+		of: make(map[string]int), unsaved: make(map[string]*entry), cut: make(map[string]instant)}
+	if err := k.load(ctx, now); err != nil {
+		return nil, fmt.Errorf("loading leases: %w", err)
+	}
+	return k, nil
 }
 
-// Use returns p's active lease without a ticket over the credential, and opens
-// one of this length if there is none. It counts once the store has it.
-func (k *Keeper) Use(ctx context.Context, p access.Principal, credential, session string,
-	length time.Duration, now time.Time) (Lease, error) {
-	panic("not yet")
+func (o Options) withDefaults() Options {
+	if o.PerPrincipal <= 0 {
+		o.PerPrincipal = 1000
+	}
+	if o.InAll <= 0 {
+		o.InAll = 100_000
+	}
+	if o.Keep <= 0 {
+		o.Keep = keepDefault
+	}
+	if o.Changed == nil {
+		o.Changed = func(Lease) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
 }
 
-// Request opens a lease that belongs to the ticket with this hash.
-func (k *Keeper) Request(ctx context.Context, p access.Principal, credential, session, reason string,
-	ticket [32]byte, length time.Duration, now time.Time) (Lease, error) {
-	panic("not yet")
+// load starts the clock at the latest time that the store tells of, so that a
+// clock set back while the process was down gives no lease time back.
+func (k *Keeper) load(ctx context.Context, now time.Time) error {
+	floor, err := k.store.Marked(ctx)
+	if err != nil {
+		return err
+	}
+	rows, change, err := k.store.Unended(ctx)
+	if err != nil {
+		return err
+	}
+	k.change = change
+	var active []Lease
+	for _, r := range rows {
+		l, ok := k.unseal(r)
+		if !ok || l.State != Active {
+			continue
+		}
+		active = append(active, l)
+		if l.Starts.After(floor) {
+			floor = l.Starts
+		}
+	}
+	k.clock.start(now, floor)
+	at := k.clock.see(now)
+	for _, l := range active {
+		k.adopt(l, at)
+	}
+	return nil
 }
 
-// ByTicket finds the active lease of a ticket by its hash. Others are
-// ErrUnknown, ErrPending or ErrEnded (with the lease as it ended).
-func (k *Keeper) ByTicket(ctx context.Context, ticket [32]byte, now time.Time) (Lease, error) {
-	panic("not yet")
+// unseal believes a row only if its MAC is valid.
+func (k *Keeper) unseal(r Row) (Lease, bool) {
+	l, ok := Unseal(k.key, r)
+	if !ok {
+		k.o.Logger.Error("lease: a row without a valid MAC counts for nothing", "lease", r.Lease.ID)
+	}
+	return l, ok
 }
 
-// Live tells whether the lease is active at now, from memory alone.
-func (k *Keeper) Live(id string, now time.Time) bool { panic("not yet") }
-
-// Done returns a channel that is closed when the lease is no longer active: at
-// once when it is revoked, at the next Sweep when it expires. For a lease that
-// is not active it is closed already.
-func (k *Keeper) Done(id string) <-chan struct{} { panic("not yet") }
-
-// Revoke ends a lease. It is not live from the call on, even if the store
-// fails, which is then an error and is tried again by Sweep.
-func (k *Keeper) Revoke(ctx context.Context, id string, now time.Time) (Lease, error) {
-	panic("not yet")
+// Active is how many leases are active, give or take those that expired since
+// the last Sweep.
+func (k *Keeper) Active() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.count
 }
 
-// List lists leases as they stand at now.
-func (k *Keeper) List(ctx context.Context, f Filter, now time.Time) ([]Lease, error) {
-	panic("not yet")
+// Err says why the last Sweep of Run failed; nil: it did not.
+func (k *Keeper) Err() error {
+	if err := k.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
-
-// Sweep ends what has expired, saves endings that are not saved, takes over
-// what other processes changed, forgets what ended long ago.
-func (k *Keeper) Sweep(ctx context.Context, now time.Time) error { panic("not yet") }
-
-// Run sweeps every second until ctx ends.
-func (k *Keeper) Run(ctx context.Context) { panic("not yet") }
