@@ -107,9 +107,7 @@ func (k *Keeper) finish(e *entry, l Lease, save bool) bool {
 	k.byUse.CompareAndDelete(l.useKey(), e)
 	k.mu.Lock()
 	k.take(l.Principal, -1)
-	if l.Ending != Expired {
-		k.cut[l.ID] = e.ends
-	}
+	k.cut[l.ID] = l.Ends.UnixNano()
 	if save {
 		k.unsaved[l.ID] = e
 	}
@@ -130,8 +128,8 @@ func (k *Keeper) drop(e *entry) {
 	k.byID.CompareAndDelete(e.lease.ID, e)
 }
 
-// wasCut tells whether this process saw the lease end before its time: a row
-// that says otherwise is not believed.
+// wasCut tells whether this process saw the lease end though its row's time is
+// not over: a row that says otherwise is not believed.
 func (k *Keeper) wasCut(id string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

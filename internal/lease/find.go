@@ -99,7 +99,7 @@ func (k *Keeper) revokeStored(ctx context.Context, id string, at instant) (Lease
 		return l, err
 	}
 	k.mu.Lock()
-	k.cut[id] = at.add(max(l.Length, l.Ends.Sub(at.time())))
+	k.cut[id] = was.Ends.UnixNano()
 	k.mu.Unlock()
 	if err := k.store.Update(ctx, Seal(k.key, l), was.State); err != nil {
 		return l, fmt.Errorf("revoking lease %q: %w", id, unavailable(err))

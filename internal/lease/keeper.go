@@ -53,7 +53,7 @@ type Keeper struct {
 	count   int            // active leases
 	of      map[string]int // by principal
 	unsaved map[string]*entry
-	cut     map[string]instant // ends of leases that ended before, by id
+	cut     map[string]int64 // Unix nanoseconds at which a lease that ended would have, by id
 
 	sweeping sync.Mutex // guards what follows
 	change   int64      // the latest change seen
@@ -69,7 +69,7 @@ func NewKeeper(ctx context.Context, s Store, key [32]byte, o Options, now time.T
 		return nil, errors.New("loading leases: a store and a key are required")
 	}
 	k := &Keeper{store: s, key: key, o: o.withDefaults(), flights: make(map[useKey]*flight),
-		of: make(map[string]int), unsaved: make(map[string]*entry), cut: make(map[string]instant)}
+		of: make(map[string]int), unsaved: make(map[string]*entry), cut: make(map[string]int64)}
 	if err := k.load(ctx, now); err != nil {
 		return nil, fmt.Errorf("loading leases: %w", err)
 	}

@@ -44,12 +44,17 @@ func (k *Keeper) follow(ctx context.Context, at instant) error {
 	return nil
 }
 
-// saveAll writes the endings that the store does not have.
+// savesMax is how many endings one sweep writes.
+const savesMax = 100
+
+// saveAll writes endings that the store does not have.
 func (k *Keeper) saveAll(ctx context.Context) error {
 	k.mu.Lock()
-	es := make([]*entry, 0, len(k.unsaved))
+	es := make([]*entry, 0, min(savesMax, len(k.unsaved)))
 	for _, e := range k.unsaved {
-		es = append(es, e)
+		if es = append(es, e); len(es) == savesMax {
+			break
+		}
 	}
 	k.mu.Unlock()
 	for _, e := range es {
@@ -76,7 +81,7 @@ func (k *Keeper) mark(ctx context.Context, at instant) error {
 func (k *Keeper) forget(ctx context.Context, at instant) error {
 	k.mu.Lock()
 	for id, ends := range k.cut {
-		if !at.before(ends) {
+		if at.wall >= ends {
 			delete(k.cut, id)
 		}
 	}
