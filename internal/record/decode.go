@@ -91,9 +91,9 @@ func (p *Phase) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// parseLine reads the part of a line that links it to the one before. raw ends
-// with its line feed.
-func parseLine(raw []byte) (Line, error) {
+// ParseLine reads the part of a line that links it to the one before. raw ends
+// with its line feed, and becomes the line's.
+func ParseLine(raw []byte) (Line, error) {
 	rest, v1 := bytes.CutPrefix(raw, []byte(`{"v":1,"seq":`))
 	digits, rest, hasPrev := bytes.Cut(rest, []byte(`,"prev":"`))
 	seq, err := strconv.ParseUint(string(digits), 10, 64)

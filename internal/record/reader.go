@@ -162,7 +162,7 @@ func (r *Reader) look() error {
 
 // accept checks a line against the one before.
 func (r *Reader) accept(raw []byte) (Line, error) {
-	l, err := parseLine(raw)
+	l, err := ParseLine(raw)
 	if err != nil {
 		if r.next == 0 && bytes.IndexByte(raw, 0) >= 0 {
 			if err := r.refresh(); err != nil {

@@ -1,0 +1,179 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/record"
+)
+
+var _ record.Index = (*DB)(nil)
+
+// Applied implements record.Index.
+func (d *DB) Applied(ctx context.Context) (record.Position, error) {
+	return applied(ctx, d.reads)
+}
+
+func applied(ctx context.Context, q querier) (p record.Position, err error) {
+	var hash []byte
+	err = q.QueryRowContext(ctx, "SELECT seq, hash FROM applied").Scan(&p.Seq, &hash)
+	if err == nil && copy(p.Hash[:], hash) != len(p.Hash) {
+		err = fmt.Errorf("a hash of %d bytes", len(hash))
+	}
+	if err != nil {
+		return p, fmt.Errorf("asking how far the index is: %w", err)
+	}
+	return p, nil
+}
+
+// Apply implements record.Index.
+func (d *DB) Apply(ctx context.Context, lines []record.Line) error {
+	err := d.write(ctx, d.index, func(tx *sql.Tx) error {
+		at, err := applied(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for len(lines) > 0 && lines[0].Seq <= at.Seq {
+			lines = lines[1:]
+		}
+		if len(lines) == 0 {
+			return nil
+		}
+		if lines[0].Seq != at.Seq+1 || lines[0].Prev != at.Hash {
+			return fmt.Errorf("entry %d does not follow entry %d", lines[0].Seq, at.Seq)
+		}
+		last := lines[len(lines)-1].Position()
+		if err := newApplier(ctx, tx).all(lines); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE applied SET seq = ?, hash = ?", last.Seq, last.Hash[:])
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("indexing the log: %w", err)
+	}
+	return nil
+}
+
+// Reset implements record.Index.
+func (d *DB) Reset(ctx context.Context) error {
+	err := d.write(ctx, d.index, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM decision; DELETE FROM finish; DELETE FROM session;
+			UPDATE applied SET seq = 0, hash = zeroblob(32)`)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("emptying the index: %w", err)
+	}
+	return nil
+}
+
+// applier applies one batch. What sessions gain is summed up first, so that
+// each takes one write.
+type applier struct {
+	ctx      context.Context
+	tx       *sql.Tx
+	sessions map[sessionKey]*gain
+}
+
+type sessionKey struct{ principal, name string }
+
+// gain is what a session gains by a batch.
+type gain struct {
+	key                int64
+	first, last        int64
+	exchanges, refused int
+}
+
+func newApplier(ctx context.Context, tx *sql.Tx) *applier {
+	return &applier{ctx, tx, make(map[sessionKey]*gain)}
+}
+
+// digest is as much of a line as the index looks at.
+type digest struct {
+	Time     time.Time `json:"time"`
+	Decision *struct {
+		Exchange string `json:"exchange"`
+		Issuer   string `json:"issuer"`
+		Subject  string `json:"subject"`
+		Session  string `json:"session"`
+		Outcome  string `json:"outcome"`
+	} `json:"decision"`
+	End *struct {
+		Exchange string `json:"exchange"`
+	} `json:"end"`
+}
+
+func (a *applier) all(lines []record.Line) error {
+	decide, err := a.tx.PrepareContext(a.ctx, "INSERT INTO decision (seq, session, exchange, line) VALUES (?,?,?,?)")
+	if err != nil {
+		return err
+	}
+	defer decide.Close()
+	finish, err := a.tx.PrepareContext(a.ctx, "INSERT OR IGNORE INTO finish (exchange, seq, line) VALUES (?,?,?)")
+	if err != nil {
+		return err
+	}
+	defer finish.Close()
+	for _, l := range lines {
+		var x digest
+		if err := json.Unmarshal(l.Raw, &x); err != nil {
+			return fmt.Errorf("entry %d: %w", l.Seq, err)
+		}
+		switch {
+		case x.Decision != nil:
+			g, err := a.gain(x)
+			if err == nil {
+				_, err = decide.ExecContext(a.ctx, int64(l.Seq), g.key, x.Decision.Exchange, l.Raw)
+			}
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", l.Seq, err)
+			}
+		case x.End != nil:
+			if _, err := finish.ExecContext(a.ctx, x.End.Exchange, int64(l.Seq), l.Raw); err != nil {
+				return fmt.Errorf("entry %d: %w", l.Seq, err)
+			}
+		}
+	}
+	return a.flush()
+}
+
+// gain adds a decision to its session's gain.
+func (a *applier) gain(x digest) (*gain, error) {
+	who := access.Principal{Issuer: x.Decision.Issuer, Subject: x.Decision.Subject}.ID()
+	k, at := sessionKey{who, x.Decision.Session}, x.Time.UnixMicro()
+	g := a.sessions[k]
+	if g == nil {
+		g = &gain{first: at, last: at}
+		err := a.tx.QueryRowContext(a.ctx, `INSERT INTO session (principal, name, first, last, exchanges, refused)
+			VALUES (?,?,?,?,0,0) ON CONFLICT DO UPDATE SET last = last RETURNING key`,
+			k.principal, k.name, at, at).Scan(&g.key)
+		if err != nil {
+			return nil, err
+		}
+		a.sessions[k] = g
+	}
+	g.first, g.last = min(g.first, at), max(g.last, at)
+	g.exchanges++
+	if x.Decision.Outcome != access.Allow.String() {
+		g.refused++
+	}
+	return g, nil
+}
+
+// flush writes the gains.
+func (a *applier) flush() error {
+	for _, g := range a.sessions {
+		_, err := a.tx.ExecContext(a.ctx, `UPDATE session SET first = min(first, ?), last = max(last, ?),
+			exchanges = exchanges + ?, refused = refused + ? WHERE key = ?`,
+			g.first, g.last, g.exchanges, g.refused, g.key)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

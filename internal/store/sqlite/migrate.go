@@ -1,0 +1,105 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// migrations bring a database forward, each by one version. They are only ever
+// added to.
+var migrations = []string{`
+CREATE TABLE lease (
+  id         TEXT PRIMARY KEY,
+  principal  TEXT NOT NULL,
+  issuer     TEXT NOT NULL,
+  subject    TEXT NOT NULL,
+  groups     TEXT NOT NULL,     -- a JSON list of strings
+  credential TEXT NOT NULL,
+  session    TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  ticket     BLOB UNIQUE,       -- 32 bytes, or NULL
+  length     INTEGER NOT NULL,  -- nanoseconds
+  created    INTEGER NOT NULL,  -- these four: microseconds since 1970, 0: none
+  starts     INTEGER NOT NULL,
+  ends       INTEGER NOT NULL,
+  ended      INTEGER NOT NULL,
+  state      INTEGER NOT NULL,  -- lease.State
+  ending     INTEGER NOT NULL,  -- lease.Ending
+  mac        BLOB NOT NULL,
+  change     INTEGER NOT NULL   -- larger than every earlier one
+) STRICT;
+CREATE INDEX lease_change  ON lease (change);
+CREATE INDEX lease_created ON lease (created);
+CREATE INDEX lease_state   ON lease (state, ended);
+CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), change INTEGER NOT NULL, mark INTEGER NOT NULL) STRICT;
+INSERT INTO clock VALUES (1, 0, 0);
+
+CREATE TABLE applied (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+INSERT INTO applied VALUES (1, 0, zeroblob(32));
+CREATE TABLE session (
+  key       INTEGER PRIMARY KEY,
+  principal TEXT NOT NULL,
+  name      TEXT NOT NULL,
+  first     INTEGER NOT NULL,   -- microseconds since 1970
+  last      INTEGER NOT NULL,
+  exchanges INTEGER NOT NULL,
+  refused   INTEGER NOT NULL,
+  UNIQUE (name, principal)
+) STRICT;
+CREATE INDEX session_last ON session (last);
+CREATE TABLE decision (
+  seq      INTEGER PRIMARY KEY,
+  session  INTEGER NOT NULL,    -- session.key
+  exchange TEXT NOT NULL,
+  line     BLOB NOT NULL        -- as the log has it
+) STRICT;
+CREATE INDEX decision_session ON decision (session, seq);
+CREATE TABLE finish (
+  exchange TEXT PRIMARY KEY,
+  seq      INTEGER NOT NULL,
+  line     BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+`}
+
+// migrate brings the schema to this program's version.
+func (d *DB) migrate(ctx context.Context) error {
+	return d.write(ctx, d.leases, func(tx *sql.Tx) error {
+		v, err := version(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if v > len(migrations) {
+			return versionError(v)
+		}
+		for ; v < len(migrations); v++ {
+			if _, err := tx.ExecContext(ctx, migrations[v]); err != nil {
+				return fmt.Errorf("bringing it to version %d: %w", v+1, err)
+			}
+		}
+		// A pragma takes no parameter.
+		_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", v))
+		return err
+	})
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func version(ctx context.Context, q querier) (v int, err error) {
+	if err := q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+		return 0, fmt.Errorf("asking for its version: %w", err)
+	}
+	return v, nil
+}
+
+func versionError(v int) error {
+	if v < len(migrations) {
+		return fmt.Errorf("its version is %d, this program's is %d: start the service once to bring it forward",
+			v, len(migrations))
+	}
+	return fmt.Errorf("its version %d is newer than this program's %d: use the cloakroom that wrote it, or a newer one",
+		v, len(migrations))
+}
