@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -35,9 +36,10 @@ type encoder struct {
 func (e *encoder) masked(s string, most int) replace.Masked {
 	m := e.mask.Mask(s)
 	text := m.String()
-	// A value may look like a token: so the mask comes first, and once more
-	// where the text changed.
-	if clean := shorten(scrub(text, e.named), most); clean != text {
+	// A value may look like a token, or not be UTF-8: so the mask comes first,
+	// and once more where the text changed.
+	valid := strings.ToValidUTF8(text, "\ufffd")
+	if clean := shorten(scrub(valid, e.named), most); clean != text {
 		return e.mask.Mask(clean)
 	}
 	return m
@@ -118,7 +120,8 @@ func (e *encoder) time(name string, t time.Time) {
 	e.buf = append(e.buf, '"')
 }
 
-// appendString appends a JSON string. Invalid UTF-8 becomes U+FFFD.
+// appendString appends a JSON string. What m may have of invalid UTF-8 becomes
+// U+FFFD.
 func appendString(buf []byte, m replace.Masked) []byte {
 	s := m.String()
 	buf = append(buf, '"')
