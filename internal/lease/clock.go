@@ -7,10 +7,12 @@ import (
 
 // clock is time that never goes back. It keeps two readings apart: the wall
 // clock's, which an operator can set, and the monotonic one, which stands
-// still while the machine sleeps. A lease is over when either says so.
+// still while the machine sleeps. A lease is over when either says so. A wall
+// clock that was set back is taken to go on from where it was.
 type clock struct {
-	base time.Time
-	high struct{ mono, wall atomic.Int64 }
+	base  time.Time
+	floor int64 // the wall reading at the base
+	high  struct{ mono, wall atomic.Int64 }
 }
 
 // instant is a reading: nanoseconds since the clock's base (mono; taken from
@@ -19,17 +21,17 @@ type instant struct{ mono, wall int64 }
 
 // start begins with now; the wall reading is at least floor.
 func (c *clock) start(now, floor time.Time) {
-	c.base = now
-	wall := now.UnixNano()
+	c.base, c.floor = now, now.UnixNano()
 	if !floor.IsZero() {
-		wall = max(wall, floor.UnixNano())
+		c.floor = max(c.floor, floor.UnixNano())
 	}
-	c.high.wall.Store(wall)
+	c.high.wall.Store(c.floor)
 }
 
 // see takes note of now, and returns the highest readings there were.
 func (c *clock) see(now time.Time) instant {
-	return instant{raise(&c.high.mono, int64(now.Sub(c.base))), raise(&c.high.wall, now.UnixNano())}
+	mono := raise(&c.high.mono, int64(now.Sub(c.base)))
+	return instant{mono, raise(&c.high.wall, max(now.UnixNano(), c.floor+mono))}
 }
 
 func raise(high *atomic.Int64, to int64) int64 {

@@ -71,7 +71,7 @@ func (k *Keeper) release(principal string) {
 
 // add puts an active lease, for which there is room, into memory. If it is
 // there already the room is given back.
-func (k *Keeper) add(l Lease, ends instant) *entry {
+func (k *Keeper) add(l Lease, at, ends instant) *entry {
 	e := &entry{lease: l, ends: ends, done: make(chan struct{})}
 	if was, there := k.byID.LoadOrStore(l.ID, e); there {
 		k.release(l.Principal)
@@ -81,7 +81,7 @@ func (k *Keeper) add(l Lease, ends instant) *entry {
 		k.byTicket.Store(l.Ticket, e)
 		return e
 	}
-	if was, there := k.byUse.Load(l.useKey()); !there || was.(*entry).ends.before(ends) {
+	if was, there := k.byUse.Load(l.useKey()); !there || !was.(*entry).live(at) {
 		k.byUse.Store(l.useKey(), e)
 	}
 	return e
@@ -94,7 +94,7 @@ func (k *Keeper) adopt(l Lease, at instant) *entry {
 	k.mu.Lock()
 	k.take(l.Principal, 1)
 	k.mu.Unlock()
-	return k.add(l, instant{at.mono + int64(left), min(l.Ends.UnixNano(), at.wall+int64(left))})
+	return k.add(l, at, instant{at.mono + int64(left), min(l.Ends.UnixNano(), at.wall+int64(left))})
 }
 
 // finish ends an active lease in memory; false: it had ended already. With

@@ -40,13 +40,17 @@ func (k *Keeper) ByTicket(ctx context.Context, ticket [32]byte, now time.Time) (
 	}
 	l, ok := k.unseal(r)
 	// A row found by a hash that it does not hold was tampered with as well.
-	if !ok || l.Ticket != ticket || k.wasCut(l.ID) {
+	if !ok || l.Ticket != ticket {
 		return Lease{}, ErrUnknown
 	}
-	if l = l.At(at.time()); l.State == Active {
-		return standing(k.adopt(l, at).now(at))
+	l = l.At(at.time())
+	if l.State != Active {
+		return standing(l)
 	}
-	return standing(l)
+	if k.wasCut(l.ID) {
+		return standing(l.end(Revoked, at.time()))
+	}
+	return standing(k.adopt(l, at).now(at))
 }
 
 // standing is the lease if it is active, else the error that says what it is.

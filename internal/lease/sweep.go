@@ -33,12 +33,11 @@ func (k *Keeper) follow(ctx context.Context, at instant) error {
 		if !ok {
 			continue
 		}
-		e := k.lookup(l.ID)
-		switch l = l.At(at.time()); {
-		case e == nil && l.State == Active && !k.wasCut(l.ID):
-			k.adopt(l, at)
+		switch e := k.lookup(l.ID); {
 		case e != nil && l.State == Ended:
-			k.finish(e, l, r.Lease.State != Ended)
+			k.finish(e, l, false)
+		case e == nil && l.Live(at.time()) && !k.wasCut(l.ID):
+			k.adopt(l, at)
 		}
 	}
 	return nil
@@ -67,13 +66,13 @@ func (k *Keeper) saveAll(ctx context.Context) error {
 
 // mark writes down how late it is, for a restart under a clock set back.
 func (k *Keeper) mark(ctx context.Context, at instant) error {
-	if k.Active() == 0 || k.marked != 0 && at.mono-k.marked < int64(markEvery) {
+	if k.marked != 0 && at.mono-k.marked < int64(markEvery) {
 		return nil
 	}
 	if err := k.store.Mark(ctx, at.time()); err != nil {
 		return err
 	}
-	k.marked = at.mono
+	k.marked = max(at.mono, 1)
 	return nil
 }
 

@@ -99,7 +99,7 @@ func (k *Keeper) open(ctx context.Context, ask Ask, now time.Time) (Lease, error
 		k.release(l.Principal)
 		return Lease{}, fmt.Errorf("opening a lease over %q: %w", l.Credential, ErrEnded)
 	}
-	e := k.add(l, at.add(l.Length))
+	e := k.add(l, at, at.add(l.Length))
 	k.o.Changed(e.lease)
 	return e.lease, nil
 }
