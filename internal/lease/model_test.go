@@ -186,6 +186,9 @@ func (m *model) restart() {
 // check asks the keeper about every lease that there ever was.
 func (m *model) check() {
 	now := m.tick()
+	if m.k.Live("nobody", now) { // with no lease to ask about, the keeper hears the time here
+		m.fatalf("nobody's lease lives")
+	}
 	for id, x := range m.leases {
 		want := m.live(x)
 		if got := m.k.Live(id, now); got != want {
