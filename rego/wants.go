@@ -57,11 +57,12 @@ func (w *wants) add(r ast.Ref) {
 	if name != "attributes" {
 		return
 	}
-	if part(2) != "request" || part(3) != "http" || !ownAttributes[part(4)] {
+	inHTTP := (part(2) == "" || part(2) == "request") && (part(3) == "" || part(3) == "http")
+	if !inHTTP || !ownAttributes[part(4)] {
 		w.foreign = true
 	}
 	switch part(4) {
-	case "body", "raw_body", "rawBody", "size", "":
-		w.body = true
+	case "body", "raw_body", "":
+		w.body = w.body || inHTTP
 	}
 }
