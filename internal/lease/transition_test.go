@@ -70,6 +70,15 @@ func TestTransitions(t *testing.T) {
 			t.Errorf("%s: ended %s", c.name, got.Ended)
 		}
 	}
+}
+
+func TestLive(t *testing.T) {
+	l, err := Open(ask, at(0))
+	active := must(t, l, err)
+	l, err = Propose(ask, 30*time.Second, at(0))
+	pending := must(t, l, err)
+	l, err = active.Revoke(at(10))
+	revoked := must(t, l, err)
 	if active.Live(at(60)) || !active.Live(at(59)) || pending.Live(at(0)) || (Lease{}).Live(at(0)) || revoked.Live(at(11)) {
 		t.Error("live when it is not, or not when it is")
 	}

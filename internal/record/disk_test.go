@@ -148,13 +148,7 @@ func failAndHeal(t *testing.T, failing []string, writable, acked int) {
 	}
 	d.fail(errs, writable)
 	for range 3 {
-		err := l.Append(context.Background(), reload("refused"))
-		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, errDisk) {
-			t.Fatalf("got %v", err)
-		}
-		if l.Err() == nil {
-			t.Error("the log says that it can be written")
-		}
+		wantRefused(t, l)
 	}
 	l.Note(reload("noted"))
 	d.fail(nil, 0)
@@ -174,6 +168,17 @@ func failAndHeal(t *testing.T, failing []string, writable, acked int) {
 	e, err := lines[len(lines)-1].Entry()
 	if err != nil || e.Refusals == nil || !slices.Equal(e.Refusals.Counts, []RefusalCount{{access.Unavailable, "", 3}}) {
 		t.Errorf("the last entry is %+v, %v", e, err)
+	}
+}
+
+func wantRefused(t *testing.T, l *Log) {
+	t.Helper()
+	err := l.Append(context.Background(), reload("refused"))
+	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, errDisk) {
+		t.Fatalf("got %v", err)
+	}
+	if l.Err() == nil {
+		t.Error("the log says that it can be written")
 	}
 }
 

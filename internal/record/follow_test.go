@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -158,7 +159,7 @@ func TestFollowerOverAFailingDisk(t *testing.T) {
 func BenchmarkAppend(b *testing.B) {
 	l := openLog(b, b.TempDir()+"/log", Options{})
 	e := full()[0]
-	b.SetParallelism(32)
+	b.SetParallelism(max(1, 32/runtime.GOMAXPROCS(0)))
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if err := l.Append(context.Background(), e); err != nil {

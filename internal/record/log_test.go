@@ -203,7 +203,13 @@ func TestSegments(t *testing.T) {
 			t.Errorf("segment %d: %d bytes, mode %04o", first, info.Size(), info.Mode().Perm())
 		}
 	}
-	for from := range uint64(len(want)) {
+	testReadAfter(t, dir, uint64(len(want)))
+}
+
+// testReadAfter reads behind each of a log's n entries.
+func testReadAfter(t *testing.T, dir string, n uint64) {
+	t.Helper()
+	for from := range n {
 		p := positionAt(t, dir, from)
 		r, err := ReadAfter(dir, p)
 		if err != nil {

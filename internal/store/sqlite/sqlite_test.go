@@ -102,6 +102,9 @@ func TestVersions(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestReaderMakesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "empty.db")
 	if _, err := OpenReader(t.Context(), path); err == nil {
 		t.Error("a reader opened a database that is not there")
