@@ -143,7 +143,7 @@ func httpFields(in *access.Input, body bool) fields {
 	if body && len(r.Body) > 0 {
 		text := hidden(in, string(r.Body))
 		f.text("body", text)
-		f.text("raw_body", base64.StdEncoding.EncodeToString([]byte(text)))
+		f.text("rawBody", base64.StdEncoding.EncodeToString([]byte(text)))
 	}
 	return f
 }

@@ -62,7 +62,7 @@ func (w *wants) add(r ast.Ref) {
 		w.foreign = true
 	}
 	switch part(4) {
-	case "body", "raw_body", "":
+	case "body", "rawBody", "":
 		w.body = w.body || inHTTP
 	}
 }
