@@ -1,0 +1,114 @@
+package decide
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+)
+
+func TestDiscover(t *testing.T) {
+	f := newFakes(t)
+	d := f.decider(t)
+	offers := d.Discover(t.Context(), agent)
+	var names []string
+	for _, o := range offers {
+		names = append(names, o.Credential)
+	}
+	if got := strings.Join(names, " "); got != "hot more read" {
+		t.Fatalf("offers %q", got)
+	}
+	o := offers[2]
+	if o.Placeholder != named("read") || o.LeaseSeconds != 900 || o.Approval || o.Description != "reads" || !offers[0].Approval ||
+		len(o.Operations) != 1 || o.Operations[0].Paths[0] != "/repos/**" || o.Operations[0].In[1] != "query:key" {
+		t.Errorf("offer %+v", o)
+	}
+	holder := agent
+	holder.Ticket = true
+	for name, who := range map[string]access.Principal{"nobody": {}, "the holder of a ticket": holder,
+		"another issuer's": {Issuer: "https://x.example.com", Subject: "a", Groups: []string{"ai-agents"}}} {
+		if got := d.Discover(t.Context(), who); got == nil || len(got) != 0 {
+			t.Errorf("%s is offered %v", name, got)
+		}
+	}
+}
+
+func TestRequestLease(t *testing.T) {
+	f := newFakes(t)
+	d := f.decider(t)
+	ticket, r := d.RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "read", Reason: "to read"})
+	if r != nil {
+		t.Fatal(r)
+	}
+	if ticket.Credential != "read" || ticket.Lease != "lease-read" || ticket.Ends != start.Add(15*60e9) {
+		t.Errorf("ticket %+v", ticket)
+	}
+	if e := f.entries; len(e) != 1 || e[0].Lease == nil || !e[0].Lease.Ticket || e[0].Lease.Session != "sid-1" || e[0].Lease.State != "active" {
+		t.Errorf("entries %+v", f.entries)
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if strings.Contains(fmt.Sprintf(format, ticket), ticket.Text) {
+			t.Errorf("%s prints the ticket", format)
+		}
+	}
+	f.who = access.Principal{}
+	if got := d.Decide(t.Context(), get(bearer(ticket.Text)...), nil); got.Outcome != access.Allow {
+		t.Errorf("the ticket opens nothing: %+v", got.Refusal)
+	}
+}
+
+func TestATicketHasItsCredentialsPrefix(t *testing.T) {
+	f := newFakes(t)
+	c := *f.set.Credential("read")
+	c.Prefix, c.Placeholder = "ghp_", ""
+	f.set, _ = inventory.New(inventory.Key{1}, []inventory.Credential{c}, []inventory.Upstream{{Host: "api.example.com", Prefix: "/api", Route: "r", Cluster: "c"}}, false)
+	d := f.decider(t)
+	ticket, r := d.RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "read"})
+	if r != nil || !strings.HasPrefix(ticket.Text, "ghp_ckr_read_") {
+		t.Fatalf("got %q, %v", ticket.Text[:8], r)
+	}
+	f.who = access.Principal{}
+	if got := d.Decide(t.Context(), get(bearer(ticket.Text)...), nil); got.Outcome != access.Allow {
+		t.Errorf("the ticket opens nothing: %+v", got.Refusal)
+	}
+}
+
+func TestRequestLeaseRefuses(t *testing.T) {
+	holder := agent
+	holder.Ticket = true
+	tests := []struct {
+		name string
+		q    LeaseRequest
+		code access.Code
+	}{
+		{"nobody", LeaseRequest{Credential: "read"}, access.Unauthenticated},
+		{"the holder of a ticket", LeaseRequest{Principal: holder, Credential: "read"}, access.Unauthenticated},
+		{"no such credential", LeaseRequest{Principal: agent, Credential: "x"}, access.NotGranted},
+		{"another group's", LeaseRequest{Principal: agent, Credential: "theirs"}, access.NotGranted},
+		{"one that needs an approval", LeaseRequest{Principal: agent, Credential: "hot"}, access.ApprovalPending},
+		{"a reason of two lines", LeaseRequest{Principal: agent, Credential: "read", Reason: "a\nb"}, access.Denied},
+		{"a long reason", LeaseRequest{Principal: agent, Credential: "read", Reason: strings.Repeat("a", 501)}, access.Denied},
+		{"a bad session", LeaseRequest{Principal: agent, Credential: "read", Session: "a b"}, access.Denied},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFakes(t)
+			ticket, r := f.decider(t).RequestLease(t.Context(), tt.q)
+			if r == nil || r.Code != tt.code || ticket.Text != "" || len(f.tickets) != 0 {
+				t.Errorf("got %+v", r)
+			}
+		})
+	}
+}
+
+func TestNoTicketThatIsNotInTheLog(t *testing.T) {
+	f := newFakes(t)
+	f.logErr = errors.New("disk full")
+	ticket, r := f.decider(t).RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "read"})
+	if r == nil || r.Code != access.Unavailable || ticket.Text != "" || len(f.revoked) != 1 {
+		t.Errorf("got %+v, revoked %q", r, f.revoked)
+	}
+}

@@ -1,0 +1,177 @@
+package decide
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/record"
+)
+
+const issuer = "https://dex.example.com"
+
+var (
+	start  = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
+	key    = inventory.Key{1}
+	agents = []access.Group{{Issuer: issuer, Name: "ai-agents"}}
+	agent  = access.Principal{Issuer: issuer, Subject: "agent-7", Groups: []string{"ai-agents"}, Session: "sid-1"}
+	other  = access.Principal{Issuer: issuer, Subject: "agent-8", Groups: []string{"ai-agents"}, Session: "sid-2"}
+)
+
+// fakes are a Decider's surroundings, as a test wants them.
+type fakes struct {
+	set      *inventory.Set
+	issuers  int
+	who      access.Principal
+	remove   []string
+	whoErr   error
+	verdict  func(*access.Input) (access.Verdict, error)
+	useErr   error
+	useLease func(lease.Lease) lease.Lease
+	tickets  map[[32]byte]lease.Lease
+	logErr   error
+	revision string
+
+	asked   *access.Input
+	entries []record.Entry
+	counted []string
+	used    []string
+	revoked []string
+	phases  []string
+	decided []string
+	now     time.Time
+}
+
+func newFakes(t testing.TB) *fakes {
+	t.Helper()
+	rule := inventory.Rule{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/repos/**"},
+		In: []access.Location{{Kind: access.InCredentials}, {Kind: access.InQuery, Name: "key"}}}
+	low := inventory.Tier{Name: "low", Lease: 15 * time.Minute}
+	high := inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Approvers: agents, Count: 1}}
+	set, err := inventory.New(key, []inventory.Credential{
+		{Name: "read", Description: "reads", Tier: low, Groups: agents, Rules: []inventory.Rule{rule}},
+		{Name: "more", Tier: low, Groups: agents, Rules: []inventory.Rule{rule}},
+		{Name: "hot", Tier: high, Groups: agents, Rules: []inventory.Rule{rule}},
+		{Name: "theirs", Tier: low, Groups: []access.Group{{Issuer: issuer, Name: "others"}}, Rules: []inventory.Rule{rule}},
+	}, []inventory.Upstream{{Host: "api.example.com", Prefix: "/api", Route: "r", Cluster: "c"}}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fakes{set: set, issuers: 1, who: agent, remove: []string{"x-cloakroom-token"}, tickets: map[[32]byte]lease.Lease{}, now: start,
+		verdict: func(*access.Input) (access.Verdict, error) {
+			return access.Verdict{Outcome: access.Allow, Revision: "rev"}, nil
+		}}
+}
+
+func (f *fakes) decider(t testing.TB) *Decider {
+	t.Helper()
+	d, err := New(Deps{Inventory: func() *inventory.Set { return f.set }, Identity: f, Policy: f, Leases: f, Log: f,
+		Now: func() time.Time { return f.now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Observer: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (f *fakes) Issuers() int { return f.issuers }
+
+func (f *fakes) Identify(context.Context, []access.Header, string) (access.Principal, []string, error) {
+	return f.who, f.remove, f.whoErr
+}
+
+func (f *fakes) Revision() string { return cmp.Or(f.revision, "rev") }
+
+func (f *fakes) Evaluate(_ context.Context, in *access.Input) (access.Verdict, error) {
+	f.asked = in
+	return f.verdict(in)
+}
+
+func (f *fakes) Use(_ context.Context, p access.Principal, credential, session string, length time.Duration, now time.Time) (lease.Lease, error) {
+	f.used = append(f.used, credential)
+	l := held(p, credential, now, length)
+	l.Session = session
+	if f.useLease != nil {
+		l = f.useLease(l)
+	}
+	return l, f.useErr
+}
+
+func held(p access.Principal, credential string, now time.Time, length time.Duration) lease.Lease {
+	return lease.Lease{ID: "lease-" + credential, Principal: p.ID(), Issuer: p.Issuer, Subject: p.Subject, Groups: p.Groups,
+		Credential: credential, Length: length, Created: now, Starts: now, Ends: now.Add(length), State: lease.Active}
+}
+
+func (f *fakes) Request(_ context.Context, p access.Principal, credential, session, reason string, ticket [32]byte, length time.Duration, now time.Time) (lease.Lease, error) {
+	l := held(p, credential, now, length)
+	l.Ticket, l.Session, l.Reason = ticket, session, reason
+	f.tickets[ticket] = l
+	return l, f.useErr
+}
+
+func (f *fakes) ByTicket(_ context.Context, ticket [32]byte, _ time.Time) (lease.Lease, error) {
+	l, ok := f.tickets[ticket]
+	switch {
+	case !ok:
+		return lease.Lease{}, lease.ErrUnknown
+	case l.State == lease.Ended:
+		return l, lease.ErrEnded
+	}
+	return l, nil
+}
+
+func (f *fakes) Revoke(_ context.Context, id string, _ time.Time) (lease.Lease, error) {
+	f.revoked = append(f.revoked, id)
+	return lease.Lease{}, nil
+}
+
+func (f *fakes) Append(_ context.Context, e record.Entry) error {
+	if f.logErr == nil {
+		f.entries = append(f.entries, e)
+	}
+	return f.logErr
+}
+
+func (f *fakes) CountRefusal(code access.Code, source string) {
+	f.counted = append(f.counted, string(code)+" "+source)
+}
+
+func (f *fakes) Decided(o access.Outcome, c access.Code) {
+	f.decided = append(f.decided, o.String()+" "+string(c))
+}
+func (f *fakes) Phase(name string, _ time.Duration) { f.phases = append(f.phases, name) }
+
+// ticket makes a ticket of p's over a credential.
+func (f *fakes) ticket(t testing.TB, p access.Principal, credential string, change ...func(*lease.Lease)) string {
+	t.Helper()
+	text, err := inventory.NewTicket(credential)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := held(p, credential, start, time.Hour)
+	l.ID, l.Ticket = "ticket-"+credential, inventory.TicketHash(text)
+	for _, c := range change {
+		c(&l)
+	}
+	f.tickets[l.Ticket] = l
+	return text
+}
+
+func named(credential string) string { return key.Placeholder(credential) }
+
+// get is a request for /api/repos/x with these headers, name and value in turn.
+func get(headers ...string) *access.Request {
+	r := &access.Request{Time: start, Method: "GET", Scheme: "https", Authority: "gate.example.com", Path: "/api/repos/x",
+		Source: "10.0.0.7:4711", Route: "r", Cluster: "c"}
+	for i := 0; i < len(headers); i += 2 {
+		r.Headers = append(r.Headers, access.Header{Name: headers[i], Value: headers[i+1]})
+	}
+	return r
+}
+
+func bearer(text string) []string { return []string{"authorization", "Bearer " + text} }
