@@ -1,0 +1,150 @@
+package secret
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrUnknown is the error of a name that no source was declared for.
+var ErrUnknown = errors.New("no such value is declared")
+
+// ErrUnread is the error of a source that was declared but never read.
+var ErrUnread = errors.New("not read yet")
+
+// Unavailable is the error of a value whose source currently fails.
+type Unavailable struct {
+	Name string
+	Err  error // of the source; holds no value
+}
+
+func (u *Unavailable) Error() string {
+	return fmt.Sprintf("value of %q is unavailable: %v", u.Name, u.Err)
+}
+
+func (u *Unavailable) Unwrap() error { return u.Err }
+
+// Named is a value under its credential's name.
+type Named struct {
+	Name  string
+	Value Value
+}
+
+// snapshot is what readers see: it never changes.
+type snapshot struct {
+	entries map[string]entry
+	all     []Named
+}
+
+// Vault keeps the values of all sources. It is safe for concurrent use; reading
+// a value touches memory only.
+type Vault struct {
+	mu       sync.Mutex // held while sources are read
+	ledger   ledger
+	current  atomic.Pointer[snapshot]
+	onChange func()
+	updated  chan struct{} // tells Watch of new sources
+	now      func() time.Time
+	read     func(Source) (Value, error)
+}
+
+// Open reads all sources. One that fails is no error of Open: its value is
+// Unavailable until it can be read, and the others are unaffected (see
+// Failing). onChange is called, from whichever goroutine noticed, after
+// anything changed that All, Value or Failing tells; it may be nil.
+func Open(sources map[string]Source, onChange func()) (*Vault, error) {
+	for name, s := range sources {
+		if (s.Env == "") == (s.File == "") {
+			return nil, fmt.Errorf("opening the value of %q: want a file or an environment variable", name)
+		}
+	}
+	v := &Vault{onChange: onChange, now: time.Now, read: Source.Read, updated: make(chan struct{}, 1)}
+	v.ledger.declare(sources, v.now())
+	v.ledger.refresh(v.read, v.now())
+	v.current.Store(v.ledger.snapshot())
+	return v, nil
+}
+
+// Update replaces the sources and reads them. Values that are no longer
+// declared, or differ now, are still told by All for Keep.
+func (v *Vault) Update(sources map[string]Source) error {
+	for name, s := range sources {
+		if (s.Env == "") == (s.File == "") {
+			return fmt.Errorf("opening the value of %q: want a file or an environment variable", name)
+		}
+	}
+	v.change(func(now time.Time) bool {
+		declared := v.ledger.declare(sources, now)
+		return v.ledger.refresh(v.read, now) || declared
+	})
+	select {
+	case v.updated <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Refresh reads all sources anew.
+func (v *Vault) Refresh() {
+	v.change(func(now time.Time) bool { return v.ledger.refresh(v.read, now) })
+}
+
+func (v *Vault) change(do func(now time.Time) bool) {
+	v.mu.Lock()
+	changed := do(v.now())
+	if changed {
+		v.current.Store(v.ledger.snapshot())
+	}
+	v.mu.Unlock()
+	if changed && v.onChange != nil {
+		v.onChange()
+	}
+}
+
+// Value is the current value of that name. It fails with ErrUnknown, or with
+// *Unavailable if the source fails: then the last good value is not used.
+func (v *Vault) Value(name string) (Value, error) {
+	e, ok := v.current.Load().entries[name]
+	switch {
+	case !ok:
+		return Value{}, fmt.Errorf("value of %q: %w", name, ErrUnknown)
+	case e.err != nil:
+		return Value{}, &Unavailable{name, e.err}
+	}
+	return e.value, nil
+}
+
+// All lists every value that must be masked, by name: the current ones, the
+// last good one of each source that now fails, and those replaced or taken away
+// within the last Keep. A name may stand there several times.
+func (v *Vault) All() []Named {
+	all := slices.Clone(v.current.Load().all)
+	slices.SortStableFunc(all, func(a, b Named) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Failing tells the errors of the sources that fail, by name.
+func (v *Vault) Failing() map[string]error {
+	failing := map[string]error{}
+	for name, e := range v.current.Load().entries {
+		if e.err != nil {
+			failing[name] = e.err
+		}
+	}
+	return failing
+}
+
+// files are the paths of the sources that are files.
+func (v *Vault) files() []string {
+	var files []string
+	for _, e := range v.current.Load().entries {
+		if e.source.File != "" {
+			files = append(files, e.source.File)
+		}
+	}
+	return files
+}
