@@ -1,9 +1,6 @@
 package secret
 
-import (
-	"maps"
-	"time"
-)
+import "time"
 
 // Keep is how long a value is still masked after it was replaced or its source
 // was taken away: an exchange that used it may still be running.
@@ -101,13 +98,10 @@ func (l *ledger) snapshot() *snapshot {
 	s := &snapshot{entries: make(map[string]entry, len(l.entries))}
 	for name, e := range l.entries {
 		s.entries[name] = *e
-		if !e.value.IsZero() {
-			s.all = append(s.all, Named{name, e.value})
-		}
 	}
-	for name := range maps.Keys(l.retired) {
-		for _, r := range l.retired[name] {
-			s.all = append(s.all, Named{name, r.value})
+	for name, all := range l.retired {
+		for _, r := range all {
+			s.retired = append(s.retired, former{name, r.value})
 		}
 	}
 	return s

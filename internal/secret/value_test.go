@@ -50,7 +50,7 @@ func TestValueCannotPrintItself(t *testing.T) {
 		"deep": struct {
 			a map[string][]*struct{ v Value }
 		}{map[string][]*struct{ v Value }{"x": {{v}}}},
-		"named": Named{"a", v}, "entry": entry{value: v}, "root": Root{v}, "keys": keys, "keys' pointer": &keys,
+		"former": former{"a", v}, "entry": entry{value: v}, "root": Root{v}, "keys": keys, "keys' pointer": &keys,
 		"source": Source{Env: "X"}, "error": &Unavailable{"a", ErrWeak},
 	} {
 		got := prints(t, x)

@@ -1,10 +1,8 @@
 package secret
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,16 +26,16 @@ func (u *Unavailable) Error() string {
 
 func (u *Unavailable) Unwrap() error { return u.Err }
 
-// Named is a value under its credential's name.
-type Named struct {
-	Name  string
-	Value Value
-}
-
 // snapshot is what readers see: it never changes.
 type snapshot struct {
 	entries map[string]entry
-	all     []Named
+	retired []former
+}
+
+// former is a value that is kept for masking, under its credential's name.
+type former struct {
+	name  string
+	value Value
 }
 
 // Vault keeps the values of all sources. It is safe for concurrent use; reading
@@ -55,7 +53,7 @@ type Vault struct {
 // Open reads all sources. One that fails is no error of Open: its value is
 // Unavailable until it can be read, and the others are unaffected (see
 // Failing). onChange is called, from whichever goroutine noticed, after
-// anything changed that All, Value or Failing tells; it may be nil.
+// anything changed that Values, Value or Failing tells; it may be nil.
 func Open(sources map[string]Source, onChange func()) (*Vault, error) {
 	for name, s := range sources {
 		if (s.Env == "") == (s.File == "") {
@@ -70,7 +68,7 @@ func Open(sources map[string]Source, onChange func()) (*Vault, error) {
 }
 
 // Update replaces the sources and reads them. Values that are no longer
-// declared, or differ now, are still told by All for Keep.
+// declared, or differ now, are still told by Values for Keep.
 func (v *Vault) Update(sources map[string]Source) error {
 	for name, s := range sources {
 		if (s.Env == "") == (s.File == "") {
@@ -118,13 +116,24 @@ func (v *Vault) Value(name string) (Value, error) {
 	return e.value, nil
 }
 
-// All lists every value that must be masked, by name: the current ones, the
-// last good one of each source that now fails, and those replaced or taken away
-// within the last Keep. A name may stand there several times.
-func (v *Vault) All() []Named {
-	all := slices.Clone(v.current.Load().all)
-	slices.SortStableFunc(all, func(a, b Named) int { return cmp.Compare(a.Name, b.Name) })
-	return all
+// Values tells at one moment the current value of every source that works, and
+// what is not to be used but still masked: the last good value of each source
+// that now fails, and those replaced or taken away within the last Keep.
+func (v *Vault) Values() (current map[string]Value, former map[string][]Value) {
+	s := v.current.Load()
+	current, former = make(map[string]Value, len(s.entries)), map[string][]Value{}
+	for name, e := range s.entries {
+		switch {
+		case e.err == nil:
+			current[name] = e.value
+		case !e.value.IsZero():
+			former[name] = append(former[name], e.value)
+		}
+	}
+	for _, n := range s.retired {
+		former[n.name] = append(former[n.name], n.value)
+	}
+	return current, former
 }
 
 // Failing tells the errors of the sources that fail, by name.

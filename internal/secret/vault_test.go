@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,9 +36,16 @@ func newFake(t *testing.T, values map[string]string) *fake {
 
 func (f *fake) masked() string {
 	var all []string
-	for _, n := range f.vault.All() {
-		all = append(all, n.Name+"="+string(n.Value.Reveal())[:1])
+	current, former := f.vault.Values()
+	for name, v := range current {
+		all = append(all, name+"="+string(v.Reveal())[:1])
 	}
+	for name, vs := range former {
+		for _, v := range vs {
+			all = append(all, name+"~"+string(v.Reveal())[:1])
+		}
+	}
+	slices.Sort(all)
 	return strings.Join(all, " ")
 }
 
@@ -67,7 +75,7 @@ func TestVault(t *testing.T) {
 
 	f.values["A"] = val("3")
 	f.vault.Refresh()
-	expect("replaced", "a=3 a=1 b=2", 1, 2)
+	expect("replaced", "a=3 a~1 b=2", 1, 2)
 	if v, err := f.vault.Value("a"); err != nil || string(v.Reveal()) != val("3") {
 		t.Errorf("replaced, but %v", err)
 	}
@@ -75,7 +83,7 @@ func TestVault(t *testing.T) {
 	delete(f.values, "A")
 	f.values["C"] = val("4")
 	f.vault.Refresh()
-	expect("one fails, one recovers", "a=3 a=1 b=2 c=4", 1, 3)
+	expect("one fails, one recovers", "a~1 a~3 b=2 c=4", 1, 3)
 	var u *Unavailable
 	if v, err := f.vault.Value("a"); !errors.As(err, &u) || !v.IsZero() {
 		t.Errorf("a value whose source fails is still used: %v", err)
@@ -83,18 +91,18 @@ func TestVault(t *testing.T) {
 
 	f.clock = f.clock.Add(Keep)
 	f.vault.Refresh()
-	expect("kept long enough", "a=3 b=2 c=4", 1, 4)
+	expect("kept long enough", "a~3 b=2 c=4", 1, 4)
 
 	f.values["A"] = val("1")
 	f.vault.Refresh()
 	f.values["A"] = val("3")
 	f.vault.Refresh()
-	expect("there and back", "a=3 a=1 b=2 c=4", 0, 6)
+	expect("there and back", "a=3 a~1 b=2 c=4", 0, 6)
 
 	if err := f.vault.Update(map[string]Source{"a": {Env: "NONE"}, "b": {Env: "B"}}); err != nil {
 		t.Fatal(err)
 	}
-	expect("sources replaced", "a=3 a=1 b=2 c=4", 1, 7)
+	expect("sources replaced", "a~1 a~3 b=2 c~4", 1, 7)
 	if _, err := f.vault.Value("a"); err == nil {
 		t.Error("a source that was replaced by a failing one still yields a value")
 	}
@@ -103,7 +111,7 @@ func TestVault(t *testing.T) {
 	}
 	f.clock = f.clock.Add(Keep)
 	f.vault.Refresh()
-	expect("in the end", "a=3 b=2", 1, 8)
+	expect("in the end", "a~3 b=2", 1, 8)
 }
 
 func TestOpenRefuses(t *testing.T) {
