@@ -18,7 +18,8 @@ import (
 
 // Decider answers one request. *decide.Decider is one.
 type Decider interface {
-	Decide(ctx context.Context, r *access.Request) access.Decision
+	// attributes gives Envoy's own view, for policies that look at it.
+	Decide(ctx context.Context, r *access.Request, attributes func() any) access.Decision
 }
 
 // Sealer makes a grant into the text that travels. *grant.Codec is one.
@@ -49,7 +50,7 @@ func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.Ch
 		return denied(access.Decision{Refusal: &access.Refusal{
 			Code: access.Denied, Message: err.Error()}}), nil
 	}
-	d := s.decider.Decide(ctx, request)
+	d := s.decider.Decide(ctx, request, func() any { return attributesOf(in) })
 	if d.Outcome != access.Allow {
 		return denied(d), nil
 	}

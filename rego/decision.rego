@@ -50,7 +50,7 @@ faults contains fault(placeholder) if {
 }
 
 faults contains [7, "denied", placeholder.text, placeholder.name, reason] if {
-	input.strict
+	input.strict == true
 	some placeholder in input.placeholders
 	not placeholder.counts
 	reason := sprintf("a placeholder stands at %s, where none is replaced; take it out, or send it at a location of its rule", [placeholder.location])

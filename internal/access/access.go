@@ -7,8 +7,22 @@
 // bytes of a credential's value: no type here can hold one.
 package access
 
+import "strings"
+
 // Header is one request or response header line. Name is lower-case; a header
 // that was sent twice stands twice, in the order of the wire.
 type Header struct {
 	Name, Value string
+}
+
+// Headers makes header lines of a map as net/http keeps it: names lower-case,
+// the order of names is lost.
+func Headers(m map[string][]string) []Header {
+	out := make([]Header, 0, len(m))
+	for name, values := range m {
+		for _, v := range values {
+			out = append(out, Header{strings.ToLower(name), v})
+		}
+	}
+	return out
 }

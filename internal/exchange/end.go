@@ -10,7 +10,7 @@ import (
 
 // outcome is what the log will be told of an exchange: names, counts and times.
 type outcome struct {
-	asked              bool
+	asked, over        bool
 	began, up, down    time.Time
 	status             int
 	bytesFrom, bytesTo int64          // of the response's body: from the backend, to the agent

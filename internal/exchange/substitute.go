@@ -59,7 +59,7 @@ func (x *Exchange) fill(text string, found []inventory.Found) (string, error) {
 	if found[0].Encoding != inventory.Basic {
 		return x.splice(text, found)
 	}
-	scheme, decoded, ok := inventory.BasicText(text)
+	decoded, ok := inventory.DecodeBasic(text)
 	if !ok {
 		return "", errCannotStand
 	}
@@ -67,7 +67,7 @@ func (x *Exchange) fill(text string, found []inventory.Found) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return scheme + base64.StdEncoding.EncodeToString([]byte(filled)), nil
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(filled)), nil
 }
 
 func (x *Exchange) splice(text string, found []inventory.Found) (string, error) {
