@@ -150,7 +150,7 @@ func (s *sources) compile(allowNet []string) (*ast.Compiler, error) {
 	if c.Compile(s.modules); c.Failed() {
 		return nil, fmt.Errorf("compiling the policy: %w", errors.Join(compileErrors(c.Errors)...))
 	}
-	if len(c.GetRulesDynamic(s.decision)) == 0 {
+	if len(c.GetRulesDynamicWithOpts(s.decision, ast.RulesOptions{})) == 0 {
 		return nil, fmt.Errorf("compiling the policy: no rule answers decision %q", s.path)
 	}
 	return c, nil

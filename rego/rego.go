@@ -83,7 +83,7 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 		oparego.Store(store),
 		oparego.Transaction(txn),
 		oparego.GenerateJSON(keepTerm),
-	).PrepareForEval(ctx, oparego.WithPartialEval())
+	).PrepareForEval(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("preparing decision %q: %w", s.path, err)
 	}

@@ -41,7 +41,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // options are the flags that every subcommand takes.
 type options struct {
 	config string
-	json   bool
 }
 
 func newRoot() *cobra.Command {
@@ -117,26 +116,4 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return usageError{fmt.Errorf("%s takes no arguments, and was given %q", cmd.CommandPath(), args[0])}
 	}
 	return nil
-}
-
-// oneArg asks for exactly one argument.
-func oneArg(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usageError{fmt.Errorf("%s takes one argument: %s", cmd.CommandPath(), what)}
-		}
-		return nil
-	}
-}
-
-// group is a command that only holds others.
-func group(use, short string, subs ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return usageError{fmt.Errorf("%s has no subcommand %q: see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())}
-		}
-		return cmd.Help()
-	}}
-	c.AddCommand(subs...)
-	return c
 }

@@ -27,7 +27,7 @@ func CheckPrefix(prefix string) error {
 	})
 	switch {
 	case bad || len(prefix) > 32:
-		return fmt.Errorf("prefix %q: want at most 32 of A-Z, a-z, 0-9, -, _ and .", prefix)
+		return fmt.Errorf("prefix %q: want at most 32 of A-Z, a-z, 0-9, dot, low line and dash", prefix)
 	case strings.Contains(prefix, mark):
 		return fmt.Errorf("prefix %q: contains %q, with which every placeholder begins", prefix, mark)
 	}

@@ -42,10 +42,10 @@ func (d *faulty) hold() (release func()) {
 	return func() { close(held) }
 }
 
-func (d *faulty) err(doing string) (error, int) {
+func (d *faulty) err(doing string) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.failing[doing], d.writable
+	return d.writable, d.failing[doing]
 }
 
 func (d *faulty) create(path string) (file, error) {

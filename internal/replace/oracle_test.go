@@ -217,7 +217,7 @@ func oracleMatches(fs []oracleForm, text string) []oracleMatch {
 func oracleSegment(fs []oracleForm, text string) string {
 	out := make([]string, len(text))
 	hidden := make([]bool, len(text))
-	for i := range text {
+	for i := range len(text) {
 		out[i] = text[i : i+1]
 	}
 	ms := oracleMatches(fs, text)

@@ -67,7 +67,7 @@ func (r *Rewriter) Hits() map[string]int { return maps.Clone(r.hits) }
 func (r *Rewriter) advance(dst, src []byte) []byte {
 	for len(src) > 0 {
 		text, rest := r.kept.join(src)
-		limit := max(0, release(len(text), 0, r.set.hold))
+		limit := release(len(text), 0, r.set.hold)
 		if limit > 0 {
 			// An occurrence at the limit itself may change the byte before it,
 			// which goes now.

@@ -111,6 +111,15 @@ func OpenRoot(path string) (r Root, created bool, err error) {
 	return r, created, nil
 }
 
+// ReadRoot reads the root key as OpenRoot does, but never makes one.
+func ReadRoot(path string) (Root, error) {
+	r, err := readRoot(path)
+	if err != nil {
+		return Root{}, fmt.Errorf("opening the root key %q: %w", path, err)
+	}
+	return r, nil
+}
+
 func readRoot(path string) (Root, error) {
 	info, err := os.Stat(path)
 	if err != nil {
