@@ -49,7 +49,7 @@ func (d *faulty) err(doing string) (int, error) {
 }
 
 func (d *faulty) create(path string) (file, error) {
-	if err, _ := d.err("create"); err != nil {
+	if _, err := d.err("create"); err != nil {
 		return nil, err
 	}
 	f, err := d.osDisk.create(path)
@@ -62,21 +62,21 @@ func (d *faulty) open(path string) (file, error) {
 }
 
 func (d *faulty) truncate(path string, size int64) error {
-	if err, _ := d.err("truncate"); err != nil {
+	if _, err := d.err("truncate"); err != nil {
 		return err
 	}
 	return d.osDisk.truncate(path, size)
 }
 
 func (d *faulty) remove(path string) error {
-	if err, _ := d.err("remove"); err != nil {
+	if _, err := d.err("remove"); err != nil {
 		return err
 	}
 	return d.osDisk.remove(path)
 }
 
 func (d *faulty) syncDir(dir string) error {
-	if err, _ := d.err("syncDir"); err != nil {
+	if _, err := d.err("syncDir"); err != nil {
 		return err
 	}
 	return d.osDisk.syncDir(dir)
@@ -88,7 +88,7 @@ type faultyFile struct {
 }
 
 func (f *faultyFile) Write(p []byte) (int, error) {
-	if err, n := f.d.err("write"); err != nil {
+	if n, err := f.d.err("write"); err != nil {
 		n, _ = f.file.Write(p[:min(n, len(p))])
 		return n, err
 	}
@@ -102,7 +102,7 @@ func (f *faultyFile) Sync() error {
 	if held != nil {
 		<-held
 	}
-	if err, _ := f.d.err("sync"); err != nil {
+	if _, err := f.d.err("sync"); err != nil {
 		return err
 	}
 	return f.file.Sync()
