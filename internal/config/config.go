@@ -1,0 +1,138 @@
+package config
+
+import (
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/secret"
+)
+
+// Config is a configuration file, checked and resolved. All paths in it are
+// absolute, or relative to the working directory if the file's own was.
+type Config struct {
+	File        string // as it was given to Load
+	Identity    Identity
+	Tiers       []inventory.Tier // in the file's order
+	Credentials []inventory.Credential
+	Sources     map[string]secret.Source // where values are, by credential
+	Strict      bool                     // placeholders: strict
+	Policy      Policy
+	Store       Store
+	Record      Record
+	Keys        Keys
+	Listen      Listen
+	Admin       Admin
+	Envoy       Envoy
+}
+
+// Identity says whom to trust and where tokens stand.
+type Identity struct {
+	Issuers      []Issuer
+	TokenHeaders []string // lower-case, in order; never empty
+}
+
+// Issuer is an OIDC provider that is trusted.
+type Issuer struct {
+	Name          string // unique; the URL's host unless configured
+	URL           string // exactly as its tokens say
+	Audiences     []string
+	Groups        []string // path of the claim that holds the groups, outermost first
+	Person        []string // path of the claim that tells people apart; empty: the subject
+	Human         bool     // its tokens mean a person who logged in
+	GroupsAllowed []string // the groups that count; empty: all
+	CAFile        string   // PEM; empty: the system's
+}
+
+// Policy is the author's own policy.
+type Policy struct {
+	Dir      string   // empty: the built-in policy alone
+	Decision string   // path of the rule that answers; empty: the default
+	AllowNet []string // hosts that http.send may reach
+}
+
+// Store is where state is kept.
+type Store struct {
+	Path string // of the SQLite file
+}
+
+// Record is how the log is kept.
+type Record struct {
+	Dir          string
+	Bodies       int64         // bytes of a body to record; not built yet
+	Retention    time.Duration // 0: for ever
+	SegmentBytes int64         // 0: the log's default
+}
+
+// Keys says where the root key is: Env if it is set, else File, which is made
+// on first start.
+type Keys struct {
+	File, Env string
+}
+
+// Listen says where the service listens and who may call. Addresses are
+// "unix:///path" or "host:port"; empty: not configured.
+type Listen struct {
+	GRPC, Admin, Agent string
+	TLS                *ServerTLS     // of GRPC on TCP
+	Key                *secret.Source // what Envoy must send; nil: nothing
+	PeerUIDs           []uint32       // who may connect to a Unix socket; empty: our own user
+}
+
+// ServerTLS is a server's certificate and the clients it takes: PEM files.
+type ServerTLS struct {
+	CertFile, KeyFile string
+	ClientCAFile      string   // empty: no client certificates
+	Clients           []string // exact SPIFFE ids or DNS names
+}
+
+// Admin are the groups that may do what operators, approvers and auditors do.
+type Admin struct {
+	Operators, Approvers, Auditors []access.Group
+}
+
+// Envoy is what Envoy is configured with.
+type Envoy struct {
+	Listen    string     // "host:port" for agents; empty: no envoy section
+	TLS       *ServerTLS // nil: agents speak plain HTTP
+	Upstreams []Upstream
+}
+
+// Upstream is one backend.
+type Upstream struct {
+	Host      string // lower-case
+	Prefix    string // "" or "/github"
+	Address   string // "host:port"
+	TLS       bool
+	CAFile    string // PEM; empty: the system's
+	SNI       string // empty: Host
+	Plaintext bool   // plaintext was asked for in so many words
+	HTTP2     bool
+}
+
+// Route is the name of the upstream's route: "host:" and the host, or "prefix:"
+// and the prefix.
+func (u Upstream) Route() string {
+	if u.Prefix != "" {
+		return "prefix:" + u.Prefix
+	}
+	return "host:" + u.Host
+}
+
+// Cluster is the name of the upstream's cluster: "upstream:" and the prefix, or
+// the host if there is none.
+func (u Upstream) Cluster() string {
+	if u.Prefix != "" {
+		return "upstream:" + u.Prefix
+	}
+	return "upstream:" + u.Host
+}
+
+// Inventory is what inventory.New takes, beside the key and c.Strict.
+func (c *Config) Inventory() ([]inventory.Credential, []inventory.Upstream) {
+	var upstreams []inventory.Upstream
+	for _, u := range c.Envoy.Upstreams {
+		upstreams = append(upstreams, inventory.Upstream{Host: u.Host, Prefix: u.Prefix, Route: u.Route(), Cluster: u.Cluster()})
+	}
+	return c.Credentials, upstreams
+}

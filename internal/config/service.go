@@ -1,0 +1,121 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/secret"
+)
+
+var decisionPath = regexp.MustCompile(`^[A-Za-z_]\w*(/[A-Za-z_]\w*)+$`)
+
+func (l *loader) policy(n *yaml.Node) {
+	if n == nil {
+		return
+	}
+	p := &l.cfg.Policy
+	l.mapping(n, "policy", fields{
+		"dir": func(n *yaml.Node) {
+			if p.Dir = l.path(n, "a folder's path"); p.Dir == "" {
+				return
+			}
+			if info, err := os.Stat(p.Dir); err != nil {
+				l.fail(n, "", "folder %q: %v", p.Dir, bare(err))
+			} else if !info.IsDir() {
+				l.fail(n, "name the folder that holds the .rego files", "%q is not a folder", p.Dir)
+			}
+		},
+		"decision": func(n *yaml.Node) {
+			p.Decision, _ = l.text(n, "a rule's path")
+			if p.Decision != "" && !decisionPath.MatchString(p.Decision) {
+				l.fail(n, "such as cloakroom/decision or envoy/authz/allow", "%q is not the path of a rule", p.Decision)
+			}
+		},
+		"allow_net": func(n *yaml.Node) { p.AllowNet = l.texts(n, "hosts", l.checked(inventory.CheckHost)) },
+		"bundle":    func(n *yaml.Node) { l.fail(n, "use dir", "bundles are not supported yet") },
+	})
+}
+
+func (l *loader) store(n *yaml.Node) {
+	l.cfg.Store.Path = l.resolve("cloakroom.db")
+	if n == nil {
+		return
+	}
+	l.mapping(n, "store", fields{"url": func(n *yaml.Node) {
+		const hint = "write sqlite://cloakroom.db"
+		s, ok := l.text(n, "a URL")
+		path, sqlite := strings.CutPrefix(s, "sqlite://")
+		switch {
+		case !ok:
+		case strings.HasPrefix(s, "postgres"):
+			l.fail(n, hint, "PostgreSQL is not supported yet")
+		case !sqlite || path == "" || strings.ContainsAny(path, "?#"):
+			l.fail(n, hint, "not the URL of a store")
+		default:
+			l.cfg.Store.Path = l.resolve(path)
+		}
+	}})
+}
+
+func (l *loader) record(n *yaml.Node) {
+	r := &l.cfg.Record
+	r.Dir = l.resolve("record")
+	if n == nil {
+		return
+	}
+	l.mapping(n, "record", fields{
+		"dir": func(n *yaml.Node) { r.Dir = l.path(n, "a folder's path") },
+		"bodies": func(n *yaml.Node) {
+			if r.Bodies = l.size(n, 0, 1<<30); r.Bodies > 0 {
+				l.warn(n, "", "bodies are not recorded yet")
+			}
+		},
+		"retention": func(n *yaml.Node) { r.Retention = l.duration(n, 24*time.Hour) },
+		"segment":   func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
+	})
+}
+
+func (l *loader) keys(n *yaml.Node) {
+	k := &l.cfg.Keys
+	at := n
+	if n != nil {
+		l.mapping(n, "keys", fields{
+			"file": func(n *yaml.Node) { at = n; k.File = l.path(n, "a file's path") },
+			"env":  func(n *yaml.Node) { at = n; k.Env = l.variable(n) },
+		})
+	}
+	switch {
+	case k.File != "" && k.Env != "":
+		l.fail(n, "remove one of them", "keys with both a file and an environment variable")
+	case k.Env != "":
+		if _, err := secret.RootFromEnv(k.Env, l.env); err != nil {
+			l.fail(at, "make one with: openssl rand -base64 32", "the root key: %v", errors.Unwrap(err))
+		}
+	default:
+		if k.File == "" {
+			k.File = l.resolve("cloakroom.key")
+		}
+		if _, err := secret.ReadRoot(k.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			l.fail(at, "", "%v", err)
+		}
+	}
+}
+
+func (l *loader) admin(n *yaml.Node) {
+	if n == nil {
+		return
+	}
+	a := &l.cfg.Admin
+	l.mapping(n, "admin", fields{
+		"operators": func(n *yaml.Node) { a.Operators = l.groups(n) },
+		"approvers": func(n *yaml.Node) { a.Approvers = l.groups(n) },
+		"auditors":  func(n *yaml.Node) { a.Auditors = l.groups(n) },
+	})
+}
