@@ -6,6 +6,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/exchange"
@@ -84,27 +85,34 @@ func streamed(body []byte, end bool) *extprocv3.CommonResponse {
 }
 
 // mutation writes a change as Envoy applies it: it removes first and sets
-// afterwards, and an overwrite would replace only the first of several lines.
-// So every name that is set is removed first, and its lines are added anew.
+// afterwards. The first line of a name overwrites all that were there, and the
+// others are added to it. Envoy reads "add" only from the older append field:
+// APPEND_IF_EXISTS_OR_ADD is the enum's zero, which it takes for unset.
 func mutation(change exchange.Change) *extprocv3.HeaderMutation {
 	m := &extprocv3.HeaderMutation{RemoveHeaders: change.Remove}
 	if change.Path != "" {
-		m.SetHeaders = append(m.SetHeaders, setLine(":path", change.Path,
-			corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD))
+		m.SetHeaders = append(m.SetHeaders, overwrite(":path", change.Path))
 	}
-	for _, line := range change.Set {
-		m.RemoveHeaders = append(m.RemoveHeaders, line.Name)
-		m.SetHeaders = append(m.SetHeaders, setLine(line.Name, line.Value,
-			corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD))
+	for i, line := range change.Set {
+		first := !slices.ContainsFunc(change.Set[:i], func(h access.Header) bool { return h.Name == line.Name })
+		if first {
+			m.RemoveHeaders = append(m.RemoveHeaders, line.Name)
+			m.SetHeaders = append(m.SetHeaders, overwrite(line.Name, line.Value))
+			continue
+		}
+		m.SetHeaders = append(m.SetHeaders, &corev3.HeaderValueOption{
+			Header: rawLine(line.Name, line.Value), Append: wrapperspb.Bool(true)})
 	}
 	return m
 }
 
-func setLine(name, value string, how corev3.HeaderValueOption_HeaderAppendAction) *corev3.HeaderValueOption {
-	return &corev3.HeaderValueOption{
-		Header:       &corev3.HeaderValue{Key: name, RawValue: []byte(value)},
-		AppendAction: how,
-	}
+func overwrite(name, value string) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{Header: rawLine(name, value),
+		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD}
+}
+
+func rawLine(name, value string) *corev3.HeaderValue {
+	return &corev3.HeaderValue{Key: name, RawValue: []byte(value)}
 }
 
 // immediateReply puts a refusal in the place of the backend's answer.

@@ -68,10 +68,13 @@ func (c *conversation) closed() error {
 }
 
 // refusal is the gRPC error for a step that went wrong. Its text reaches
-// Envoy's log, so it names what was out of place and nothing of the content.
+// Envoy's logs, so it is one of the fixed texts of this package and of package
+// exchange, and never quotes the exchange.
 func refusal(err error) error {
-	if errors.Is(err, exchange.ErrOrder) {
-		return status.Error(codes.FailedPrecondition, err.Error())
+	for _, known := range []error{exchange.ErrOrder, errBodyMode, errObserve, errMessage} {
+		if errors.Is(err, known) {
+			return status.Error(codes.FailedPrecondition, known.Error())
+		}
 	}
-	return status.Error(codes.Internal, err.Error())
+	return status.Error(codes.Internal, "the exchange cannot go on")
 }

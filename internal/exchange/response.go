@@ -16,10 +16,10 @@ type ResponseHead struct {
 }
 
 // describesUnmasked are the response headers that tell of the bytes before
-// masking: a length, a digest or a validator of bytes that the agent never
-// gets, or an offer of parts that would cut a value in two.
+// masking: a digest or a validator of bytes that the agent never
+// gets, or an offer of parts that would cut a value in two. The length is the transport's to write anew.
 var describesUnmasked = []string{
-	"content-length", "content-md5", "digest", "repr-digest", "content-digest",
+	"content-md5", "digest", "repr-digest", "content-digest",
 	"etag", "accept-ranges", "content-range",
 }
 
