@@ -64,6 +64,7 @@ func (l *loader) upstreamTLS(n *yaml.Node, u *Upstream) {
 	if n.Kind != yaml.MappingNode {
 		if n.ShortTag() != "!!bool" {
 			l.wrong(n, "true, or a mapping with ca and sni", "")
+			u.TLS = true // so that no other error follows from it
 			return
 		}
 		u.TLS = l.boolean(n)

@@ -11,7 +11,7 @@ import (
 // all if they are few.
 func suggest(name string, known []string) string {
 	slices.Sort(known)
-	best, least := "", len(name)/3+2
+	best, least := "", min(len(name)/3+2, 5)
 	for _, k := range known {
 		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least {
 			best, least = k, d
