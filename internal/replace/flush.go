@@ -49,9 +49,8 @@ type breaks struct {
 type place uint8
 
 const (
-	lineStart  place = iota // behind a line's end
-	afterCR                 // behind a line's "\r": a "\n" still belongs to it
-	afterEmpty              // behind the "\r" of an empty line: likewise
+	lineStart place = iota // behind a line's end
+	afterCR                // behind the "\r" that ends a line: a "\n" still belongs to it
 	inLine
 )
 
@@ -75,20 +74,20 @@ func (b *breaks) next(src []byte) int {
 
 // step takes one byte of an event stream and tells whether a flush point is
 // behind it. Lines end in "\r\n", "\n" or "\r" (HTML standard, 9.2.6). The "\r"
-// of an empty line is one already, since the "\n" may never come; if it does,
-// it is another.
+// of an empty line is one already, since the "\n" may never come; if it does, it
+// counts as an empty line of its own.
 func (b *breaks) step(c byte) bool {
 	was := b.place
 	switch c {
 	case '\n':
 		b.place = lineStart
-		return was == lineStart || was == afterEmpty
+		return was == lineStart
 	case '\r':
 		if was == inLine {
 			b.place = afterCR
 			return false
 		}
-		b.place = afterEmpty
+		b.place = lineStart
 		return true
 	}
 	b.place = inLine

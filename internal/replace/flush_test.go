@@ -108,6 +108,15 @@ func TestNextTextStartsAnew(t *testing.T) {
 	if want := "x0123456789abcdef-<k>-"; string(out) != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
+	core := base64Forms("0123456789abcdef")[0].text
+	out = r.Append(r.Append(nil, []byte(core), true), []byte("A"), true)
+	if want := strings.Repeat("Kioq", 6)[:len(core)] + "A"; string(out) != want {
+		t.Errorf("an edge in the next text: got %q, want %q", out, want)
+	}
+	r.Append(nil, []byte("a line"), true)
+	if out = r.Append(nil, []byte("\n"), false); string(out) != "\n" {
+		t.Errorf("an empty line at the beginning: got %q", out)
+	}
 }
 
 // TestCutsTellNothing is an agent with an upstream that echoes: it sends texts

@@ -114,13 +114,30 @@ func TestBase64EdgeTellsNothing(t *testing.T) {
 	}
 }
 
+// TestBase64Overlap encodes texts in which two values overlap.
+func TestBase64Overlap(t *testing.T) {
+	set := compile(t, Secret{"a", []byte("abcdefgh1234")}, Secret{"b", []byte("1234ijklmnop")})
+	for before := range 6 {
+		for after := range 3 {
+			head, tail := "before"[6-before:], "after"[:after]
+			text := base64.StdEncoding.EncodeToString([]byte(head + "abcdefgh1234ijklmnop" + tail))
+			got, err := base64.StdEncoding.DecodeString(set.Mask(text, nil).String())
+			if want := head + strings.Repeat("*", 20) + tail; err != nil || string(got) != want {
+				t.Errorf("behind %q: got %q (%v), want %q", head, got, err, want)
+			}
+		}
+	}
+}
+
 func TestLines(t *testing.T) {
-	const key = "-----BEGIN KEY-----\r\nMIIEpAIBAAKCAQEA7bq0\r\nshort\r\nqZ1vXr5t3y6u8i0oPpAa\r\n-----END KEY-----\r\n"
+	const key = "-----BEGIN KEY-----\r\nMIIEpAIBAAKCAQEA7bq0\r\nshort\r\nqZ1vXr5t3y6u8i0oPpAa\r\nqZ1vXr5t3y6u8i0o\r\nzZ1vXr5t3y6u8i0\r\n-----END KEY-----\r\n"
 	escaped := strings.ReplaceAll(key, "\r\n", `\r\n`)
 	tests := []struct{ name, text, want string }{
 		{"whole", "a" + key + "b", "a<k>b"},
 		{"whole in JSON", `{"key":"` + escaped + `"}`, `{"key":"<k>"}`},
 		{"other ends", "a MIIEpAIBAAKCAQEA7bq0\nshort\nqZ1vXr5t3y6u8i0oPpAa b", "a <k>\nshort\n<k> b"},
+		{"as long as it must be", "-qZ1vXr5t3y6u8i0o-", "-<k>-"},
+		{"too short", "-zZ1vXr5t3y6u8i0-", "-zZ1vXr5t3y6u8i0-"},
 		{"armour", "-----BEGIN KEY-----\nanother\n-----END KEY-----\n", "-----BEGIN KEY-----\nanother\n-----END KEY-----\n"},
 		{"a line in hex", hex.EncodeToString([]byte("qZ1vXr5t3y6u8i0oPpAa")), strings.Repeat("2a", 20)},
 	}

@@ -91,7 +91,7 @@ func (r *Rewriter) finish(dst, src []byte) []byte {
 	n := release(len(text), len(text), r.set.hold)
 	dst = r.settle(dst, text, n, n)
 	r.kept.keep(nil)
-	r.scanned, r.done, r.silent, r.edge = 0, 0, false, edge{}
+	r.scanned, r.done, r.edge = 0, 0, edge{}
 	return dst
 }
 

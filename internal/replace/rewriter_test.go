@@ -61,6 +61,24 @@ func TestFillerGoesOn(t *testing.T) {
 	}
 }
 
+// TestTextAndFillerTogether has values that are another's base64, in part.
+func TestTextAndFillerTogether(t *testing.T) {
+	core := base64Forms("5678abcd9999")[1].text // behind one byte: an edge before it
+	end := base64Forms("5678abcd")[0].text      // an edge behind it
+	tests := []struct{ name, value, text, want string }{
+		{"the same text", end, "." + end + ".", ".<a>."},
+		{"the same end", "zz" + end, ".zz" + end + "A=", ".<a>o="},
+		{"the same start, longer", core + "zz", "A" + core + "zz.", "C<a>."},
+		{"the same start, shorter", core[:9], "A" + core + ".", "C" + strings.Repeat("oqKi", 6)[:len(core)] + "."},
+	}
+	for _, test := range tests {
+		set := compile(t, Secret{"a", []byte(test.value)}, Secret{"b", []byte("5678abcd")}, Secret{"c", []byte("5678abcd9999")})
+		if got := set.Mask(test.text, label).String(); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
 func TestMaskText(t *testing.T) {
 	set := compile(t, Secret{"a", []byte("abcdefgh1234")})
 	for name, mask := range map[string]func(string) string{
@@ -90,6 +108,17 @@ func TestContains(t *testing.T) {
 		if name, found := set.Contains(test.text); name != test.name || found != test.found {
 			t.Errorf("%q: got %q, %v", test.text, name, found)
 		}
+	}
+}
+
+// TestContainsFirst has a value within another that is recognized only by what
+// stands far behind its start, since others begin alike.
+func TestContainsFirst(t *testing.T) {
+	prefix := "a long beginning that several of the values have in common: "
+	set := compile(t, Secret{"a", []byte(prefix + "Zq1Xw2Ce3Vr4")}, Secret{"b", []byte(prefix + "Tb5Yn6Um7I,8")},
+		Secret{"c", []byte(prefix[2:30])})
+	if name, _ := set.Contains(prefix + "Zq1Xw2Ce3Vr4 and more"); name != "a" {
+		t.Errorf("got %q", name)
 	}
 }
 

@@ -37,7 +37,7 @@ func (r *Rewriter) begin(dst, text []byte, ms []match) []byte {
 		}
 		dst[len(dst)-1] = e.blend(dst[len(dst)-1])
 	}
-	r.silent, r.edge = false, edge{}
+	r.silent = false
 	return dst
 }
 

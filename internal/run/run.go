@@ -40,6 +40,9 @@ type Options struct {
 	Listen      string
 	Concurrency int       // worker threads; 0: one a core
 	Log         io.Writer // Envoy's output, each line with "envoy: " before it; nil: dropped
+	// Started is told Envoy's process id before Envoy connects anywhere; may be
+	// nil.
+	Started func(pid int)
 }
 
 // Process is a running Envoy.
@@ -81,6 +84,9 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	p.cmd.WaitDelay = time.Second
 	if err := p.start(); err != nil {
 		return nil, fmt.Errorf("starting Envoy %q: %w", o.Bin, err)
+	}
+	if o.Started != nil {
+		o.Started(p.PID())
 	}
 	if err := p.ready(ctx, o.Listen); err != nil {
 		p.kill()

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"cloakroom/internal/config"
+)
+
+// listed is one credential as `credential ls` shows it: never a value.
+type listed struct {
+	Name        string   `json:"name"`
+	Placeholder string   `json:"placeholder"`
+	Tier        string   `json:"tier"`
+	Groups      []string `json:"groups"`
+	Description string   `json:"description,omitempty"`
+}
+
+func newCredential(o *options) *cobra.Command {
+	var asJSON bool
+	ls := &cobra.Command{
+		Use: "ls", Short: "List credentials and the placeholders to hand to an agent, never values", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(o.config, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			all, err := listCredentials(cfg)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), all)
+			}
+			return table(cmd.OutOrStdout(), "NAME\tTIER\tGROUPS\tPLACEHOLDER", func(w io.Writer) {
+				for _, c := range all {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Name, c.Tier, strings.Join(c.Groups, ","), c.Placeholder)
+				}
+			})
+		},
+	}
+	ls.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return group("credential", "What agents may be given", ls)
+}
+
+// listCredentials makes the root key if there is none yet, so that the
+// placeholders can be handed out before the first start.
+func listCredentials(cfg *config.Config) ([]listed, error) {
+	root, err := rootKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := root.Keys()
+	if err != nil {
+		return nil, err
+	}
+	set, err := inventoryOf(cfg, keys)
+	if err != nil {
+		return nil, err
+	}
+	all := []listed{}
+	for _, c := range set.Credentials() {
+		all = append(all, listed{c.Name, c.Placeholder, c.Tier.Name, cfg.GroupNames(c.Groups), c.Description})
+	}
+	return all, nil
+}
+
+// table prints aligned columns.
+func table(w io.Writer, head string, rows func(io.Writer)) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, head)
+	rows(t)
+	return t.Flush()
+}

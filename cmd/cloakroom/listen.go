@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"crypto/rand"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"cloakroom/authz"
+	"cloakroom/extproc"
+	"cloakroom/internal/access"
+	"cloakroom/internal/admin"
+	"cloakroom/internal/agent"
+	"cloakroom/internal/config"
+	"cloakroom/internal/gate"
+)
+
+// addresses are where a service listens: "unix:///path" or "host:port"; an
+// empty one does not listen.
+type addresses struct {
+	grpc, agent, admin string
+	key                gate.Key // that Envoy must send; nil: none
+	tls                *gate.TLS
+	uids               []int
+	envoy              func() int // Envoy's process id, 0 before it runs; nil: any process of the users
+}
+
+// addressesOf reads them from the configuration.
+func addressesOf(cfg *config.Config) (addresses, error) {
+	l := cfg.Listen
+	a := addresses{grpc: l.GRPC, agent: l.Agent, admin: l.Admin}
+	for _, uid := range l.PeerUIDs {
+		a.uids = append(a.uids, int(uid))
+	}
+	if l.TLS != nil && len(l.TLS.Clients) > 0 {
+		a.tls = &gate.TLS{CertFile: l.TLS.CertFile, KeyFile: l.TLS.KeyFile, ClientCAFile: l.TLS.ClientCAFile, Clients: l.TLS.Clients}
+	}
+	if l.Key != nil {
+		v, err := l.Key.Read()
+		if err != nil {
+			return a, fmt.Errorf("reading listen.key: %w", err)
+		}
+		a.key = gate.Key(v.Reveal())
+	}
+	return a, nil
+}
+
+func newKey() gate.Key {
+	b := make([]byte, gate.MinKey)
+	rand.Read(b)
+	return gate.Key(hex.EncodeToString(b))
+}
+
+// servers are the listeners of one service.
+type servers struct {
+	logger       *slog.Logger
+	grpc         *grpc.Server
+	health       *health.Server
+	http         []*http.Server
+	failed       chan error
+	AdminAddress string // where the admin listener really is
+}
+
+// listen opens every listener of s, and serves.
+func (s *service) listen(a addresses) (*servers, error) {
+	out := &servers{logger: s.logger, failed: make(chan error, 3)}
+	if err := s.listenGRPC(a, out); err != nil {
+		return nil, err
+	}
+	if err := s.listenHTTP(a, out); err != nil {
+		out.close(context.Background())
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *service) listenGRPC(a addresses, out *servers) error {
+	check, err := authz.New(s.decider, s.codec)
+	if err != nil {
+		return err
+	}
+	process, err := extproc.New(s.engine)
+	if err != nil {
+		return err
+	}
+	options := []grpc.ServerOption{
+		// Envoy pings every second, also when no stream is open.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 500 * time.Millisecond, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
+		grpc.MaxConcurrentStreams(1 << 20),
+		grpc.MaxRecvMsgSize(8 << 20),
+	}
+	l, gateOptions, err := s.openGRPC(a)
+	if err != nil {
+		return err
+	}
+	out.grpc = grpc.NewServer(append(options, gateOptions...)...)
+	out.health = health.NewServer()
+	authv3.RegisterAuthorizationServer(out.grpc, check)
+	extprocv3.RegisterExternalProcessorServer(out.grpc, process)
+	healthv1.RegisterHealthServer(out.grpc, out.health)
+	go func() { out.failed <- out.grpc.Serve(l) }()
+	return nil
+}
+
+// openGRPC opens the listener that only Envoy may call, and what the server
+// must ask of its callers.
+func (s *service) openGRPC(a addresses) (net.Listener, []grpc.ServerOption, error) {
+	var options []grpc.ServerOption
+	if a.key != nil {
+		options = append(options, a.key.Options()...)
+	}
+	if path, ok := strings.CutPrefix(a.grpc, "unix://"); ok {
+		l, err := s.socket(a).Listen(path)
+		return l, options, err
+	}
+	switch {
+	case a.grpc == "":
+		return nil, nil, hinted{errors.New("listen.grpc is not set"), "set listen.grpc to unix:///path/grpc.sock, or start Envoy too with `cloakroom up`"}
+	case a.tls != nil:
+		credentials, err := a.tls.Credentials()
+		if err != nil {
+			return nil, nil, err
+		}
+		options = append(options, grpc.Creds(credentials))
+	case a.key == nil && len(s.rules.Load().config.Credentials) > 0:
+		return nil, nil, fmt.Errorf("listening on %q: anybody who can connect could ask for values", a.grpc)
+	}
+	l, err := net.Listen("tcp", a.grpc)
+	return l, options, plainListenError(a.grpc, err)
+}
+
+func (s *service) socket(a addresses) gate.Socket {
+	return gate.Socket{PID: a.envoy, UIDs: a.uids, Log: s.logger, Refused: s.metrics.TurnedAway}
+}
+
+// listenHTTP opens the agent's endpoint and the operators'.
+func (s *service) listenHTTP(a addresses, out *servers) error {
+	if path, ok := strings.CutPrefix(a.agent, "unix://"); ok {
+		h, err := agent.New(inForce{s}.Identify, s.decider)
+		if err != nil {
+			return err
+		}
+		l, err := s.socket(a).Listen(path)
+		if err != nil {
+			return err
+		}
+		out.serveHTTP(l, h)
+	}
+	if a.admin == "" {
+		return nil
+	}
+	h, err := s.adminHandler()
+	if err != nil {
+		return err
+	}
+	network, address := "tcp", a.admin
+	if path, ok := strings.CutPrefix(a.admin, "unix://"); ok {
+		network, address = "unix", path
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return plainListenError(a.admin, err)
+	}
+	out.AdminAddress = l.Addr().String()
+	out.serveHTTP(l, h)
+	return nil
+}
+
+func (s *service) adminHandler() (http.Handler, error) {
+	return admin.New(admin.Deps{
+		Identify: func(ctx context.Context, headers []access.Header, path string) (access.Principal, error) {
+			who, _, err := inForce{s}.Identify(ctx, headers, path)
+			return who, err
+		},
+		Readers: func() []access.Group {
+			a := s.rules.Load().config.Admin
+			return append(append([]access.Group{}, a.Operators...), a.Auditors...)
+		},
+		Metrics: s.metrics.Handler(),
+		Ready:   s.ready,
+	})
+}
+
+func (o *servers) serveHTTP(l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		IdleTimeout: 60 * time.Second, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(o.logger.Handler(), slog.LevelWarn)}
+	o.http = append(o.http, server)
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			o.failed <- err
+		}
+	}()
+}
+
+// close lets what is under way finish until ctx ends, then cuts it.
+func (o *servers) close(ctx context.Context) {
+	if o.health != nil {
+		o.health.Shutdown()
+	}
+	for _, server := range o.http {
+		if err := server.Shutdown(ctx); err != nil {
+			server.Close()
+		}
+	}
+	if o.grpc == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() { o.grpc.GracefulStop(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		o.grpc.Stop()
+		<-done
+	}
+}
+
+// plainListenError is one clear line for a port that is taken.
+func plainListenError(address string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fmt.Errorf("listening on %q: %w", address, err)
+}

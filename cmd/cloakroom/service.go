@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/config"
+	"cloakroom/internal/decide"
+	"cloakroom/internal/exchange"
+	"cloakroom/internal/grant"
+	"cloakroom/internal/identity"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/metrics"
+	"cloakroom/internal/record"
+	"cloakroom/internal/replace"
+	"cloakroom/internal/secret"
+	"cloakroom/internal/store/sqlite"
+	"cloakroom/rego"
+)
+
+// rules is what one reading of the configuration puts in force. It never
+// changes; a reload replaces it whole.
+type rules struct {
+	config   *config.Config
+	set      *inventory.Set
+	verifier *identity.Verifier
+	policy   *rego.Policy
+}
+
+// service is the running service without its listeners.
+type service struct {
+	logger  *slog.Logger
+	keys    secret.Keys
+	metrics *metrics.Metrics
+
+	reloading sync.Mutex // held while rules or snapshot are made anew
+	rules     atomic.Pointer[rules]
+	snapshot  atomic.Pointer[exchange.Snapshot]
+
+	vault    *secret.Vault
+	db       *sqlite.DB
+	keeper   *lease.Keeper
+	log      *record.Log
+	follower *record.Follower
+	indexed  chan struct{} // closed when the follower has ended
+
+	codec   *grant.Codec
+	decider *decide.Decider
+	engine  *exchange.Engine
+}
+
+// openService makes a service of a configuration; nothing listens yet.
+func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *service, err error) {
+	s := &service{logger: logger, metrics: metrics.New(), indexed: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	root, err := rootKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if s.keys, err = root.Keys(); err != nil {
+		return nil, err
+	}
+	if s.vault, err = secret.Open(cfg.Sources, s.valuesChanged); err != nil {
+		return nil, err
+	}
+	r, err := s.compile(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.putInForce(r); err != nil {
+		return nil, err
+	}
+	if err := s.openState(ctx, cfg, root); err != nil {
+		return nil, err
+	}
+	return s, s.openCores()
+}
+
+// rootKey reads the instance's root key, and makes it on the first start.
+func rootKey(cfg *config.Config) (secret.Root, error) {
+	if cfg.Keys.Env != "" {
+		return secret.RootFromEnv(cfg.Keys.Env, os.LookupEnv)
+	}
+	root, _, err := secret.OpenRoot(cfg.Keys.File)
+	return root, err
+}
+
+// compile makes rules of a configuration, without putting them in force.
+func (s *service) compile(ctx context.Context, cfg *config.Config) (*rules, error) {
+	set, err := inventoryOf(cfg, s.keys)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := identity.New(identityConfig(cfg), identity.Options{Log: s.logger, OnFailure: s.metrics.IssuerFailed})
+	if err != nil {
+		return nil, err
+	}
+	policy, err := rego.New(ctx, rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet})
+	if err != nil {
+		return nil, err
+	}
+	return &rules{config: cfg, set: set, verifier: verifier, policy: policy}, nil
+}
+
+func inventoryOf(cfg *config.Config, keys secret.Keys) (*inventory.Set, error) {
+	credentials, upstreams := cfg.Inventory()
+	return inventory.New(inventory.Key(keys.Placeholder()), credentials, upstreams, cfg.Strict)
+}
+
+func identityConfig(cfg *config.Config) identity.Config {
+	out := identity.Config{TokenHeaders: cfg.Identity.TokenHeaders}
+	for _, i := range cfg.Identity.Issuers {
+		out.Issuers = append(out.Issuers, identity.Issuer{Name: i.Name, URL: i.URL, Audiences: i.Audiences,
+			Groups: i.Groups, GroupsAllowed: i.GroupsAllowed, CAFile: i.CAFile})
+	}
+	return out
+}
+
+// putInForce compiles the masks for r's inventory and swaps both in.
+func (s *service) putInForce(r *rules) error {
+	current, former := s.vault.Values()
+	snapshot, err := exchange.Compile(r.set, current, former)
+	if err != nil {
+		return err
+	}
+	s.snapshot.Store(snapshot)
+	s.rules.Store(r)
+	return nil
+}
+
+// valuesChanged is called by the vault when a source changed, failed or came
+// back. A value that cannot be masked is not put in force: the old ones stay.
+func (s *service) valuesChanged() {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	for name, err := range s.vault.Failing() {
+		s.metrics.SourceFailed(name)
+		s.logger.Error("a credential is unavailable", "credential", name, "error", err)
+	}
+	r := s.rules.Load()
+	if r == nil {
+		return
+	}
+	if err := s.putInForce(r); err != nil {
+		s.logger.Error("changed values are not in force", "error", err)
+	}
+}
+
+// openState opens the store, the leases and the log.
+func (s *service) openState(ctx context.Context, cfg *config.Config, root secret.Root) error {
+	for _, dir := range []string{filepath.Dir(cfg.Store.Path), filepath.Dir(cfg.Record.Dir)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("making folder %q: %w", dir, err)
+		}
+	}
+	var err error
+	if s.log, err = record.Open(cfg.Record.Dir, masker{s}, record.Options{SegmentBytes: cfg.Record.SegmentBytes, Logger: s.logger}); err != nil {
+		return err
+	}
+	if s.db, err = sqlite.Open(ctx, cfg.Store.Path); err != nil {
+		return err
+	}
+	key, err := root.Derive("lease")
+	if err != nil {
+		return err
+	}
+	if s.keeper, err = lease.NewKeeper(ctx, s.db, key, lease.Options{Logger: s.logger}, time.Now()); err != nil {
+		return err
+	}
+	s.follower, err = record.NewFollower(s.log, s.db, s.logger)
+	return err
+}
+
+// openCores makes the two cores and what ties them.
+func (s *service) openCores() error {
+	var err error
+	if s.codec, err = grant.New(s.keys.Grant()); err != nil {
+		return err
+	}
+	s.decider, err = decide.New(decide.Deps{
+		Inventory: func() *inventory.Set { return s.rules.Load().set },
+		Identity:  inForce{s}, Policy: inForce{s}, Leases: s.keeper, Log: s.log,
+		Now: time.Now, Logger: s.logger, Observer: s.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	s.engine, err = exchange.New(exchange.Deps{
+		Snapshot: s.snapshot.Load, Leases: s.keeper, Grants: s.codec, Log: s.log, Observer: s.metrics,
+	})
+	return err
+}
+
+// background runs what follows files, leases and the log until ctx ends.
+func (s *service) background(ctx context.Context) {
+	go s.vault.Watch(ctx)
+	go s.keeper.Run(ctx)
+	go func() {
+		defer close(s.indexed)
+		// ends after the log is closed, with everything indexed
+		if err := s.follower.Run(context.WithoutCancel(ctx)); err != nil {
+			s.metrics.StoreFailed("index")
+			s.logger.Error("the log's index is behind", "error", err)
+		}
+	}()
+}
+
+// ready tells why the service cannot let anything go, nil if it can.
+func (s *service) ready() error {
+	return errors.Join(s.log.Err(), s.keeper.Err())
+}
+
+// close ends the log, waits for its index, and closes the store.
+func (s *service) close() {
+	if s.log != nil {
+		if err := s.log.Close(); err != nil {
+			s.logger.Error("closing the log", "error", err)
+		}
+	}
+	if s.engine != nil {
+		select {
+		case <-s.indexed:
+		case <-time.After(5 * time.Second):
+			s.logger.Warn("the log's index is behind; it catches up at the next start")
+		}
+	}
+	if s.db != nil {
+		if err := s.db.Close(); err != nil {
+			s.logger.Error("closing the store", "error", err)
+		}
+	}
+}
+
+// masker hides the values in force now in a text of ours.
+type masker struct{ s *service }
+
+func (m masker) Mask(text string) replace.Masked { return m.s.snapshot.Load().Mask(text) }
+
+// inForce is identity and policy as they are in force at the moment of a call.
+type inForce struct{ s *service }
+
+func (f inForce) Identify(ctx context.Context, headers []access.Header, path string) (access.Principal, []string, error) {
+	who, err := f.s.rules.Load().verifier.Identify(ctx, headers, path)
+	if errors.Is(err, identity.ErrNoToken) {
+		err = nil
+	}
+	return who.Principal, who.Remove, err
+}
+
+func (f inForce) Issuers() int { return len(f.s.rules.Load().config.Identity.Issuers) }
+
+func (f inForce) Evaluate(ctx context.Context, in *access.Input) (access.Verdict, error) {
+	return f.s.rules.Load().policy.Evaluate(ctx, in)
+}
+
+func (f inForce) Revision() string { return f.s.rules.Load().policy.Revision() }
