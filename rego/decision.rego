@@ -18,17 +18,18 @@ default decision := {
 	"reason": "the built-in policy could not judge this request",
 }
 
-decision := {"allowed": true} if {
-	count(faults) == 0
-} else := {
-	"allowed": false,
-	"approval": code == "approval_pending",
-	"code": code,
-	"placeholder": placeholder,
-	"credential": credential,
-	"reason": reason,
-} if {
+decision := {"allowed": true} if count(faults) == 0
+
+decision := answer if {
 	[_, code, placeholder, credential, reason] := min(faults)
+	answer := {
+		"allowed": false,
+		"approval": code == "approval_pending",
+		"code": code,
+		"placeholder": placeholder,
+		"credential": credential,
+		"reason": reason,
+	}
 }
 
 # METADATA
