@@ -12,6 +12,7 @@ import (
 	"errors"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
 
 	"cloakroom/internal/access"
 )
@@ -41,6 +42,9 @@ func New(d Decider, s Sealer) (*Server, error) {
 	}
 	return &Server{decider: d, sealer: s}, nil
 }
+
+// Register makes s answer for a gRPC server's ext_authz service.
+func (s *Server) Register(to grpc.ServiceRegistrar) { authv3.RegisterAuthorizationServer(to, s) }
 
 // Check answers one request: translate, decide, seal, reply. It never returns
 // an error: what went wrong is a refusal.

@@ -14,6 +14,7 @@ import (
 	"io"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -33,6 +34,9 @@ func New(engine *exchange.Engine) (*Server, error) {
 	}
 	return &Server{engine: engine}, nil
 }
+
+// Register makes s answer for a gRPC server's ext_proc service.
+func (s *Server) Register(to grpc.ServiceRegistrar) { extprocv3.RegisterExternalProcessorServer(to, s) }
 
 // Process serves one stream, which is one exchange: receive, step, send.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err error) {

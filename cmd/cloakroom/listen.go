@@ -13,8 +13,6 @@ import (
 
 	"crypto/rand"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -110,8 +108,8 @@ func (s *service) listenGRPC(a addresses, out *servers) error {
 	}
 	out.grpc = grpc.NewServer(append(options, gateOptions...)...)
 	out.health = health.NewServer()
-	authv3.RegisterAuthorizationServer(out.grpc, check)
-	extprocv3.RegisterExternalProcessorServer(out.grpc, process)
+	check.Register(out.grpc)
+	process.Register(out.grpc)
 	healthv1.RegisterHealthServer(out.grpc, out.health)
 	go func() { out.failed <- out.grpc.Serve(l) }()
 	return nil
