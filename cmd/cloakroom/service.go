@@ -94,6 +94,9 @@ func rootKey(cfg *config.Config) (secret.Root, error) {
 	if cfg.Keys.Env != "" {
 		return secret.RootFromEnv(cfg.Keys.Env, os.LookupEnv)
 	}
+	if err := os.MkdirAll(filepath.Dir(cfg.Keys.File), 0o700); err != nil {
+		return secret.Root{}, fmt.Errorf("making folder for the root key: %w", err)
+	}
 	root, _, err := secret.OpenRoot(cfg.Keys.File)
 	return root, err
 }
