@@ -25,7 +25,7 @@ func newCredential(o *options) *cobra.Command {
 	ls := &cobra.Command{
 		Use: "ls", Short: "List credentials and the placeholders to hand to an agent, never values", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(o.config, cmd.ErrOrStderr())
+			cfg, err := loadRules(o.config)
 			if err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@ func newEnvoy(o *options) *cobra.Command {
 	bootstrap := &cobra.Command{
 		Use: "bootstrap", Short: "Print a bootstrap for an Envoy of your own, beside `cloakroom serve`", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(o.config, cmd.ErrOrStderr())
+			cfg, err := loadRules(o.config)
 			if err != nil {
 				return err
 			}

@@ -41,7 +41,7 @@ token is read from $` + tokenVariable + ` or --token-file, never from the argume
 		Args: oneArg("the credential's name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.gateway == "" {
-				cfg, err := loadConfig(o.config, cmd.ErrOrStderr())
+				cfg, err := loadRules(o.config)
 				if err != nil {
 					return hinted{err, "or name the gateway with --gateway http://HOST:PORT"}
 				}
@@ -136,7 +136,7 @@ func newLeaseList(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "ls", Short: "List leases", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			leases, err := listLeases(cmd.Context(), o, cmd.ErrOrStderr())
+			leases, err := listLeases(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -154,8 +154,8 @@ func newLeaseList(o *options) *cobra.Command {
 	return c
 }
 
-func listLeases(ctx context.Context, o *options, stderr io.Writer) ([]shownLease, error) {
-	cfg, err := loadConfig(o.config, stderr)
+func listLeases(ctx context.Context, o *options) ([]shownLease, error) {
+	cfg, err := loadRules(o.config)
 	if err != nil {
 		return nil, err
 	}

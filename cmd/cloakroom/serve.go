@@ -67,7 +67,7 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 	return err
 }
 
-// loadConfig reads the configuration; its warnings go to w.
+// loadConfig reads the configuration and every value; its warnings go to w.
 func loadConfig(path string, w io.Writer) (*config.Config, error) {
 	cfg, warnings, err := config.Load(path, os.LookupEnv)
 	for _, warning := range warnings {
@@ -77,6 +77,13 @@ func loadConfig(path string, w io.Writer) (*config.Config, error) {
 		return nil, err
 	}
 	return cfg, nil
+}
+
+// loadRules reads the configuration for a listing: without the values, which an
+// operator's shell need not have, and without repeating the warnings.
+func loadRules(path string) (*config.Config, error) {
+	cfg, _, err := config.LoadRules(path, os.LookupEnv)
+	return cfg, err
 }
 
 func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }

@@ -142,7 +142,7 @@ func printExchange(w io.Writer, x record.Exchange) {
 // withIndex opens the log's index, also while the service runs, and first lets
 // it catch up with what a crash left behind if no service is there to do it.
 func withIndex(cmd *cobra.Command, o *options, do func(context.Context, record.Index) error) error {
-	cfg, err := loadConfig(o.config, cmd.ErrOrStderr())
+	cfg, err := loadRules(o.config)
 	if err != nil {
 		return err
 	}

@@ -23,9 +23,23 @@ const maxFile = 4 << 20
 func Load(path string, env func(string) (string, bool)) (*Config, []Warning, error) {
 	data, err := readConfig(path)
 	if err != nil {
-		return nil, nil, Errors{{File: path, Message: err.Error(), Hint: "name a configuration file with --config"}}
+		return nil, nil, unreadable(path, err)
 	}
-	return parse(path, data, env)
+	return parse(path, data, env, true)
+}
+
+func unreadable(path string, err error) Errors {
+	return Errors{{File: path, Message: err.Error(), Hint: "name a configuration file with --config"}}
+}
+
+// LoadRules is Load for whoever only looks at rules and records: it reads no
+// value, so that the sources need not be there.
+func LoadRules(path string, env func(string) (string, bool)) (*Config, []Warning, error) {
+	data, err := readConfig(path)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	return parse(path, data, env, false)
 }
 
 func readConfig(path string) ([]byte, error) {
@@ -58,6 +72,7 @@ type loader struct {
 	cfg      *Config
 	dir      string // of the file: what relative paths start from
 	env      func(string) (string, bool)
+	judging  bool // values are read and judged
 	errs     Errors
 	warnings []Warning
 
@@ -70,9 +85,9 @@ type loader struct {
 	upstreams []*yaml.Node          // beside cfg.Envoy.Upstreams
 }
 
-func parse(path string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
+func parse(path string, data []byte, env func(string) (string, bool), values bool) (*Config, []Warning, error) {
 	l := &loader{
-		cfg: &Config{File: path, Sources: map[string]secret.Source{}}, dir: filepath.Dir(path), env: env,
+		cfg: &Config{File: path, Sources: map[string]secret.Source{}}, dir: filepath.Dir(path), env: env, judging: values,
 		tiers: map[string]inventory.Tier{}, names: map[string]*yaml.Node{}, values: map[[32]byte]string{},
 		hosts: map[string]bool{}, receiving: map[string]bool{}, listening: map[string]*yaml.Node{},
 	}

@@ -220,7 +220,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("identity:\ntiers:\n credentials: \nenvoy: {upstreams: [{}, [], ~, 1]}"))
 	dir := folder(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, _, err := parse(filepath.Join(dir, "cloakroom.yaml"), data, env)
+		c, _, err := parse(filepath.Join(dir, "cloakroom.yaml"), data, env, true)
 		if (c == nil) == (err == nil) {
 			t.Fatalf("%v, %v", c, err)
 		}
@@ -250,4 +250,20 @@ func checkSafe(t *testing.T, c *Config) {
 		t.Fatalf("what Load accepts, inventory refuses: %v", err)
 	}
 	c.Resolved(nil)
+}
+
+// A listing works where the values are not: in an operator's shell.
+func TestLoadRulesReadsNoValue(t *testing.T) {
+	none := func(string) (string, bool) { return "", false }
+	path := filepath.Join("..", "..", "examples", "quickstart", "cloakroom.yaml")
+	if _, _, err := Load(path, none); err == nil {
+		t.Fatal("Load found values that are not there: the test shows nothing")
+	}
+	cfg, _, err := LoadRules(path, none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Credentials) == 0 {
+		t.Error("no credentials")
+	}
 }

@@ -68,8 +68,8 @@ func (l *loader) judge(n *yaml.Node, c inventory.Credential, source secret.Sourc
 
 // read reads a source and tells what is wrong with it.
 func (l *loader) read(n *yaml.Node, source secret.Source) (secret.Value, bool) {
-	if (source.Env == "") == (source.File == "") {
-		return secret.Value{}, false // told already
+	if (source.Env == "") == (source.File == "") || !l.judging {
+		return secret.Value{}, false // told already, or not asked for
 	}
 	v, err := source.ReadWith(l.env)
 	if err == nil {

@@ -55,7 +55,7 @@ func run() error {
 
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
-		return fmt.Errorf("listening on %q: %w", *listen, err)
+		return err // names the address
 	}
 	if o.Issuer == "" {
 		o.Issuer = "http://" + l.Addr().String()

@@ -58,7 +58,7 @@ func run() error {
 	}
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
-		return fmt.Errorf("listening on %q: %w", *listen, err)
+		return err // names the address
 	}
 	return serve(l, a.handler(), *cert, *private)
 }
