@@ -100,8 +100,9 @@ func mutation(change exchange.Change) *extprocv3.HeaderMutation {
 			m.SetHeaders = append(m.SetHeaders, overwrite(line.Name, line.Value))
 			continue
 		}
-		m.SetHeaders = append(m.SetHeaders, &corev3.HeaderValueOption{
-			Header: rawLine(line.Name, line.Value), Append: wrapperspb.Bool(true)})
+		//lint:ignore SA1019 Envoy 1.40 takes the newer field's value for "add" for unset
+		added := &corev3.HeaderValueOption{Header: rawLine(line.Name, line.Value), Append: wrapperspb.Bool(true)}
+		m.SetHeaders = append(m.SetHeaders, added)
 	}
 	return m
 }

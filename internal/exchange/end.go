@@ -1,6 +1,9 @@
 package exchange
 
 import (
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"cloakroom/internal/access"
@@ -11,6 +14,7 @@ import (
 // outcome is what the log will be told of an exchange: names, counts and times.
 type outcome struct {
 	asked, over        bool
+	source             string // "address:port" of the caller; empty: unknown
 	began, up, down    time.Time
 	status             int
 	bytesFrom, bytesTo int64          // of the response's body: from the backend, to the agent
@@ -54,8 +58,11 @@ func (x *Exchange) End(err error) {
 		substituted[s.Credential]++
 	}
 	x.deps.Observer.Ended(substituted, x.entry.masks, err, took)
-	if x.grant.Exchange == "" {
-		return // nobody's exchange: the refusal of the deciding half is its record
+	if x.grant.Exchange == "" { // nobody's exchange: what was decided, if anything, has its entry
+		if x.entry.refusal != nil {
+			x.deps.Log.CountRefusal(x.entry.refusal.Code, host(x.entry.source))
+		}
+		return
 	}
 	x.deps.Log.Note(record.Entry{End: x.entry.record(x.grant.Exchange, err, took)})
 }
@@ -63,7 +70,7 @@ func (x *Exchange) End(err error) {
 func (o *outcome) record(exchange string, err error, took time.Duration) *record.End {
 	e := &record.End{
 		Exchange: exchange, Status: o.status, ResponseBytes: o.bytesTo,
-		Masks: record.Counts(o.masks), Error: o.detail,
+		Masks:  record.Counts(o.masks),
 		Phases: []record.Phase{{Name: "total", Took: took}},
 	}
 	for _, s := range o.substituted {
@@ -76,8 +83,24 @@ func (o *outcome) record(exchange string, err error, took time.Duration) *record
 	if o.refusal != nil {
 		e.Code, e.Status = o.refusal.Code, o.refusal.Code.Status()
 	}
-	if err != nil && e.Error == "" {
-		e.Error = err.Error()
+	var errs []string
+	if o.detail != "" {
+		errs = append(errs, o.detail)
 	}
+	if err != nil {
+		errs = append(errs, err.Error())
+	}
+	for _, name := range o.valuesSent {
+		errs = append(errs, "the caller sent the real value of "+strconv.Quote(name))
+	}
+	e.Error = strings.Join(errs, "; ")
 	return e
+}
+
+// host is the address without its port.
+func host(source string) string {
+	if h, _, err := net.SplitHostPort(source); err == nil {
+		return h
+	}
+	return source
 }

@@ -32,15 +32,19 @@ type Grants interface {
 	Open(text string, v grant.View, now time.Time) (access.Grant, error)
 }
 
-// Log takes the entry that ends an exchange, without making it wait.
+// Log takes the entry that ends an exchange, and counts the refusals of those
+// that nobody decided on. Neither makes the exchange wait.
 type Log interface {
 	Note(record.Entry)
+	CountRefusal(code access.Code, source string)
 }
 
 // Observer is told what an exchange did, for metrics. It must not block.
 type Observer interface {
 	Began()
 	Refused(code access.Code)
+	// ValueSent is an alarm: the caller itself sent a credential's real value.
+	ValueSent(credential string)
 	Ended(substituted, masked map[string]int, err error, took time.Duration)
 }
 
@@ -80,6 +84,7 @@ type silent struct{}
 
 func (silent) Began()                                                     {}
 func (silent) Refused(access.Code)                                        {}
+func (silent) ValueSent(string)                                           {}
 func (silent) Ended(map[string]int, map[string]int, error, time.Duration) {}
 
 // ErrOrder is returned by a step that came when it could not: the transport's

@@ -43,10 +43,11 @@ func (x *Exchange) RequestHead(h RequestHead) (Change, *access.Refusal, error) {
 	if x.phase != begun || x.entry.asked {
 		return Change{}, nil, ErrOrder
 	}
-	x.entry.asked = true
+	x.entry.asked, x.entry.source = true, h.Source
 	if r := x.open(h); r != nil {
 		return Change{}, r, nil
 	}
+	x.alarm(h) // before values of ours stand there
 	found, r := x.granted(h)
 	if r != nil {
 		return Change{}, r, nil
@@ -54,7 +55,6 @@ func (x *Exchange) RequestHead(h RequestHead) (Change, *access.Refusal, error) {
 	if r := x.carries(h); r != nil {
 		return Change{}, r, nil
 	}
-	x.entry.valuesSent = x.valuesIn(h) // before ours stand there
 	change, r := x.substitute(h, found)
 	if r != nil {
 		return Change{}, r, nil
@@ -146,18 +146,17 @@ func (x *Exchange) carries(h RequestHead) *access.Refusal {
 	return nil
 }
 
-// valuesIn names the credentials whose real value the caller itself sent: it
-// should not know one. It is an alarm, not a refusal.
-func (x *Exchange) valuesIn(h RequestHead) []string {
-	var names []string
-	add := func(text string) {
-		if name, ok := x.snap.masks.Contains(text); ok && !slices.Contains(names, name) {
-			names = append(names, name)
+// alarm tells of credentials whose real value the caller itself sent: it should
+// not know one. It is an alarm, not a refusal.
+func (x *Exchange) alarm(h RequestHead) {
+	look := func(text string) {
+		if name, ok := x.snap.masks.Contains(text); ok && !slices.Contains(x.entry.valuesSent, name) {
+			x.entry.valuesSent = append(x.entry.valuesSent, name)
+			x.deps.Observer.ValueSent(name)
 		}
 	}
-	add(h.Path)
+	look(h.Path)
 	for _, line := range h.Headers {
-		add(line.Value)
+		look(line.Value)
 	}
-	return names
 }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"slices"
 	"strings"
 
 	"cloakroom/internal/access"
@@ -37,11 +38,6 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 		return Change{}, r, nil
 	}
 	change := x.maskHead(h.Headers)
-	for _, name := range describesUnmasked {
-		if v := firstHeader(h.Headers, name); v != "" && !strings.HasPrefix(v, `W/"`) {
-			change.Remove = append(change.Remove, name)
-		}
-	}
 	x.phase = answered
 	if h.End {
 		x.phase = complete
@@ -75,12 +71,17 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 	return nil
 }
 
-// maskHead masks header lines. A name that holds a value is removed: no mask
-// could stand in a name.
+// maskHead masks header lines, or trailers. A name that holds a value is
+// removed, since no mask could stand in a name, and so is what describes the
+// bytes before masking. A weak validator speaks of the meaning, and stays.
 func (x *Exchange) maskHead(lines []access.Header) Change {
 	var change Change
 	touched := make(map[string]bool)
 	for i, line := range lines {
+		if slices.Contains(describesUnmasked, line.Name) && !strings.HasPrefix(line.Value, `W/"`) {
+			change.Remove = append(change.Remove, line.Name)
+			continue
+		}
 		if name, ok := x.snap.masks.Contains(line.Name); ok {
 			x.entry.masked(name, 1)
 			change.Remove = append(change.Remove, line.Name)
@@ -93,7 +94,7 @@ func (x *Exchange) maskHead(lines []access.Header) Change {
 		}
 	}
 	for _, line := range lines {
-		if touched[line.Name] {
+		if touched[line.Name] && !slices.Contains(change.Remove, line.Name) {
 			change.Set = append(change.Set, line)
 		}
 	}
@@ -103,6 +104,7 @@ func (x *Exchange) maskHead(lines []access.Header) Change {
 // ResponseBody masks a piece of the body and appends to dst what of it may go
 // now; end tells that no more of the body follows, trailers included. What is
 // held back depends on public facts alone; package replace states the rule.
+// Of a body that a refusal has taken the place of, nothing may go.
 func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 	if x.phase == drained || x.phase == complete {
 		// Envoy may repeat the end of a stream; bytes behind it are an error.
@@ -110,6 +112,9 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 			return dst, nil
 		}
 		return dst, ErrOrder
+	}
+	if x.phase == refused { // it was under way when the refusal took its place
+		return dst, nil
 	}
 	if x.phase != answered {
 		return dst, ErrOrder
@@ -127,6 +132,9 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 // ResponseTrailers ends the body and masks the trailers behind it. It appends
 // to dst what the body still held back.
 func (x *Exchange) ResponseTrailers(dst []byte, lines []access.Header) ([]byte, Change, error) {
+	if x.phase == refused {
+		return dst, Change{}, nil
+	}
 	if x.phase != answered {
 		return dst, Change{}, ErrOrder
 	}

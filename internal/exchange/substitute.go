@@ -63,6 +63,9 @@ func (x *Exchange) fill(text string, found []inventory.Found) (string, error) {
 	if !ok {
 		return "", errCannotStand
 	}
+	if err := x.userKeepsToItself(decoded, found); err != nil {
+		return "", err
+	}
 	filled, err := x.splice(decoded, found)
 	if err != nil {
 		return "", err
@@ -70,11 +73,26 @@ func (x *Exchange) fill(text string, found []inventory.Found) (string, error) {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(filled)), nil
 }
 
+// userKeepsToItself: before the first colon stands the user, so a value there
+// must hold none, or a part of it would become the password.
+func (x *Exchange) userKeepsToItself(decoded string, found []inventory.Found) error {
+	for _, f := range found {
+		inUser := f.Start < strings.IndexByte(decoded, ':')
+		if inUser && slices.Contains(x.snap.values[f.Name].Reveal(), ':') {
+			return errCannotStand
+		}
+	}
+	return nil
+}
+
 func (x *Exchange) splice(text string, found []inventory.Found) (string, error) {
 	slices.SortFunc(found, func(a, b inventory.Found) int { return a.Start - b.Start })
 	var b strings.Builder
 	at := 0
 	for _, f := range found {
+		if f.Start < at { // two that overlap: neither's place is certain
+			return "", errCannotStand
+		}
 		v, err := encode(x.snap.values[f.Name].Reveal(), f.Encoding)
 		if err != nil {
 			return "", err
