@@ -35,5 +35,9 @@ func runAll(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building the binaries: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if !huntAll() && code == 0 {
+		code = 1
+	}
+	return code
 }

@@ -226,6 +226,7 @@ func (w *world) do(r *http.Request, headers ...string) (*http.Response, string) 
 	if err != nil {
 		w.t.Fatalf("%s %s: reading the answer: %v (so far %q)", r.Method, r.URL, err, body)
 	}
+	page(fmt.Sprint(answer.Header, answer.Trailer), string(body))
 	return answer, string(body)
 }
 
@@ -242,14 +243,19 @@ type seen struct {
 func backend(t *testing.T, handler http.HandlerFunc) *seen {
 	t.Helper()
 	b := &seen{}
-	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b.Server = httptest.NewServer(b.keeping(handler))
+	t.Cleanup(b.Close)
+	return b
+}
+
+// keeping is the handler that keeps the heads of requests first.
+func (b *seen) keeping(handler http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
 		b.requests = append(b.requests, r.Clone(r.Context()))
 		b.mu.Unlock()
 		handler(w, r)
-	}))
-	t.Cleanup(b.Close)
-	return b
+	})
 }
 
 // address is the backend's host:port.
