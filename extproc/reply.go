@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"slices"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -16,21 +17,21 @@ import (
 // longer than what they hide, and gRPC messages have limits.
 const pieceSize = 512 << 10
 
-func requestHeadersReply(change exchange.Change) *extprocv3.ProcessingResponse {
+func requestHeadersReply(m *extprocv3.HeaderMutation) *extprocv3.ProcessingResponse {
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{
-		RequestHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{HeaderMutation: mutation(change)}},
+		RequestHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{HeaderMutation: m}},
 	}}
 }
 
-func responseHeadersReply(change exchange.Change) *extprocv3.ProcessingResponse {
+func responseHeadersReply(m *extprocv3.HeaderMutation) *extprocv3.ProcessingResponse {
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseHeaders{
-		ResponseHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{HeaderMutation: mutation(change)}},
+		ResponseHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{HeaderMutation: m}},
 	}}
 }
 
-func responseTrailersReply(change exchange.Change) *extprocv3.ProcessingResponse {
+func responseTrailersReply(m *extprocv3.HeaderMutation) *extprocv3.ProcessingResponse {
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseTrailers{
-		ResponseTrailers: &extprocv3.TrailersResponse{HeaderMutation: mutation(change)},
+		ResponseTrailers: &extprocv3.TrailersResponse{HeaderMutation: m},
 	}}
 }
 
@@ -88,7 +89,15 @@ func streamed(body []byte, end bool) *extprocv3.CommonResponse {
 // afterwards. The first line of a name overwrites all that were there, and the
 // others are added to it. Envoy reads "add" only from the older append field:
 // APPEND_IF_EXISTS_OR_ADD is the enum's zero, which it takes for unset.
-func mutation(change exchange.Change) *extprocv3.HeaderMutation {
+func mutation(change exchange.Change) (*extprocv3.HeaderMutation, error) {
+	for _, line := range change.Set {
+		if envoyAlone(line.Name) {
+			return nil, errHeader
+		}
+	}
+	if slices.ContainsFunc(change.Remove, envoyAlone) {
+		return nil, errHeader
+	}
 	m := &extprocv3.HeaderMutation{RemoveHeaders: change.Remove}
 	if change.Path != "" {
 		m.SetHeaders = append(m.SetHeaders, overwrite(":path", change.Path))
@@ -104,7 +113,17 @@ func mutation(change exchange.Change) *extprocv3.HeaderMutation {
 		added := &corev3.HeaderValueOption{Header: rawLine(line.Name, line.Value), Append: wrapperspb.Bool(true)}
 		m.SetHeaders = append(m.SetHeaders, added)
 	}
-	return m
+	return m, nil
+}
+
+// envoyAlone tells of headers that say where a message goes or where it ends.
+// Envoy would take some changes of them and refuse others; none is ever right.
+func envoyAlone(name string) bool {
+	switch name {
+	case "host", "content-length", "transfer-encoding", "connection", "upgrade":
+		return true
+	}
+	return strings.HasPrefix(name, ":")
 }
 
 func overwrite(name, value string) *corev3.HeaderValueOption {
@@ -121,8 +140,8 @@ func immediateReply(r *access.Refusal) *extprocv3.ProcessingResponse {
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ImmediateResponse{
 		ImmediateResponse: &extprocv3.ImmediateResponse{
 			Status: &typev3.HttpStatus{Code: typev3.StatusCode(r.Code.Status())},
-			Headers: mutation(exchange.Change{Set: []access.Header{
-				{Name: "content-type", Value: "application/json"}}}),
+			Headers: &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{
+				overwrite("content-type", "application/json")}},
 			Body:    r.JSON(),
 			Details: "cloakroom_" + string(r.Code),
 		},

@@ -4,7 +4,8 @@
 //
 // It promises that a stream ends without a gRPC error only after an exchange
 // that is complete: to Envoy, a clean end means "let everything that follows
-// pass". It works only in the body modes in which it can mask: the response's
+// pass". Envoy has no timer of its own where a body streams both ways, so a step
+// that hangs, or a stream on which nothing is ever said, is ended here. It works only in the body modes in which it can mask: the response's
 // body FULL_DUPLEX_STREAMED. It deliberately decides nothing and touches no
 // value; who may open a stream at all is the listener's business.
 package extproc
@@ -12,6 +13,7 @@ package extproc
 import (
 	"errors"
 	"io"
+	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
@@ -24,26 +26,64 @@ import (
 // Server answers Envoy's ext_proc filter.
 type Server struct {
 	extprocv3.UnimplementedExternalProcessorServer
-	engine *exchange.Engine
+	engine   *exchange.Engine
+	crew     crew
+	patience time.Duration
 }
+
+// stepLimit is how long a step, or the wait for a stream's first message, may
+// last; a stream that exceeds it is ended before twice that time. Steps touch
+// memory only, so one that is not over by then never will be.
+const stepLimit = 5 * time.Second
 
 // New returns a Server for an engine, which is required.
 func New(engine *exchange.Engine) (*Server, error) {
 	if engine == nil {
 		return nil, errors.New("making ext_proc server: no engine")
 	}
-	return &Server{engine: engine}, nil
+	return &Server{engine: engine, crew: crew{make(chan func())}, patience: stepLimit}, nil
 }
 
 // Register makes s answer for a gRPC server's ext_proc service.
 func (s *Server) Register(to grpc.ServiceRegistrar) { extprocv3.RegisterExternalProcessorServer(to, s) }
 
-// Process serves one stream, which is one exchange: receive, step, send.
-func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err error) {
-	c := &conversation{x: s.engine.Begin()}
-	defer func() { c.x.End(err) }()
+// Process serves one stream, which is one exchange. The work is done beside it,
+// so that it can end the stream when a step hangs.
+func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
+	c := &conversation{stream: stream}
+	done := make(chan error, 1)
+	s.crew.do(func() { done <- s.converse(c) })
+	tick := time.NewTicker(s.patience)
+	defer tick.Stop()
+	for last := uint64(waiting); ; {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			now := c.beat.Load()
+			if now == last && now%2 == stepping {
+				c.abandoned.Store(true)
+				return errHangs
+			}
+			last = now
+		}
+	}
+}
+
+// errHangs ends a stream in which nothing happened where something must.
+var errHangs = status.Error(codes.DeadlineExceeded, "the exchange does not go on")
+
+// converse receives, steps and sends until the stream or the exchange ends.
+func (s *Server) converse(c *conversation) (err error) {
+	c.x = s.engine.Begin()
+	defer func() {
+		if recover() != nil { // what was passed to panic may quote the exchange
+			err = status.Error(codes.Internal, "the exchange panicked")
+		}
+		c.x.End(err)
+	}()
 	for {
-		msg, err := stream.Recv()
+		msg, err := c.stream.Recv()
 		// Envoy ends a finished stream by half-closing or by cancelling it.
 		if errors.Is(err, io.EOF) || status.Code(err) == codes.Canceled {
 			return c.closed()
@@ -51,12 +91,15 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 		if err != nil {
 			return err
 		}
-		replies, err := c.step(msg)
+		replies, err := c.attempt(msg)
 		if err != nil {
 			return refusal(err)
 		}
+		if c.abandoned.Load() {
+			return errHangs
+		}
 		for _, r := range replies {
-			if err := stream.Send(r); err != nil {
+			if err := c.stream.Send(r); err != nil {
 				return err
 			}
 		}
@@ -75,7 +118,7 @@ func (c *conversation) closed() error {
 // Envoy's logs, so it is one of the fixed texts of this package and of package
 // exchange, and never quotes the exchange.
 func refusal(err error) error {
-	for _, known := range []error{exchange.ErrOrder, errBodyMode, errObserve, errMessage} {
+	for _, known := range []error{exchange.ErrOrder, errBodyMode, errObserve, errMessage, errHeader} {
 		if errors.Is(err, known) {
 			return status.Error(codes.FailedPrecondition, known.Error())
 		}

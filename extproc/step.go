@@ -2,10 +2,12 @@ package extproc
 
 import (
 	"errors"
+	"sync/atomic"
 
 	modev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/exchange"
 )
 
@@ -14,31 +16,59 @@ import (
 var (
 	errBodyMode = errors.New("ext_proc needs response_body_mode FULL_DUPLEX_STREAMED: `cloakroom envoy bootstrap` prints a configuration that works")
 	errObserve  = errors.New("ext_proc must not run in observability mode: nothing would be substituted or masked")
+	errHeader   = errors.New("a header that Envoy alone may write would have to be changed")
 	errMessage  = errors.New("a message of a kind that this version does not know")
 )
 
 // conversation is one stream: Envoy's messages on one side, an exchange on the
 // other. It has one method for each kind of message.
 type conversation struct {
+	stream      extprocv3.ExternalProcessor_ProcessServer
 	x           *exchange.Exchange
 	spoken      bool                               // the first message was seen
+	asked       bool                               // the request's head went up
+	refused     bool                               // a refusal was sent: nothing is to follow
 	requestBody modev3.ProcessingMode_BodySendMode // as Envoy says it is set
 	out         []byte                             // the response's body, on its way down
+
+	// beat grows with every step: it is even while something must happen (a
+	// step, the first message), odd while Envoy is waited for.
+	beat      atomic.Uint64
+	abandoned atomic.Bool // the stream was ended while a step hung
 }
 
+// The parity of a conversation's beat.
+const (
+	stepping = 0
+	waiting  = 1
+)
+
 type replies = []*extprocv3.ProcessingResponse
+
+// attempt is a step that is seen to be under way.
+func (c *conversation) attempt(msg *extprocv3.ProcessingRequest) (replies, error) {
+	if c.spoken {
+		c.beat.Add(1)
+	}
+	rs, err := c.step(msg)
+	c.beat.Add(1)
+	return rs, err
+}
 
 func (c *conversation) step(msg *extprocv3.ProcessingRequest) (replies, error) {
 	if err := c.greet(msg); err != nil {
 		return nil, err
 	}
+	if c.refused { // what was under way when the refusal was sent
+		return nil, nil
+	}
 	switch m := msg.GetRequest().(type) {
 	case *extprocv3.ProcessingRequest_RequestHeaders:
 		return c.requestHeaders(msg, m.RequestHeaders)
 	case *extprocv3.ProcessingRequest_RequestBody:
-		return c.passBody(m.RequestBody), nil
+		return c.passBody(m.RequestBody)
 	case *extprocv3.ProcessingRequest_RequestTrailers:
-		return replies{requestTrailersReply()}, nil
+		return c.passTrailers()
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		return c.responseHeaders(m.ResponseHeaders)
 	case *extprocv3.ProcessingRequest_ResponseBody:
@@ -66,38 +96,56 @@ func (c *conversation) greet(msg *extprocv3.ProcessingRequest) error {
 	return nil
 }
 
-func (c *conversation) requestHeaders(msg *extprocv3.ProcessingRequest, m *extprocv3.HttpHeaders) (replies, error) {
-	change, refused, err := c.x.RequestHead(requestHead(msg, m))
+func (c *conversation) requestHeaders(msg *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) (replies, error) {
+	change, refused, err := c.x.RequestHead(requestHead(msg, h))
 	if err != nil {
 		return nil, err
 	}
 	if refused != nil {
-		return replies{immediateReply(refused)}, nil
+		return c.refuse(refused), nil
 	}
-	return replies{requestHeadersReply(change)}, nil
+	c.asked = true
+	m, err := mutation(change)
+	return replies{requestHeadersReply(m)}, err
+}
+
+func (c *conversation) refuse(r *access.Refusal) replies {
+	c.refused = true
+	return replies{immediateReply(r)}
 }
 
 // passBody gives a piece of a request's body back as it came: no placeholder
 // counts in a body, so all of it is inert text.
-func (c *conversation) passBody(m *extprocv3.HttpBody) replies {
-	if c.requestBody == modev3.ProcessingMode_FULL_DUPLEX_STREAMED {
-		return replies{requestBodyReply(m.GetBody(), m.GetEndOfStream())}
+func (c *conversation) passBody(m *extprocv3.HttpBody) (replies, error) {
+	if !c.asked {
+		return nil, exchange.ErrOrder
 	}
-	return replies{unchangedRequestBodyReply()}
+	if c.requestBody == modev3.ProcessingMode_FULL_DUPLEX_STREAMED {
+		return replies{requestBodyReply(m.GetBody(), m.GetEndOfStream())}, nil
+	}
+	return replies{unchangedRequestBodyReply()}, nil
 }
 
-func (c *conversation) responseHeaders(m *extprocv3.HttpHeaders) (replies, error) {
-	status, lines := responseLines(m)
+func (c *conversation) passTrailers() (replies, error) {
+	if !c.asked {
+		return nil, exchange.ErrOrder
+	}
+	return replies{requestTrailersReply()}, nil
+}
+
+func (c *conversation) responseHeaders(h *extprocv3.HttpHeaders) (replies, error) {
+	status, lines := responseLines(h)
 	change, refused, err := c.x.ResponseHead(exchange.ResponseHead{
-		Status: status, Headers: lines, End: m.GetEndOfStream(),
+		Status: status, Headers: lines, End: h.GetEndOfStream(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	if refused != nil {
-		return replies{immediateReply(refused)}, nil
+		return c.refuse(refused), nil
 	}
-	return replies{responseHeadersReply(change)}, nil
+	m, err := mutation(change)
+	return replies{responseHeadersReply(m)}, err
 }
 
 func (c *conversation) responseBody(m *extprocv3.HttpBody) (replies, error) {
@@ -114,5 +162,6 @@ func (c *conversation) responseTrailers(m *extprocv3.HttpTrailers) (replies, err
 	if err != nil {
 		return nil, err
 	}
-	return append(bodyReplies(out, false), responseTrailersReply(change)), nil
+	mutated, err := mutation(change)
+	return append(bodyReplies(out, false), responseTrailersReply(mutated)), err
 }
