@@ -22,7 +22,9 @@ func TestReadmeConfigurationLoads(t *testing.T) {
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := func(name string) (string, bool) { return "ghp_kV7qT2mZr9XwLd4sHb8NcYp1GfJu3AeRo6Ti", name == "GITHUB_TOKEN" }
+	env := func(name string) (string, bool) {
+		return "ghp_kV7qT2mZr9XwLd4sHb8NcYp1GfJu3AeRo6Ti", name == "GITHUB_TOKEN"
+	}
 	_, warnings, err := Load(path, env)
 	if err != nil {
 		t.Fatal(err)
