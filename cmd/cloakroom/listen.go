@@ -112,7 +112,20 @@ func (s *service) listenGRPC(a addresses, out *servers) error {
 	process.Register(out.grpc)
 	healthv1.RegisterHealthServer(out.grpc, out.health)
 	go func() { out.failed <- out.grpc.Serve(l) }()
+	go s.reportHealth(out.health)
 	return nil
+}
+
+// reportHealth tells gRPC's health service what /readyz tells, until it is shut
+// down with the listeners.
+func (s *service) reportHealth(h *health.Server) {
+	for range time.Tick(time.Second) {
+		status := healthv1.HealthCheckResponse_SERVING
+		if s.ready() != nil {
+			status = healthv1.HealthCheckResponse_NOT_SERVING
+		}
+		h.SetServingStatus("", status) // without effect after Shutdown
+	}
 }
 
 // openGRPC opens the listener that only Envoy may call, and what the server

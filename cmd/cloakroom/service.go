@@ -86,7 +86,17 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err := s.openState(ctx, cfg, root); err != nil {
 		return nil, err
 	}
+	s.export()
 	return s, s.openCores()
+}
+
+// export lets the metrics read what the log and the leases count themselves.
+func (s *service) export() {
+	s.metrics.Count("log_entries_total", "Entries that are on disk.", func() float64 { return float64(s.log.Stats().Entries) })
+	s.metrics.Count("log_failures_total", "Commits of the log that failed.", func() float64 { return float64(s.log.Stats().Failures) })
+	s.metrics.Count("log_notes_lost_total", "Entries lost while the log could not be written.", func() float64 { return float64(s.log.Stats().NotesLost) })
+	s.metrics.Gauge("index_lag", "Entries of the log that are not indexed yet.", func() float64 { return float64(s.follower.Lag()) })
+	s.metrics.Gauge("leases_active", "Leases that are live.", func() float64 { return float64(s.keeper.Active()) })
 }
 
 // rootKey reads the instance's root key, and makes it on the first start.

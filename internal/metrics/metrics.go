@@ -80,6 +80,17 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
+// Count exports a number that something else counts; name is without the
+// namespace and should end in _total.
+func (m *Metrics) Count(name, help string, count func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "cloakroom", Name: name, Help: help}, count))
+}
+
+// Gauge exports a number that something else knows.
+func (m *Metrics) Gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "cloakroom", Name: name, Help: help}, value))
+}
+
 // Decided counts a decision; code is that of a refusal, else empty.
 func (m *Metrics) Decided(outcome access.Outcome, code access.Code) {
 	m.decisions.WithLabelValues(outcome.String()).Inc()
