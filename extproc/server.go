@@ -13,6 +13,8 @@ package extproc
 import (
 	"errors"
 	"io"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -27,6 +29,7 @@ import (
 type Server struct {
 	extprocv3.UnimplementedExternalProcessorServer
 	engine   *exchange.Engine
+	logger   *slog.Logger
 	crew     crew
 	patience time.Duration
 }
@@ -36,12 +39,13 @@ type Server struct {
 // memory only, so one that is not over by then never will be.
 const stepLimit = 5 * time.Second
 
-// New returns a Server for an engine, which is required.
-func New(engine *exchange.Engine) (*Server, error) {
-	if engine == nil {
-		return nil, errors.New("making ext_proc server: no engine")
+// New returns a Server for an engine; the logger is told of panics. Both are
+// required.
+func New(engine *exchange.Engine, logger *slog.Logger) (*Server, error) {
+	if engine == nil || logger == nil {
+		return nil, errors.New("making ext_proc server: no engine or no logger")
 	}
-	return &Server{engine: engine, crew: crew{make(chan func())}, patience: stepLimit}, nil
+	return &Server{engine: engine, logger: logger, crew: crew{make(chan func())}, patience: stepLimit}, nil
 }
 
 // Register makes s answer for a gRPC server's ext_proc service.
@@ -78,6 +82,7 @@ func (s *Server) converse(c *conversation) (err error) {
 	c.x = s.engine.Begin()
 	defer func() {
 		if recover() != nil { // what was passed to panic may quote the exchange
+			s.logger.Error("an exchange panicked", "stack", string(debug.Stack()))
 			err = status.Error(codes.Internal, "the exchange panicked")
 		}
 		c.x.End(err)

@@ -91,7 +91,7 @@ func (s *service) listenGRPC(a addresses, out *servers) error {
 	if err != nil {
 		return err
 	}
-	process, err := extproc.New(s.engine)
+	process, err := extproc.New(s.engine, s.logger)
 	if err != nil {
 		return err
 	}
