@@ -151,7 +151,20 @@ func withIndex(cmd *cobra.Command, o *options, do func(context.Context, record.I
 		return err
 	}
 	defer db.Close()
+	if err := catchUp(cmd.Context(), cfg); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "cloakroom: warning: the latest exchanges may be missing: %v\n", err)
+	}
 	return do(cmd.Context(), db)
+}
+
+// catchUp indexes what a service that was killed had only logged.
+func catchUp(ctx context.Context, cfg *config.Config) error {
+	db, err := sqlite.Open(ctx, cfg.Store.Path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return record.CatchUp(ctx, cfg.Record.Dir, db)
 }
 
 func openIndex(ctx context.Context, cfg *config.Config) (*sqlite.DB, error) {

@@ -1,0 +1,59 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// CatchUp applies to ix what the log in dir has beyond it, as a crash leaves
+// it. While a service writes the log it does nothing: that one's Follower does.
+func CatchUp(ctx context.Context, dir string, ix Index) error {
+	lock, err := lockDir(dir)
+	if errors.Is(err, ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	lock.Close() // not kept: a service may start meanwhile, and Apply takes no line twice
+	p, err := ix.Applied(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := ReadAfter(dir, p)
+	if errors.Is(err, ErrBroken) && p.Seq > 0 { // an index of another log, see Follower
+		if err = ix.Reset(ctx); err == nil {
+			r, err = ReadAfter(dir, Position{})
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		lines, err := r.whole()
+		if len(lines) == 0 || err != nil {
+			return err
+		}
+		if err := ix.Apply(ctx, lines); err != nil {
+			return err
+		}
+	}
+}
+
+// whole reads some of the whole lines that are there.
+func (r *Reader) whole() (lines []Line, err error) {
+	for len(lines) < followBatch {
+		l, err := r.Next()
+		if err == io.EOF {
+			return lines, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		l.Raw = append([]byte(nil), l.Raw...)
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
