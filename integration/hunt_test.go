@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"html"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +56,18 @@ func page(text ...string) {
 	for _, s := range text {
 		pageFile.WriteString(s + "\n")
 	}
+}
+
+var placeholderText = regexp.MustCompile(`ckr_[a-z0-9-]+_[0-9a-z]{26}`)
+
+// shownTo is what a caller was shown, less the tickets that it sent itself.
+func shownTo(r *http.Request, text ...string) []string {
+	for _, own := range placeholderText.FindAllString(fmt.Sprint(r.URL, r.Header), -1) {
+		for i := range text {
+			text[i] = strings.ReplaceAll(text[i], own, "[its own]")
+		}
+	}
+	return text
 }
 
 // shape is one way in which a secret could have been written.

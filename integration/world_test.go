@@ -226,7 +226,7 @@ func (w *world) do(r *http.Request, headers ...string) (*http.Response, string) 
 	if err != nil {
 		w.t.Fatalf("%s %s: reading the answer: %v (so far %q)", r.Method, r.URL, err, body)
 	}
-	page(fmt.Sprint(answer.Header, answer.Trailer), string(body))
+	page(shownTo(r, fmt.Sprint(answer.Header, answer.Trailer), string(body))...)
 	return answer, string(body)
 }
 
