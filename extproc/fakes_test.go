@@ -11,6 +11,7 @@ import (
 	modev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"cloakroom/internal/access"
@@ -146,7 +147,7 @@ type stream struct {
 func (s *stream) Context() context.Context { return context.Background() }
 
 func (s *stream) Send(r *extprocv3.ProcessingResponse) error {
-	s.got = append(s.got, r)
+	s.got = append(s.got, proto.CloneOf(r)) // as gRPC, which encodes before it returns
 	return nil
 }
 
