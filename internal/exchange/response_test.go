@@ -1,0 +1,262 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"cloakroom/internal/access"
+)
+
+// asked begins an exchange whose request went up with one placeholder.
+func (w *world) asked(t testing.TB) *Exchange {
+	t.Helper()
+	x := w.engine.Begin()
+	h := w.granted(t, head("/x", "authorization", "Bearer "+named("plain")), use(t, "plain", "header:authorization"))
+	if _, refused, err := x.RequestHead(h); err != nil || refused != nil {
+		t.Fatal(refused, err)
+	}
+	return x
+}
+
+func TestMaskHead(t *testing.T) {
+	v, p := values["plain"], named("plain")
+	tests := []struct {
+		name     string
+		in, want []string
+	}{
+		{"nothing to mask", []string{"a", "1", "b", "2"}, []string{"a", "1", "b", "2"}},
+		{"what the client sent for it", []string{"x-echo", "Bearer " + v}, []string{"x-echo", "Bearer " + p}},
+		{"a value that it did not send for", []string{"x-echo", values["colon"]}, []string{"x-echo", "[masked]"}},
+		{"a former value", []string{"x-echo", "former-Zk3vQ9x1LmT7rW2"}, []string{"x-echo", p}},
+		{"encoded", []string{"location", "/?k=col%3Aon-Zk3vQ9x1LmT7rW2"}, []string{"location", "/?k=[masked]"}},
+		{"one of several lines", []string{"set-cookie", "a=1", "set-cookie", "k=" + v, "set-cookie", "b=2"},
+			[]string{"set-cookie", "a=1", "set-cookie", "k=" + p, "set-cookie", "b=2"}},
+		{"in a name", []string{"x-" + v, "1", "a", "2"}, []string{"a", "2"}},
+		{"in a name, among others", []string{"x-" + v, "1", "x-" + v, v}, nil},
+		{"digests", []string{"content-md5", "1", "digest", "2", "repr-digest", "3", "content-digest", "4", "a", "5"}, []string{"a", "5"}},
+		{"a strong etag", []string{"etag", `"abc"`}, nil},
+		{"a strong etag behind a weak one", []string{"etag", `W/"a"`, "etag", `"b"`}, nil},
+		{"a weak etag", []string{"etag", `W/"abc"`}, []string{"etag", `W/"abc"`}},
+		{"a strong etag that holds a value", []string{"etag", `"` + v + `"`}, nil},
+		{"an offer of parts", []string{"accept-ranges", "bytes", "content-range", "bytes 0-1/2"}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			lines := head("", tt.in...).Headers
+			change, refused, err := w.asked(t).ResponseHead(ResponseHead{Status: 200, Headers: lines})
+			if err != nil || refused != nil {
+				t.Fatal(refused, err)
+			}
+			if got, want := text(apply(change, lines)), text(head("", tt.want...).Headers); got != want {
+				t.Errorf("head: got %q, want %q", got, want)
+			}
+			x := w.asked(t)
+			x.ResponseHead(ResponseHead{Status: 200})
+			lines = head("", tt.in...).Headers
+			_, change, err = x.ResponseTrailers(nil, lines)
+			if got, want := text(apply(change, lines)), text(head("", tt.want...).Headers); err != nil || got != want {
+				t.Errorf("trailers: got %q, %v, want %q", got, err, want)
+			}
+		})
+	}
+}
+
+func TestUnreadableAnswers(t *testing.T) {
+	tests := []struct {
+		name    string
+		head    ResponseHead
+		refused bool
+	}{
+		{"switching protocols", ResponseHead{Status: 101}, true},
+		{"a part", ResponseHead{Status: 206}, true},
+		{"a part without a body", ResponseHead{Status: 206, End: true}, true},
+		{"gzip", ResponseHead{Status: 200, Headers: head("", "content-encoding", "gzip").Headers}, true},
+		{"two codings", ResponseHead{Status: 200, Headers: head("", "content-encoding", "identity, BR").Headers}, true},
+		{"on the second line", ResponseHead{Status: 200, Headers: head("", "content-encoding", "", "content-encoding", "zstd").Headers}, true},
+		{"unknown", ResponseHead{Status: 200, Headers: head("", "content-encoding", "x-secret").Headers}, true},
+		{"gzip without a body", ResponseHead{Status: 304, End: true, Headers: head("", "content-encoding", "gzip").Headers}, false},
+		{"identity", ResponseHead{Status: 200, Headers: head("", "content-encoding", "Identity").Headers}, false},
+		{"plain", ResponseHead{Status: 500}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			x := w.asked(t)
+			_, refused, err := x.ResponseHead(tt.head)
+			if err != nil || (refused != nil) != tt.refused {
+				t.Fatalf("got %v, %v", refused, err)
+			}
+			if !tt.refused {
+				return
+			}
+			out, err := x.ResponseBody(nil, []byte("under way"), false)
+			if len(out) != 0 || err != nil {
+				t.Errorf("behind a refusal went %q, %v", out, err)
+			}
+			x.End(nil)
+			if end := w.entries[0].End; end.Code != access.Denied || end.Status != 403 {
+				t.Errorf("recorded %+v", end)
+			}
+		})
+	}
+}
+
+func TestBodiesAreMaskedAcrossCuts(t *testing.T) {
+	v, p := values["plain"], named("plain")
+	whole := "a " + v + " b " + values["colon"] + " c"
+	want := "a " + p + " b [masked] c"
+	for cut := range len(whole) + 1 {
+		for _, trailers := range []bool{false, true} {
+			w := newWorld(t)
+			x := w.asked(t)
+			x.ResponseHead(ResponseHead{Status: 200})
+			out, err := x.ResponseBody(nil, []byte(whole[:cut]), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if trailers {
+				if out, err = x.ResponseBody(out, []byte(whole[cut:]), false); err == nil {
+					out, _, err = x.ResponseTrailers(out, nil)
+				}
+			} else {
+				out, err = x.ResponseBody(out, []byte(whole[cut:]), true)
+			}
+			if err != nil || string(out) != want || !x.Complete() {
+				t.Fatalf("cut at %d: %q, %v", cut, out, err)
+			}
+			x.End(nil)
+			end := w.entries[0].End
+			if end.ResponseBytes != int64(len(want)) || fmt.Sprint(end.Masks) != "[{colon 1} {plain 1}]" {
+				t.Fatalf("recorded %+v", end)
+			}
+		}
+	}
+}
+
+// TestEventsGoAtOnce: nothing of an event stays behind its blank line.
+func TestEventsGoAtOnce(t *testing.T) {
+	w := newWorld(t)
+	x := w.asked(t)
+	x.ResponseHead(ResponseHead{Status: 200, Headers: head("", "content-type", "text/event-stream; charset=utf-8").Headers})
+	for i, event := range []string{"data: one\n\n", "data: " + values["plain"][:8] + "\n\n", "data: two\n\n"} {
+		if out, err := x.ResponseBody(nil, []byte(event), false); string(out) != event || err != nil {
+			t.Errorf("event %d: %q, %v", i, out, err)
+		}
+	}
+}
+
+// TestCutsDoNotDependOnTheText: what goes at each step is the same number of
+// bytes for text that begins like a value and text that does not.
+func TestCutsDoNotDependOnTheText(t *testing.T) {
+	lengths := func(text string) (out []int) {
+		w := newWorld(t)
+		x := w.asked(t)
+		x.ResponseHead(ResponseHead{Status: 200})
+		for i := range len(text) {
+			b, err := x.ResponseBody(nil, []byte(text[i:i+1]), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, len(b))
+		}
+		return out
+	}
+	v := values["plain"]
+	alike, other := strings.Repeat(v[:len(v)-1]+"!", 20), strings.Repeat(strings.Repeat("-", len(v)), 20)
+	if a, b := fmt.Sprint(lengths(alike)), fmt.Sprint(lengths(other)); a != b {
+		t.Errorf("cuts differ:\n%s\n%s", a, b)
+	}
+}
+
+func TestOrder(t *testing.T) {
+	head200 := ResponseHead{Status: 200}
+	tests := []struct {
+		name  string
+		steps func(x *Exchange) error
+		want  error
+	}{
+		{"a body without a head", func(x *Exchange) error { _, err := x.ResponseBody(nil, []byte("x"), false); return err }, ErrOrder},
+		{"trailers without a head", func(x *Exchange) error { _, _, err := x.ResponseTrailers(nil, nil); return err }, ErrOrder},
+		{"two answers", func(x *Exchange) error { x.ResponseHead(head200); _, _, err := x.ResponseHead(head200); return err }, ErrOrder},
+		{"a request behind an answer", func(x *Exchange) error {
+			x.ResponseHead(head200)
+			_, _, err := x.RequestHead(RequestHead{})
+			return err
+		}, ErrOrder},
+		{"bytes behind the end", func(x *Exchange) error {
+			x.ResponseHead(head200)
+			x.ResponseBody(nil, nil, true)
+			_, err := x.ResponseBody(nil, []byte("x"), true)
+			return err
+		}, ErrOrder},
+		{"a body of a head that had none", func(x *Exchange) error {
+			x.ResponseHead(ResponseHead{Status: 200, End: true})
+			_, err := x.ResponseBody(nil, []byte("x"), false)
+			return err
+		}, ErrOrder},
+		{"trailers behind the end", func(x *Exchange) error {
+			x.ResponseHead(head200)
+			x.ResponseBody(nil, nil, true)
+			_, _, err := x.ResponseTrailers(nil, nil)
+			return err
+		}, ErrOrder},
+		{"the end twice", func(x *Exchange) error {
+			x.ResponseHead(head200)
+			x.ResponseBody(nil, nil, true)
+			_, err := x.ResponseBody(nil, nil, true)
+			return err
+		}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.steps(newWorld(t).engine.Begin()); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEndIsNotedOnce(t *testing.T) {
+	w := newWorld(t)
+	x := w.asked(t)
+	w.now = w.now.Add(2 * time.Second)
+	x.ResponseHead(ResponseHead{Status: 203, Headers: head("", "a", values["plain"]).Headers})
+	out, _ := x.ResponseBody(nil, []byte(strings.Repeat(values["plain"]+" ", 100)), false)
+	w.now = w.now.Add(time.Second)
+	x.End(errCut)
+	x.End(nil)
+	if len(w.entries) != 1 {
+		t.Fatalf("%d entries", len(w.entries))
+	}
+	e := w.entries[0].End
+	got := fmt.Sprintf("%s %d %v %v %s %s", e.Exchange, e.Status, e.Substitutions, e.Phases, e.Code, e.Error)
+	if got != "exchange-1 203 [{plain header:authorization 1}] [{total 3s} {upstream 2s}]  cut" {
+		t.Errorf("recorded %q", got)
+	}
+	if e.ResponseBytes != int64(len(out)) || len(e.Masks) != 1 || e.Masks[0].N < 2 || e.Masks[0].N > 101 {
+		t.Errorf("recorded %d bytes of %d, masks %v", e.ResponseBytes, len(out), e.Masks)
+	}
+	if last := w.told[len(w.told)-1]; len(w.told) != 2 || !strings.HasPrefix(last, "ended map[plain:1] map[plain:") {
+		t.Errorf("told %q", w.told)
+	}
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	if _, err := New(Deps{}); err == nil || !strings.Contains(err.Error(), "no ") {
+		t.Errorf("got %v", err)
+	}
+	w := newWorld(t)
+	d := w.engine.deps
+	d.Observer, d.Now = nil, nil
+	if _, err := New(d); err != nil {
+		t.Error(err)
+	}
+	d.Leases = nil
+	if _, err := New(d); err == nil {
+		t.Error("made an engine without leases")
+	}
+}
