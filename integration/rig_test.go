@@ -213,7 +213,7 @@ func startEnvoy(t *testing.T, dir string, bootstrap node) (p *process, address s
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p = start(t, dir, "envoy", nil, "--config-path", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning")
+	p = start(t, dir, "envoy", nil, "--config-path", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "20")
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
 		Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -361,9 +361,9 @@ func containsAll(s string, parts []string) bool {
 	return true
 }
 
-// answer is what a client got, as far as it got it: err says what cut it, and
+// outcome is what a client got, as far as it got it: err says what cut it, and
 // hung that nothing cut it within the deadline.
-type answer struct {
+type outcome struct {
 	*http.Response
 	body string
 	err  error
@@ -371,7 +371,7 @@ type answer struct {
 }
 
 // shows tells whether a text stands anywhere in what came.
-func (a answer) shows(text string) bool {
+func (a outcome) shows(text string) bool {
 	var b strings.Builder
 	if a.Response != nil {
 		a.Header.Write(&b)
@@ -381,7 +381,7 @@ func (a answer) shows(text string) bool {
 }
 
 // status is 0 where no head came.
-func (a answer) status() int {
+func (a outcome) status() int {
 	if a.Response == nil {
 		return 0
 	}
@@ -389,7 +389,7 @@ func (a answer) status() int {
 }
 
 // try is get for a request that may go wrong. Each has a connection of its own.
-func (w *world) try(path string, headers ...string) answer {
+func (w *world) try(path string, headers ...string) outcome {
 	w.t.Helper()
 	r, err := http.NewRequest(http.MethodGet, w.gateway+path, nil)
 	if err != nil {
@@ -399,7 +399,7 @@ func (w *world) try(path string, headers ...string) answer {
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	client := &http.Client{Timeout: 40 * time.Second, Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
-	var a answer
+	var a outcome
 	if a.Response, a.err = client.Do(r); a.err == nil {
 		defer a.Body.Close()
 		var b []byte

@@ -2,10 +2,13 @@ package integration
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // demo is the world of most tests here: one credential, one backend that gives
@@ -210,4 +213,162 @@ var backendAnswers = []struct{ name, answer, status, has, hasNot string }{
 	{"error", "HTTP/1.1 500 Oh\r\ncontent-length: 43\r\n\r\nKEY", "500", "MASK", ""},
 	{"204 with a body", "HTTP/1.1 204 OK\r\ncontent-length: 43\r\n\r\nKEY", "", "", ""},
 	{"an answer behind the answer", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 43\r\n\r\nKEY", "200", "", ""},
+}
+
+// TestGrantIsForOneExchange takes grants out of Envoy with an access log, and
+// gives them to other exchanges with a filter behind ext_authz. A grant that
+// nobody has opened yet works for the very request it was made for: so the
+// filter does what the test needs, and the others fail for their own reason.
+func TestGrantIsForOneExchange(t *testing.T) {
+	key := value()
+	b := backend(t, echo)
+	r := newRig(t, demo(key, b.address()), nil)
+	log := r.path("grants.log")
+	r.envoy(func(b node) {
+		before(b, procFilter, grantFromHeader("x-grant"))
+		manager(b)["access_log"] = []any{node{"name": "envoy.access_loggers.file", "typed_config": node{
+			"@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": log,
+			"log_format": node{"text_format_source": node{"inline_string": "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:grant)%\n"}}}}}
+		unopened(b)
+	})
+	placeholder, token := r.placeholder("demo"), r.token(agentClient)
+	grants := 0
+	// one sends a request on a connection, with a grant if there is one, and
+	// returns what came and the grant that Check made.
+	one := func(c *http.Client, method, path string, headers ...string) (*http.Response, string, string) {
+		t.Helper()
+		q, err := http.NewRequest(method, r.gateway+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved := r.client
+		r.client = c
+		defer func() { r.client = saved }()
+		answer, body := r.do(q, append(headers, "x-cloakroom-token", token, "authorization", "Bearer "+placeholder)...)
+		if (outcome{Response: answer, body: body}).shows(key) {
+			t.Error("the value came back")
+		}
+		grants++
+		var lines []string
+		r.eventually("Envoy logs the grant", func() bool {
+			text, _ := os.ReadFile(log)
+			lines = strings.Split(strings.TrimSpace(string(text)), "\n")
+			return strings.Count(string(text), "\n") >= grants
+		})
+		return answer, body, strings.Trim(lines[len(lines)-1], `"`)
+	}
+	connection := func() *http.Client {
+		return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableCompression: true, MaxConnsPerHost: 1}}
+	}
+	c := connection()
+	fresh := func(method string) string {
+		t.Helper()
+		_, _, grant := one(c, method, "/api/v1/x", "x-unopened", "1")
+		if len(grant) < 100 {
+			t.Fatalf("Envoy logged %q, which is no grant", grant)
+		}
+		return grant
+	}
+	refused := func(name string, answer *http.Response, body string) {
+		t.Helper()
+		if answer.StatusCode != http.StatusForbidden || !strings.Contains(body, `"not_granted"`) {
+			t.Errorf("%s: %d %s, want 403 not_granted", name, answer.StatusCode, body)
+		}
+	}
+	own := fresh("GET")
+	if answer, body, _ := one(c, "GET", "/api/v1/x", "x-grant", own); answer.StatusCode != http.StatusOK || !strings.Contains(body, placeholder) {
+		t.Fatalf("a grant for this very request: %d %s, want 200", answer.StatusCode, body)
+	}
+	before := b.count()
+	answer, body, _ := one(c, "GET", "/api/v1/x", "x-grant", own)
+	refused("opened before", answer, body)
+	answer, body, _ = one(c, "GET", "/api/v1/y", "x-grant", fresh("GET"))
+	refused("another path", answer, body)
+	answer, body, _ = one(c, "GET", "/api/v1/x?a=b", "x-grant", fresh("GET"))
+	refused("another query", answer, body)
+	answer, body, _ = one(c, "POST", "/api/v1/x", "x-grant", fresh("GET"))
+	refused("another method", answer, body)
+	answer, body, _ = one(c, "GET", "/api/v1/x", "host", "other.test", "x-grant", fresh("GET"))
+	refused("another authority", answer, body)
+	answer, body, _ = one(connection(), "GET", "/api/v1/x", "x-grant", fresh("GET"))
+	refused("another connection", answer, body)
+	for name, text := range map[string]string{"no grant at all": "x", "cut": own[:len(own)-2], "of zeros": strings.Repeat("A", len(own))} {
+		answer, body, _ = one(c, "GET", "/api/v1/x", "x-grant", text)
+		refused(name, answer, body)
+	}
+	if n := b.count() - before - 5; n != 0 { // five were only there to make grants
+		t.Errorf("the backend heard of %d refused requests", n)
+	}
+}
+
+// grantFromHeader is a stock filter that writes a client's header where the
+// grant stands.
+func grantFromHeader(header string) node {
+	return node{"name": "envoy.filters.http.header_to_metadata", "typed_config": node{
+		"@type": "type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config",
+		"request_rules": []any{node{"header": header, "remove": true,
+			"on_header_present": node{"metadata_namespace": authzFilter, "key": "grant", "type": "STRING"}}}}}
+}
+
+// unopened adds a way past ext_proc for requests with x-unopened: Check seals a
+// grant that nobody opens.
+func unopened(b node) {
+	hosts := at(manager(b), "route_config", "virtual_hosts").([]any)
+	for _, h := range hosts {
+		var all []any
+		for _, r := range h.(node)["routes"].([]any) {
+			if r.(node)["name"] == "prefix:/api" {
+				text, _ := json.Marshal(r)
+				var twin node
+				json.Unmarshal(text, &twin)
+				twin["match"].(node)["headers"] = []any{node{"name": "x-unopened", "present_match": true}}
+				twin["typed_per_filter_config"].(node)[procFilter] = node{
+					"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": true}
+				all = append(all, twin)
+			}
+			all = append(all, r)
+		}
+		h.(node)["routes"] = all
+	}
+}
+
+// TestForeignMetadata: what another filter or a client writes is no decision.
+func TestForeignMetadata(t *testing.T) {
+	key := value()
+	b := backend(t, echo)
+	r := newRig(t, demo(key, b.address()), nil)
+	placeholder, token := r.placeholder("demo"), r.token(agentClient)
+	set := func(fields node) node {
+		return node{"name": "envoy.filters.http.set_metadata", "typed_config": node{
+			"@type":    "type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config",
+			"metadata": []any{node{"metadata_namespace": authzFilter, "allow_overwrite": true, "value": fields}}}}
+	}
+	for name, c := range map[string]struct {
+		patch   func(node)
+		headers []string
+		status  int
+	}{
+		"written before ext_authz": {func(b node) { before(b, authzFilter, set(node{"grant": "forged"})) }, nil, 200},
+		"written behind ext_authz": {func(b node) { before(b, procFilter, set(node{"grant": "forged"})) }, nil, 403},
+		"of another kind":          {func(b node) { before(b, procFilter, set(node{"grant": node{"a": 1}})) }, nil, 403},
+		"in ext_authz's place":     {func(b node) { dropAuthz(b); before(b, procFilter, set(node{"grant": "forged"})) }, nil, 403},
+		"a client's header": {dropAuthz, []string{"grant", "x", "x-envoy-dynamic-metadata", "grant=x", "x-envoy-auth-headers", "grant",
+			"envoy.filters.http.ext-authz", `{"grant":"x"}`, "x-envoy-peer-metadata", "x", "x-envoy-peer-metadata-id", "x"}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := b.count()
+			p := r.envoy(c.patch)
+			defer p.stop(t)
+			got := r.try("/api/v1/x", append(c.headers, "x-cloakroom-token", token, "authorization", "Bearer "+placeholder)...)
+			if got.status() != c.status {
+				t.Errorf("status %d, want %d: %v %s", got.status(), c.status, got.err, got.body)
+			}
+			if c.status == 403 && (!strings.Contains(got.body, `"not_granted"`) || b.count() != before) {
+				t.Errorf("the backend heard of it, or the refusal is another: %s", got.body)
+			}
+			if got.shows(key) {
+				t.Error("the value came back")
+			}
+		})
+	}
 }
