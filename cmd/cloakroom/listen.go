@@ -63,6 +63,10 @@ func newKey() gate.Key {
 	return gate.Key(hex.EncodeToString(b))
 }
 
+// streamWorkers are kept for checks and streams; where all are taken, one more
+// begins a goroutine of its own.
+const streamWorkers = 128
+
 // servers are the listeners of one service.
 type servers struct {
 	logger       *slog.Logger
@@ -101,6 +105,8 @@ func (s *service) listenGRPC(a addresses, out *servers) error {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
 		grpc.MaxConcurrentStreams(1 << 20),
 		grpc.MaxRecvMsgSize(8 << 20),
+		// A goroutine that is kept has a stack that need not grow for each check.
+		grpc.NumStreamWorkers(streamWorkers),
 	}
 	l, gateOptions, err := s.openGRPC(a)
 	if err != nil {

@@ -35,6 +35,7 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 	}
 	logger := newLogger(stderr)
 	protect(logger)
+	tuneMemory(os.LookupEnv)
 	s, err := openService(ctx, cfg, logger)
 	if err != nil {
 		return err

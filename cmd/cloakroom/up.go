@@ -54,6 +54,7 @@ func up(ctx context.Context, path string, u upOptions, stdout, stderr io.Writer)
 		logger = slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	protect(logger)
+	tuneMemory(os.LookupEnv)
 	dir, err := runDir()
 	if err != nil {
 		return err

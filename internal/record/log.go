@@ -26,8 +26,13 @@ type Options struct {
 	tick time.Duration // between two looks at the refusals and a failed disk; 0: a second
 }
 
-// noteWait is how long Note waits for room.
-const noteWait = 100 * time.Millisecond
+const (
+	// noteWait is how long Note waits for room.
+	noteWait = 100 * time.Millisecond
+	// noteDelay is how long a note waits for a commit that somebody else needs
+	// before it gets one of its own.
+	noteDelay = 20 * time.Millisecond
+)
 
 // Log is a log that is open for writing. It is safe for concurrent use.
 type Log struct {
@@ -42,6 +47,7 @@ type Log struct {
 	mu     sync.Mutex // guards queue, closed
 	queue  []*waiting
 	closed bool
+	noted  atomic.Bool   // a note's own commit is due
 	wake   chan struct{} // holds one element when there is something to do
 	done   chan struct{} // closed when the writer has ended
 
@@ -165,6 +171,13 @@ func (l *Log) Note(e Entry) {
 	if !l.enqueue(w) {
 		w.answer(nil)
 		l.stats.lost(1)
+		return
+	}
+	if l.noted.CompareAndSwap(false, true) {
+		time.AfterFunc(noteDelay, func() {
+			l.noted.Store(false)
+			l.nudge()
+		})
 	}
 }
 
@@ -184,7 +197,9 @@ func (l *Log) enqueue(w *waiting) bool {
 	}
 	l.queue = append(l.queue, w)
 	l.mu.Unlock()
-	l.nudge()
+	if w.ack != nil {
+		l.nudge()
+	}
 	return true
 }
 
