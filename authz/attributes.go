@@ -2,6 +2,7 @@ package authz
 
 import (
 	"encoding/json"
+	"strings"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -16,11 +17,13 @@ func attributesOf(in *authv3.CheckRequest) any {
 	if h := a.GetRequest().GetHttp(); len(h.GetHeaderMap().GetHeaders()) > 0 {
 		joined := make(map[string]string, len(h.GetHeaderMap().GetHeaders()))
 		for _, l := range h.GetHeaderMap().GetHeaders() {
+			// A header may hold any bytes, JSON only text: a byte that is none
+			// must not take the rest from policy's sight.
+			v := strings.ToValidUTF8(headerValue(l), "\uFFFD")
 			if old, ok := joined[l.GetKey()]; ok {
-				joined[l.GetKey()] = old + "," + headerValue(l)
-				continue
+				v = old + "," + v
 			}
-			joined[l.GetKey()] = headerValue(l)
+			joined[l.GetKey()] = v
 		}
 		h.Headers, h.HeaderMap = joined, nil
 	}

@@ -25,6 +25,7 @@ func allowed(d access.Decision, sealed string) *authv3.CheckResponse {
 		fields = &structpb.Struct{Fields: map[string]*structpb.Value{}}
 	}
 	fields.Fields[exchangeKey] = structpb.NewStringValue(d.Exchange)
+	delete(fields.Fields, grantKey) // policy writes none
 	if sealed != "" {
 		fields.Fields[grantKey] = structpb.NewStringValue(sealed)
 	}

@@ -10,6 +10,8 @@ package authz
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"runtime/debug"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
@@ -33,14 +35,15 @@ type Server struct {
 	authv3.UnimplementedAuthorizationServer
 	decider Decider
 	sealer  Sealer
+	logger  *slog.Logger
 }
 
-// New returns a Server; both dependencies are required.
-func New(d Decider, s Sealer) (*Server, error) {
-	if d == nil || s == nil {
-		return nil, errors.New("making ext_authz server: no decider or no sealer")
+// New returns a Server; the logger is told of panics. All are required.
+func New(d Decider, s Sealer, logger *slog.Logger) (*Server, error) {
+	if d == nil || s == nil || logger == nil {
+		return nil, errors.New("making ext_authz server: no decider, no sealer or no logger")
 	}
-	return &Server{decider: d, sealer: s}, nil
+	return &Server{decider: d, sealer: s, logger: logger}, nil
 }
 
 // Register makes s answer for a gRPC server's ext_authz service.
@@ -48,7 +51,14 @@ func (s *Server) Register(to grpc.ServiceRegistrar) { authv3.RegisterAuthorizati
 
 // Check answers one request: translate, decide, seal, reply. It never returns
 // an error: what went wrong is a refusal.
-func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv3.CheckResponse, _ error) {
+	defer func() {
+		if recover() != nil { // what was passed to panic may quote the request
+			s.logger.Error("a check panicked", "stack", string(debug.Stack()))
+			out = denied(access.Decision{Refusal: &access.Refusal{
+				Code: access.Unavailable, Message: "this gateway could not decide; try again, then tell its operator"}})
+		}
+	}()
 	request, err := requestOf(in)
 	if err != nil {
 		return denied(access.Decision{Refusal: &access.Refusal{

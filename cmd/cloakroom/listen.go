@@ -91,7 +91,7 @@ func (s *service) listen(a addresses) (*servers, error) {
 }
 
 func (s *service) listenGRPC(a addresses, out *servers) error {
-	check, err := authz.New(s.decider, s.codec)
+	check, err := authz.New(s.decider, s.codec, s.logger)
 	if err != nil {
 		return err
 	}
