@@ -328,39 +328,6 @@ func rawBackend(t *testing.T, answer func(head string) string) (address string, 
 	}
 }
 
-// metric is the sum of a metric's samples whose line has all the parts.
-func (w *world) metric(name string, parts ...string) float64 {
-	w.t.Helper()
-	r, err := http.NewRequest(http.MethodGet, w.admin+"/metrics", nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	answer, body := w.do(r, "authorization", "Bearer "+w.token(sreClient))
-	if answer.StatusCode != http.StatusOK {
-		w.t.Fatalf("metrics: %d %s", answer.StatusCode, body)
-	}
-	sum := 0.0
-	for line := range strings.Lines(body) {
-		if !strings.HasPrefix(line, name) || !containsAll(line, parts) {
-			continue
-		}
-		var v float64
-		if err := json.Unmarshal([]byte(line[strings.LastIndexByte(line, ' ')+1:]), &v); err == nil {
-			sum += v
-		}
-	}
-	return sum
-}
-
-func containsAll(s string, parts []string) bool {
-	for _, p := range parts {
-		if !strings.Contains(s, p) {
-			return false
-		}
-	}
-	return true
-}
-
 // outcome is what a client got, as far as it got it: err says what cut it, and
 // hung that nothing cut it within the deadline.
 type outcome struct {
