@@ -64,6 +64,23 @@ func responseLines(m *extprocv3.HttpHeaders) (status int, lines []access.Header)
 	return 0, lines
 }
 
+// declaredLength is how long a response says that its body is; negative where
+// it does not say so, or not clearly.
+func declaredLength(lines []access.Header) int64 {
+	length := int64(-1)
+	for _, line := range lines {
+		if line.Name != "content-length" {
+			continue
+		}
+		n, err := strconv.ParseInt(line.Value, 10, 64)
+		if err != nil || length >= 0 {
+			return -1
+		}
+		length = n
+	}
+	return length
+}
+
 func headerLines(m *corev3.HeaderMap) []access.Header {
 	lines := make([]access.Header, 0, len(m.GetHeaders()))
 	for _, line := range m.GetHeaders() {
