@@ -193,17 +193,10 @@ func TestFullDisk(t *testing.T) {
 	if err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		answer, body := m.get("/api/v1/x", in...)
-		if answer.StatusCode == http.StatusOK {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("with room again: status %d: %s", answer.StatusCode, body)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	m.eventually("with room again all is well", func() bool {
+		answer, _ := m.get("/api/v1/x", in...)
+		return answer.StatusCode == http.StatusOK
+	})
 	if m.metrics(t)["cloakroom_log_failures_total"] == 0 {
 		t.Error("no metric tells of the log's failures")
 	}

@@ -38,7 +38,7 @@ type setup struct {
 	Config    string            // tiers, credentials, placeholders, policy, record
 	Upstreams []string          // YAML flow maps of envoy.upstreams
 	Clients   []string          // id:secret:groups of the provider; default three
-	TokenTTL  time.Duration     // default 10m
+	TokenTTL  time.Duration     // default 10m; negative: tokens that have ended
 	NoStart   bool              // write everything, start only the provider
 }
 
@@ -72,8 +72,8 @@ func newWorld(t *testing.T, s setup) *world {
 	for _, c := range s.Clients {
 		arguments = append(arguments, "--client", c)
 	}
-	if s.TokenTTL > 0 {
-		arguments = append(arguments, "--token-ttl", s.TokenTTL.String())
+	if s.TokenTTL != 0 {
+		arguments = append(arguments, "--token-ttl="+s.TokenTTL.String())
 	}
 	w.idp = start(t, dir, "idp", nil, arguments...)
 	w.issuer = w.idp.says(t, "listening on ")
