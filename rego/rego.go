@@ -60,6 +60,7 @@ type Policy struct {
 	wants    wants
 	limit    time.Duration
 	memo     memo
+	answers  answers
 }
 
 // New loads and compiles a policy. Its errors name file and line.
@@ -91,6 +92,7 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	if p.limit <= 0 {
 		p.limit = DefaultLimit
 	}
+	p.answers.on = o.Dir == "" && len(o.Modules) == 0 && covered(compiler)
 	return p, nil
 }
 
@@ -113,7 +115,7 @@ func (p *Policy) WantsBody() bool { return p.wants.body }
 // Evaluate asks the policy. An error comes with a verdict that denies, and
 // means that the policy could not answer: its text is for the operator's log.
 func (p *Policy) Evaluate(ctx context.Context, in *access.Input) (access.Verdict, error) {
-	v, err := p.evaluate(ctx, in)
+	v, err := p.answer(ctx, in)
 	if err != nil {
 		v = access.Verdict{Code: access.Unavailable, Reason: "the policy could not answer; tell the operator of this gateway"}
 		err = fmt.Errorf("evaluating decision %q: %w", p.decision, err)
@@ -122,10 +124,29 @@ func (p *Policy) Evaluate(ctx context.Context, in *access.Input) (access.Verdict
 	return v, err
 }
 
-func (p *Policy) evaluate(ctx context.Context, in *access.Input) (access.Verdict, error) {
+// answer evaluates the policy, or remembers what it answered in the same situation.
+func (p *Policy) answer(ctx context.Context, in *access.Input) (access.Verdict, error) {
 	if in == nil || in.Request == nil {
 		return access.Verdict{}, errors.New("no request to decide on")
 	}
+	if !p.answers.on {
+		return p.evaluate(ctx, in)
+	}
+	s, ok := situationOf(in)
+	if !ok {
+		return p.evaluate(ctx, in)
+	}
+	if v, ok := p.answers.find(s); ok {
+		return v, nil
+	}
+	v, err := p.evaluate(ctx, in)
+	if err == nil {
+		p.answers.keep(s, v)
+	}
+	return v, err
+}
+
+func (p *Policy) evaluate(ctx context.Context, in *access.Input) (access.Verdict, error) {
 	input, err := p.input(in)
 	if err != nil {
 		return access.Verdict{}, err
