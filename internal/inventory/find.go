@@ -46,6 +46,7 @@ type finder struct {
 	target    access.Target
 	reader    reader
 	locations map[string][]access.Location // by credential, where it may stand on target
+	quotes    quotes                       // of the cookie lines so far
 	found     []Found
 	overflow  bool
 }
@@ -66,6 +67,9 @@ func (f *finder) header(i int, h *access.Header) {
 	f.scan(at, h.Value, 0, len(h.Value))
 }
 
+// cookies splits at ";", as RFC 6265 does. Servers of older cookies also know
+// quoted strings, in which ";" parts nothing, and part at ",": what one of them
+// would give another name stands at header:cookie, which no rule can name.
 func (f *finder) cookies(at Found, value string) {
 	at.Encoding = Cookie
 	for start := 0; start <= len(value); {
@@ -73,17 +77,41 @@ func (f *finder) cookies(at Found, value string) {
 		if n := strings.IndexByte(value[start:], ';'); n >= 0 {
 			end = start + n
 		}
-		from := start
-		if n := strings.IndexByte(value[start:end], '='); n >= 0 {
+		pair, from := start, start
+		if n := strings.IndexByte(value[start:end], '='); n >= 0 && !f.quotes.open() {
 			from = start + n + 1
 			f.scan(at, value, start, from)
 			in := at
 			in.At = access.Location{Kind: access.InCookie, Name: strings.TrimSpace(value[start : from-1])}
-			f.scan(in, value, from, end)
-		} else {
-			f.scan(at, value, start, end)
+			start, from = from, end
+			if n := strings.IndexByte(value[start:end], ','); n >= 0 {
+				from = start + n
+			}
+			f.scan(in, value, start, from)
 		}
+		f.scan(at, value, from, end)
 		start = end + 1
+		f.quotes.read(value[pair:min(start, len(value))])
+	}
+}
+
+// quotes tells whether some server would take what follows for the inside of a
+// quoted string: of those that know escapes in one, and those that do not.
+type quotes struct{ plain, escaping, escaped bool }
+
+func (q *quotes) open() bool { return q.plain || q.escaping }
+
+func (q *quotes) read(text string) {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case q.escaped:
+			q.escaped = false
+			q.plain = q.plain != (c == '"')
+		case c == '"':
+			q.plain, q.escaping = !q.plain, !q.escaping
+		case c == '\\':
+			q.escaped = q.escaping
+		}
 	}
 }
 
@@ -113,7 +141,33 @@ func (f *finder) parameter(at Found, text string, start, end int) {
 	f.scan(at, text, start, start+n)
 	// A name that does not decode is no name that a rule could mean.
 	at.At.Name, _ = url.QueryUnescape(text[start : start+n])
-	f.scan(at, text, start+n+1, end)
+	start += n + 1
+	n = separator(text[start:end])
+	f.scan(at, text, start, start+n)
+	at.At.Name = ""
+	f.scan(at, text, start+n, end)
+}
+
+// separator is where value ends for a backend that also parts parameters at
+// ";", or that decodes before it parts them: what follows would have a name of
+// its own there.
+func separator(value string) int {
+	for i := 0; i < len(value); i++ {
+		if value[i] == ';' {
+			return i
+		}
+		if value[i] != '%' {
+			continue
+		}
+		code := value[i+1:]
+		for strings.HasPrefix(code, "25") { // encoded several times
+			code = code[2:]
+		}
+		if strings.HasPrefix(code, "26") || strings.HasPrefix(code, "3b") || strings.HasPrefix(code, "3B") {
+			return i
+		}
+	}
+	return len(value)
 }
 
 // scan finds the placeholders in text[start:end]; at says where that is.

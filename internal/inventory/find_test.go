@@ -73,6 +73,18 @@ func TestFind(t *testing.T) {
 		{"query, another name", "", "", "/x?Key=" + pay, pay + " named query:Key 3"},
 		{"query's name", "", "", "/x?" + pay + "=key", pay + " named query: 3"},
 		{"query without name", "", "", "/x?" + pay, pay + " named query: 3"},
+		{"query, behind a semicolon", "", "", "/x?key=1;a=" + pay, pay + " named query: 3"},
+		{"query, before a semicolon", "", "", "/x?key=" + pay + ";a=1", pay + " named counts query:key 3"},
+		{"query, behind an encoded ampersand", "", "", "/x?key=1%26a=" + pay, pay + " named query: 3"},
+		{"query, behind a semicolon encoded twice", "", "", "/x?key=1%253Ba=" + pay, pay + " named query: 3"},
+		{"query, behind another escape", "", "", "/x?key=%25%2b" + pay, pay + " named counts query:key 3"},
+		{"cookie in quotes", "cookie", `c="` + pay + `"`, "/", pay + " named counts cookie:c 2"},
+		{"cookie behind quotes", "cookie", `a="\""; c=` + pay, "/", pay + " named header:cookie 2"},
+		{"cookie behind quotes that are closed", "cookie", `a="b"; c=` + pay, "/", pay + " named counts cookie:c 2"},
+		{"cookie inside quotes", "cookie", `a="; c=` + pay + `; b="`, "/", pay + " named header:cookie 2"},
+		{"cookie inside quotes with an escaped one", "cookie", `a="\"; c=` + pay + `; b="`, "/", pay + " named header:cookie 2"},
+		{"cookie inside quotes with an escaped semicolon", "cookie", `a="\;"; c=` + pay, "/", pay + " named counts cookie:c 2"},
+		{"cookie behind a comma", "cookie", "c=1,a=" + pay, "/", pay + " named header:cookie 2"},
 		{"query, broken name", "", "", "/x?%zz=" + pay, pay + " named query: 3"},
 		{"query of a path that is not read", "", "", "/../x?key=" + pay, pay + " named query:key 3"},
 		{"path", "", "", "/bot" + pay + "/send", pay + " named counts path 4"},
@@ -117,6 +129,16 @@ func show(found []Found) string {
 		all = append(all, fmt.Sprintf("%s %s %d", s, f.At, f.Encoding))
 	}
 	return strings.Join(all, "|")
+}
+
+func TestCookieInsideQuotesOfAnotherLine(t *testing.T) {
+	s := testSet(t)
+	pay := s.Credential("pay").Placeholder
+	found, _ := s.Find(access.Target{Method: "GET", Host: "api.test", Path: "/"},
+		[]access.Header{{Name: "cookie", Value: `a="`}, {Name: "cookie", Value: "c=" + pay}, {Name: "cookie", Value: `b="; c=` + pay}})
+	if got, want := show(found), pay+" named header:cookie 2|"+pay+" named counts cookie:c 2"; got != want {
+		t.Errorf("found %q, want %q", got, want)
+	}
 }
 
 func TestFindIsBounded(t *testing.T) {

@@ -23,7 +23,8 @@ type Found struct {
 	Named bool
 	// At is the exact place: header:NAME, cookie:NAME, query:NAME or path. In a
 	// cookie header outside a cookie's value it is header:cookie, and in a query
-	// outside a value a query without name: no rule can name these.
+	// outside a value a query without name, as where some backends would read
+	// another name than others: no rule can name these.
 	At access.Location
 	// Counts tells that At is within a location of a rule of that credential
 	// that permits the target, or is a usual credential header: there a
