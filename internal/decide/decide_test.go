@@ -132,6 +132,7 @@ func TestRefuses(t *testing.T) {
 		}, access.TooLarge, true},
 		{"a session with a space", func(_ *testing.T, _ *fakes, r *access.Request) { header(r, sessionHeader, "a b") }, access.Denied, false},
 		{"an empty session", func(_ *testing.T, _ *fakes, r *access.Request) { header(r, sessionHeader, "") }, access.Denied, false},
+		{"a ticket for a session", func(t *testing.T, f *fakes, r *access.Request) { header(r, sessionHeader, f.ticket(t, agent, "read")) }, access.Denied, false},
 		{"a long session", func(_ *testing.T, _ *fakes, r *access.Request) { header(r, sessionHeader, strings.Repeat("a", 129)) }, access.Denied, false},
 		{"two sessions", func(_ *testing.T, _ *fakes, r *access.Request) {
 			header(r, sessionHeader, "a")

@@ -90,6 +90,7 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 	if q.Session == "" {
 		q.Session = q.Principal.Session
 	}
+	q.Reason = d.factsOf(d.Inventory()).hide(q.Reason)
 	text, err := inventory.NewTicket(c.Name)
 	if err != nil {
 		return Ticket{}, d.unavailable("making a ticket", err)
@@ -135,8 +136,8 @@ func (d *Decider) requestable(q LeaseRequest) (*inventory.Credential, *access.Re
 		return no(access.ApprovalPending, "credential "+c.Name+" needs an approval, and this gateway cannot ask for one yet")
 	case len(q.Reason) > maxReason || strings.ContainsFunc(q.Reason, unicode.IsControl):
 		return no(access.Denied, "reason: want at most 500 bytes of text without control characters")
-	case q.Session != "" && !sessionForm.MatchString(q.Session):
-		return no(access.Denied, `session: want 1 to 128 letters, digits, ".", "_", ":" or "-"`)
+	case q.Session != "" && !sessionName(q.Session):
+		return no(access.Denied, `session: want 1 to 128 letters, digits, ".", "_", ":" or "-", and no placeholder`)
 	}
 	return c, nil
 }

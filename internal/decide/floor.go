@@ -7,13 +7,18 @@ import (
 	"cloakroom/internal/access"
 )
 
-// overriding are headers by which some backends take another method or path
-// than the request's own. They do not pass with a credential.
+// overriding are headers by which some backends take another method, path or
+// host than the request's own. They do not pass with a credential.
 var overriding = []string{
 	"x-http-method-override", "x-http-method", "x-method-override",
-	"x-original-url", "x-original-uri", "x-original-method", "x-rewrite-url", "x-override-url",
-	"x-forwarded-uri", "x-forwarded-method",
+	"x-original-url", "x-original-uri", "x-original-method", "x-original-path", "x-rewrite-url", "x-override-url",
+	"x-forwarded-uri", "x-forwarded-method", "x-forwarded-path", "x-replaced-path", "x-script-name",
+	"x-host", "x-original-host", "x-http-host-override",
 }
+
+// forwarding are such headers too, but proxies in front of Envoy add them to
+// every request: with a credential they are taken off.
+var forwarding = []string{"forwarded", "x-forwarded-host", "x-forwarded-server", "x-forwarded-prefix"}
 
 // floor refuses, whatever the policy allowed, what no policy can allow.
 func (d *Decider) floor(_ context.Context, a *attempt) *refusal {
@@ -37,8 +42,12 @@ func (d *Decider) floor(_ context.Context, a *attempt) *refusal {
 		return nil
 	}
 	for _, h := range a.request.Headers {
-		if slices.Contains(overriding, dashed(h.Name)) {
-			return refused(access.Denied, "header "+dashed(h.Name)+" can change the method or path that was judged; leave it out of requests with a credential")
+		name := dashed(h.Name)
+		if slices.Contains(overriding, name) {
+			return refused(access.Denied, "header "+name+" can change the method, path or host that was judged; leave it out of requests with a credential")
+		}
+		if slices.Contains(forwarding, name) && !slices.Contains(a.remove, h.Name) {
+			a.remove = append(slices.Clip(a.remove), h.Name)
 		}
 	}
 	return nil

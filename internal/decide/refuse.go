@@ -18,6 +18,9 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 		out.Outcome = access.Deny
 	}
 	a.uses = nil // nothing is used
+	if a.sessionID == "" {
+		a.sessionID = a.named()
+	}
 	a.verdict.Revision = out.Revision
 	if r.counted {
 		d.Log.CountRefusal(r.Code, host(a.request.Source))
@@ -28,6 +31,15 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 	}
 	out.Refusal = &r.Refusal
 	return out
+}
+
+// named is the session that the request names, or its token: a refusal before
+// the session's stage belongs to it too.
+func (a *attempt) named() string {
+	if sent := a.request.Header(sessionHeader); len(sent) == 1 && sessionName(sent[0]) {
+		return sent[0]
+	}
+	return a.who.Session
 }
 
 func (a *attempt) revision(d *Decider) string {

@@ -176,6 +176,10 @@ const sessionHeader = "x-cloakroom-session"
 
 var sessionForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 
+// sessionName tells whether a client may name a session so. A ticket is no
+// name: names are stored and shown.
+func sessionName(s string) bool { return sessionForm.MatchString(s) && !strings.Contains(s, mark) }
+
 // session says to which session the exchange belongs, and which headers must
 // not go on.
 func (d *Decider) session(_ context.Context, a *attempt) *refusal {
@@ -184,8 +188,8 @@ func (d *Decider) session(_ context.Context, a *attempt) *refusal {
 	}
 	a.sessionID = a.who.Session
 	if sent := a.request.Header(sessionHeader); len(sent) > 0 {
-		if len(sent) > 1 || !sessionForm.MatchString(sent[0]) {
-			return refused(access.Denied, `x-cloakroom-session: want one, of 1 to 128 letters, digits, ".", "_", ":" or "-"`)
+		if len(sent) > 1 || !sessionName(sent[0]) {
+			return refused(access.Denied, `x-cloakroom-session: want one, of 1 to 128 letters, digits, ".", "_", ":" or "-", and no placeholder`)
 		}
 		a.sessionID = sent[0]
 	}
@@ -205,8 +209,19 @@ func (d *Decider) session(_ context.Context, a *attempt) *refusal {
 	return nil
 }
 
-// dashed is a header's name as backends that take "_" for "-" read it.
-func dashed(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
+// dashed is a header's name as backends read it that take "_" and other signs
+// for "-", as CGI and what came of it do.
+func dashed(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, name)
+}
 
 // policy asks the policy.
 func (d *Decider) policy(ctx context.Context, a *attempt) *refusal {
