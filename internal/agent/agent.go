@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -76,7 +77,9 @@ func (e endpoint) lease(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	body.DisallowUnknownFields()
-	if err := body.Decode(&q); err != nil || body.More() {
+	// More is no help: it takes a stray bracket, and a body too long to be read,
+	// for the end.
+	if err := body.Decode(&q); err != nil || !errors.Is(body.Decode(new(json.RawMessage)), io.EOF) {
 		refuse(w, &access.Refusal{Code: access.Denied, Message: `want a body such as {"credential":"NAME","reason":"why"}`})
 		return
 	}
