@@ -53,8 +53,13 @@ would go; if policy allows, the real value takes its place on the way up and is
 masked in whatever comes back.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{hinted{fmt.Errorf("no command %q", args[0]), "cloakroom --help lists them"}}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVarP(&o.config, "config", "c", "cloakroom.yaml", "configuration file")
@@ -76,6 +81,8 @@ const (
 
 // usageError is an error in how the command was called.
 type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
 
 // hinted is an error with a line that says what would work.
 type hinted struct {
