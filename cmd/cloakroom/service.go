@@ -51,7 +51,7 @@ type service struct {
 	keeper   *lease.Keeper
 	log      *record.Log
 	follower *record.Follower
-	indexed  chan struct{} // closed when the follower has ended
+	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
 	codec   *grant.Codec
 	decider *decide.Decider
@@ -60,7 +60,7 @@ type service struct {
 
 // openService makes a service of a configuration; nothing listens yet.
 func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *service, err error) {
-	s := &service{logger: logger, metrics: metrics.New(), indexed: make(chan struct{})}
+	s := &service{logger: logger, metrics: metrics.New()}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -221,6 +221,7 @@ func (s *service) openCores() error {
 func (s *service) background(ctx context.Context) {
 	go s.vault.Watch(ctx)
 	go s.keeper.Run(ctx)
+	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)
 		// ends after the log is closed, with everything indexed
@@ -243,7 +244,7 @@ func (s *service) close() {
 			s.logger.Error("closing the log", "error", err)
 		}
 	}
-	if s.engine != nil {
+	if s.indexed != nil {
 		select {
 		case <-s.indexed:
 		case <-time.After(5 * time.Second):
