@@ -74,6 +74,11 @@ func (w *world) logged(p *process, message, field string) string {
 				return true
 			}
 		}
+		select {
+		case <-p.done:
+			w.t.Fatalf("%s ended (%v) before it logged %q", p.name, p.err, message)
+		default:
+		}
 		return false
 	})
 	return found
@@ -213,6 +218,7 @@ func startEnvoy(t *testing.T, dir string, bootstrap node) (p *process, address s
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	defer os.Remove(file) // it may hold a key
 	p = start(t, dir, "envoy", nil, "--config-path", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "20")
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
 		Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
