@@ -107,6 +107,7 @@ func (s *service) listenGRPC(a addresses, out *servers) error {
 		grpc.MaxRecvMsgSize(8 << 20),
 		// A goroutine that is kept has a stack that need not grow for each check.
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.ForceServerCodecV2(extproc.Codec()),
 	}
 	l, gateOptions, err := s.openGRPC(a)
 	if err != nil {

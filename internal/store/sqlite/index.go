@@ -3,9 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
-	"time"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/record"
@@ -93,21 +91,6 @@ func newApplier(ctx context.Context, tx *sql.Tx) *applier {
 	return &applier{ctx, tx, make(map[sessionKey]*gain)}
 }
 
-// digest is as much of a line as the index looks at.
-type digest struct {
-	Time     time.Time `json:"time"`
-	Decision *struct {
-		Exchange string `json:"exchange"`
-		Issuer   string `json:"issuer"`
-		Subject  string `json:"subject"`
-		Session  string `json:"session"`
-		Outcome  string `json:"outcome"`
-	} `json:"decision"`
-	End *struct {
-		Exchange string `json:"exchange"`
-	} `json:"end"`
-}
-
 func (a *applier) all(lines []record.Line) error {
 	decide, err := a.tx.PrepareContext(a.ctx, "INSERT INTO decision (seq, session, exchange, line) VALUES (?,?,?,?)")
 	if err != nil {
@@ -120,8 +103,8 @@ func (a *applier) all(lines []record.Line) error {
 	}
 	defer finish.Close()
 	for _, l := range lines {
-		var x digest
-		if err := json.Unmarshal(l.Raw, &x); err != nil {
+		x, err := digestOf(l.Raw)
+		if err != nil {
 			return fmt.Errorf("entry %d: %w", l.Seq, err)
 		}
 		switch {

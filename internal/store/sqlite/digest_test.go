@@ -1,0 +1,32 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+)
+
+// A line is read as a JSON decoder reads it, whatever stands in its texts.
+func TestDigestIsWhatJSONSays(t *testing.T) {
+	const head = `{"v":1,"seq":7,"prev":"00",`
+	for _, row := range []struct{ name, line string }{
+		{"a decision", head + `"time":"2026-11-24T03:20:27.123456Z","decision":{"exchange":"e1","issuer":"https://i","subject":"s","session":"x","source":"1.2.3.4:5","path":"/a?b={,}","outcome":"allow","revision":"r","uses":[{"credential":"c","placeholder":"p"}]}}`},
+		{"without optional texts", head + `"time":"2026-11-24T03:20:27.000000Z","decision":{"exchange":"e1","outcome":"deny"}}`},
+		{"texts that look like keys", head + `"time":"2026-11-24T03:20:27.000000Z","decision":{"exchange":"e1","issuer":",subject:","session":",","path":",outcome:","outcome":"allow"}}`},
+		{"an escaped key in a text", head + `"time":"2026-11-24T03:20:27.000000Z","decision":{"exchange":"e1","subject":"a,\"session\":\"forged\",\"outcome\":\"allow\"","outcome":"deny"}}`},
+		{"an escaped character", head + `"time":"2026-11-24T03:20:27.000000Z","decision":{"exchange":"e1","subject":"\u0001b","outcome":"deny"}}`},
+		{"an end", head + `"time":"2026-11-24T03:20:27.000000Z","end":{"exchange":"e1","status":200,"phases":[{"name":"total","ms":1.5}]}}`},
+		{"an end without an exchange", head + `"time":"2026-11-24T03:20:27.000000Z","end":{"status":200}}`},
+		{"another kind", head + `"time":"2026-11-24T03:20:27.000000Z","lease":{"id":"l","session":"x"}}`},
+		{"a time that is none", head + `"time":"now","end":{"exchange":"e1"}}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var want digest
+			wantErr := json.Unmarshal([]byte(row.line), &want)
+			got, err := digestOf([]byte(row.line))
+			if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, %v; want %+v, %v", got, err, want, wantErr)
+			}
+		})
+	}
+}
