@@ -50,20 +50,22 @@ var own = map[string][]string{
 	"cmd/...":               {"authz", "extproc", "envoy", "rego", "internal/..."},
 }
 
-// only says which packages may import a library, their tests included.
+// only says which packages may import a library, their tests included. Package
+// bench has no-op services to compare with, and package integration speaks to
+// the service as callers do that are not Envoy.
 var only = map[string][]string{
 	"github.com/open-policy-agent/opa":          {"rego"},
 	"github.com/coreos/go-oidc":                 {"internal/identity"},
-	"github.com/envoyproxy/go-control-plane":    {"authz", "extproc", "envoy", "bench/..."}, // bench: its no-op services
+	"github.com/envoyproxy/go-control-plane":    {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"modernc.org/sqlite":                        {"internal/store/..."},
 	"database/sql":                              {"internal/store/..."},
 	"github.com/jackc/pgx":                      {"internal/store/..."},
 	"github.com/prometheus/client_golang":       {"internal/metrics"},
 	"github.com/spf13/cobra":                    {"cmd/..."},
 	"github.com/zitadel/oidc":                   {"examples/..."},
-	"google.golang.org/protobuf":                {"authz", "extproc", "envoy", "bench/..."},
-	"google.golang.org/genproto/googleapis/rpc": {"authz", "extproc", "envoy", "bench/..."},
-	"google.golang.org/grpc":                    {"authz", "extproc", "internal/gate", "bench/...", "cmd/..."},
+	"google.golang.org/protobuf":                {"authz", "extproc", "envoy", "bench/...", "integration/..."},
+	"google.golang.org/genproto/googleapis/rpc": {"authz", "extproc", "envoy", "bench/...", "integration/..."},
+	"google.golang.org/grpc":                    {"authz", "extproc", "internal/gate", "bench/...", "cmd/...", "integration/..."},
 }
 
 // standardOnly are the packages that import nothing but the standard library
