@@ -82,7 +82,7 @@ func (x *Exchange) maskHead(lines []access.Header) Change {
 			change.Remove = append(change.Remove, line.Name)
 			continue
 		}
-		if name, ok := x.snap.masks.Contains(line.Name); ok {
+		if name, ok := x.snap.inName(line.Name); ok {
 			x.entry.masked(name, 1)
 			change.Remove = append(change.Remove, line.Name)
 			continue

@@ -35,6 +35,7 @@ func TestMaskHead(t *testing.T) {
 		{"one of several lines", []string{"set-cookie", "a=1", "set-cookie", "k=" + v, "set-cookie", "b=2"},
 			[]string{"set-cookie", "a=1", "set-cookie", "k=" + p, "set-cookie", "b=2"}},
 		{"in a name", []string{"x-" + v, "1", "a", "2"}, []string{"a", "2"}},
+		{"in a name, in lower case", []string{"x-" + strings.ToLower(v), "1", "a", "2"}, []string{"a", "2"}},
 		{"in a name, among others", []string{"x-" + v, "1", "x-" + v, v}, nil},
 		{"digests", []string{"content-md5", "1", "digest", "2", "repr-digest", "3", "content-digest", "4", "a", "5"}, []string{"a", "5"}},
 		{"a strong etag", []string{"etag", `"abc"`}, nil},

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"fmt"
 
 	"cloakroom/internal/inventory"
@@ -14,6 +15,7 @@ import (
 type Snapshot struct {
 	rules  *inventory.Set
 	masks  *replace.Set
+	names  *replace.Set // values in lower case, as they would stand in a header's name
 	values map[string]secret.Value
 }
 
@@ -35,7 +37,15 @@ func Compile(rules *inventory.Set, current map[string]secret.Value, former map[s
 	if err != nil {
 		return nil, fmt.Errorf("compiling masks: %w", err)
 	}
-	return &Snapshot{rules: rules, masks: masks, values: current}, nil
+	// Envoy writes the names of headers in lower case, HTTP/2 demands it.
+	for i, s := range all {
+		all[i].Value = bytes.ToLower(s.Value)
+	}
+	names, err := replace.Compile(all)
+	if err != nil {
+		return nil, fmt.Errorf("compiling masks of names: %w", err)
+	}
+	return &Snapshot{rules: rules, masks: masks, names: names, values: current}, nil
 }
 
 // Rules are the inventory of the snapshot.
@@ -44,3 +54,11 @@ func (s *Snapshot) Rules() *inventory.Set { return s.rules }
 // Mask hides every value of the snapshot in a text of ours: a log's field, a
 // metric's label. It is what record.Open asks for.
 func (s *Snapshot) Mask(text string) replace.Masked { return s.masks.Mask(text, nil) }
+
+// inName tells whether a header's name holds a value, and whose.
+func (s *Snapshot) inName(header string) (credential string, found bool) {
+	if credential, found = s.masks.Contains(header); found {
+		return credential, true
+	}
+	return s.names.Contains(header)
+}
