@@ -95,7 +95,7 @@ func newTable(t *testing.T) *table {
 	for _, name := range bypassNames {
 		tb.values[name] = value() + "/+&="
 		if name == "cookie" {
-			tb.values[name] = value()
+			tb.values[name] = "SK-" + value() // a token, so that it can be a header's name
 		}
 		env[strings.ToUpper(name)] = tb.values[name]
 	}
@@ -127,7 +127,8 @@ func (tb *table) vocabulary() {
 	}
 	tb.secret = append(tb.secret, token, other)
 	signed := strings.Split(token, ".")
-	pairs = append(pairs, "{unsigned token}", signed[0]+"."+signed[1]+".",
+	pairs = append(pairs, "{percent token}", strings.ReplaceAll(token, ".", "%2E"), "{base64 token}", base64.StdEncoding.EncodeToString([]byte(token)),
+		"{unsigned token}", signed[0]+"."+signed[1]+".",
 		"{none token}", base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`))+"."+signed[1]+".")
 	pairs = append(pairs, "{token}", token, "{other token}", other, "{password token}", basic("user:"+token), "{ticket}", ticket, "{other ticket}", foreign,
 		"{id}", "x-cloakroom-token: "+token+"\r\nx-cloakroom-session: bypass\r\n", "{long}", strings.Repeat("a", 9000),
@@ -206,7 +207,7 @@ func (tb *table) checkAnswer(t *testing.T, got reply) {
 	}
 	for _, s := range tb.secret {
 		for form, text := range forms(s) {
-			if strings.Contains(got.text, text) {
+			if strings.Contains(strings.ToLower(got.text), strings.ToLower(text)) {
 				t.Errorf("the answer holds a secret (%s)", form)
 			}
 		}
@@ -289,80 +290,4 @@ func forms(s string) map[string]string {
 	cut := func(b string, from int) string { return b[from : len(b)-8] }
 	return map[string]string{"raw": s, "percent": url.QueryEscape(s), "hex": hex.EncodeToString([]byte(s)),
 		"base64": cut(long, 0), "base64 after 1": cut(shift1, 4), "base64 after 2": cut(shift2, 4)}
-}
-
-// recorded looks every refusal that named a record up in the log. Those of the
-// session "bypass" are shown; the others were refused before they had a session.
-func (tb *table) recorded(t *testing.T) {
-	t.Helper()
-	stdout, stderr, code := command(t, tb.dir, tb.env, "session", "show", "bypass", "--json")
-	if code != 0 {
-		t.Fatalf("session show: %s", stderr)
-	}
-	var entries []struct {
-		Decision struct {
-			Decision struct{ Exchange, Code string }
-		}
-	}
-	if err := json.Unmarshal([]byte(stdout), &entries); err != nil {
-		t.Fatalf("session show: %v in %q", err, stdout)
-	}
-	shown := map[string]string{}
-	for _, e := range entries {
-		shown[e.Decision.Decision.Exchange] = e.Decision.Decision.Code
-	}
-	log, known := tb.log(t), 0
-	for id, want := range tb.records {
-		got, ok := shown[id]
-		if ok && got != want {
-			t.Errorf("record %s: code %q, want %q", id, got, want)
-		}
-		if ok {
-			known++
-		}
-		if !strings.Contains(log, id) {
-			t.Errorf("record %s (%s) is not in the log", id, want)
-		}
-	}
-	if known < 100 {
-		t.Errorf("session show knows %d of %d refusals, want most", known, len(tb.records))
-	}
-}
-
-// wereCounted finds in the metrics the refusals of callers without identity,
-// which have no record of their own.
-func (tb *table) wereCounted(t *testing.T) {
-	t.Helper()
-	operators := *tb.world
-	operators.gateway = tb.admin
-	_, metrics := operators.get("/metrics", "x-cloakroom-token", tb.token(sreClient))
-	sum := 0
-	for line := range strings.Lines(metrics) {
-		fields := strings.Fields(line)
-		if len(fields) == 2 && strings.Contains(fields[0], "refusals_total{") &&
-			(strings.Contains(fields[0], `"unauthenticated"`) || strings.Contains(fields[0], `"unknown_placeholder"`)) {
-			n, _ := strconv.Atoi(fields[1])
-			sum += n
-		}
-	}
-	if tb.counted == 0 || sum < tb.counted {
-		t.Errorf("%d refusals of callers without identity were counted, want at least %d", sum, tb.counted)
-	}
-}
-
-func (tb *table) log(t *testing.T) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(tb.dir, "record", "*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no segments of the log: %v", err)
-	}
-	var all strings.Builder
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(b)
-	}
-	return all.String()
 }

@@ -79,17 +79,30 @@ func (w *wire) serve(c net.Conn) {
 		w.mu.Lock()
 		w.requests++
 		w.mu.Unlock()
-		head, _, _ := strings.Cut(request, "\r\n\r\n")
-		answer := "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-echo: " + strings.ReplaceAll(head, "\r\n", " | ") + "\r\n"
-		body := request
-		if strings.HasPrefix(request, "HEAD ") {
-			body = ""
-		}
-		answer += "content-length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
-		if _, err := io.WriteString(c, answer); err != nil {
+		if _, err := io.WriteString(c, reflected(request)); err != nil {
 			return
 		}
 	}
+}
+
+// reflected gives a request back in a header and the body, and a cookie called
+// session in every other place that an answer has.
+func reflected(request string) string {
+	head, _, _ := strings.Cut(request, "\r\n\r\n")
+	reason, more := "OK", ""
+	if _, session, ok := strings.Cut(head, "session="); ok {
+		session, _, _ = strings.Cut(strings.TrimLeft(session, `"`), "\r\n")
+		session = strings.TrimRight(session, `"`)
+		if !strings.ContainsAny(session, `;, "=`) {
+			reason, more = session, "x-"+session+": x\r\nset-cookie: session="+session+"\r\nlocation: /?"+session+"\r\n"
+		}
+	}
+	body := request
+	if strings.HasPrefix(request, "HEAD ") {
+		body = ""
+	}
+	return "HTTP/1.1 200 " + reason + "\r\ncontent-type: text/plain\r\nx-echo: " + strings.ReplaceAll(head, "\r\n", " | ") + "\r\n" +
+		more + "content-length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
 }
 
 // readMessage reads one HTTP/1.1 message, and leaves what follows it.
