@@ -69,7 +69,10 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 }
 
 // loadConfig reads the configuration and every value; its warnings go to w.
+// Memory is closed to others before values stand in it; where it cannot be,
+// protect says so.
 func loadConfig(path string, w io.Writer) (*config.Config, error) {
+	_ = gate.Undumpable()
 	cfg, warnings, err := config.Load(path, os.LookupEnv)
 	for _, warning := range warnings {
 		fmt.Fprintf(w, "cloakroom: warning: %s\n", warning)
