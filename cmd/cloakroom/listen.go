@@ -169,7 +169,10 @@ func (s *service) socket(a addresses) gate.Socket {
 // listenHTTP opens the agent's endpoint and the operators'.
 func (s *service) listenHTTP(a addresses, out *servers) error {
 	if path, ok := strings.CutPrefix(a.agent, "unix://"); ok {
-		h, err := agent.New(inForce{s}.Identify, s.decider)
+		h, err := agent.New(inForce{s}.Identify, s.decider, func(code access.Code) {
+			s.metrics.Decided(access.Deny, code)
+			s.log.CountRefusal(code, "") // Envoy's socket names no source
+		})
 		if err != nil {
 			return err
 		}

@@ -35,17 +35,20 @@ type Decider interface {
 // text may be shown to the caller.
 type Identify func(ctx context.Context, headers []access.Header, path string) (access.Principal, []string, error)
 
-// New returns the handler; both dependencies are required.
-func New(identify Identify, decider Decider) (http.Handler, error) {
-	if identify == nil || decider == nil {
+// New returns the handler; all dependencies are required. nobody is told of
+// every caller who was refused because nobody vouches for them, so that they
+// are counted where those of Check are.
+func New(identify Identify, decider Decider, nobody func(access.Code)) (http.Handler, error) {
+	if identify == nil || decider == nil || nobody == nil {
 		return nil, errors.New("making agent endpoint: a dependency is missing")
 	}
-	return endpoint{identify, decider}, nil
+	return endpoint{identify, decider, nobody}, nil
 }
 
 type endpoint struct {
 	identify Identify
 	decider  Decider
+	nobody   func(access.Code)
 }
 
 // ServeHTTP matches paths exactly: a mux would redirect odd ones, and they come
@@ -54,6 +57,9 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()
 	who, _, err := e.identify(ctx, access.Headers(r.Header), r.RequestURI)
+	if err != nil || !who.Known() {
+		e.nobody(access.Unauthenticated)
+	}
 	switch {
 	case err != nil:
 		refuse(w, &access.Refusal{Code: access.Unauthenticated, Message: err.Error()})

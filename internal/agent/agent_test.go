@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -16,7 +15,10 @@ import (
 )
 
 // decider offers one credential, and gives a ticket for it and no other.
-type decider struct{ asked []decide.LeaseRequest }
+type decider struct {
+	asked  []decide.LeaseRequest
+	nobody int // callers who were nobody
+}
 
 func (d *decider) Discover(context.Context, access.Principal) []decide.Offer {
 	return []decide.Offer{{Credential: "github", Placeholder: "ckr_github_x"}}
@@ -44,9 +46,9 @@ func identify(_ context.Context, headers []access.Header, _ string) (access.Prin
 }
 
 // ask sends one request, its target exactly as written.
-func ask(t *testing.T, d Decider, method, target, token, body string) *httptest.ResponseRecorder {
+func ask(t *testing.T, d *decider, method, target, token, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	h, err := New(identify, d)
+	h, err := New(identify, d, func(access.Code) { d.nobody++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +113,9 @@ func TestAnswers(t *testing.T) {
 			if (w.Code == 401) != (w.Header().Get("www-authenticate") != "") {
 				t.Errorf("www-authenticate %q with %d", w.Header().Get("www-authenticate"), w.Code)
 			}
+			if (w.Code == 401) != (d.nobody == 1) {
+				t.Errorf("counted %d as nobody with %d", d.nobody, w.Code)
+			}
 			if asked := len(d.asked) > 0; asked != (tt.status == 201 || strings.Contains(tt.want, "not_granted")) {
 				t.Errorf("asked %v", d.asked)
 			}
@@ -128,7 +133,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 
 // TestNoRedirect asks over a real connection, where net/http cleans nothing.
 func TestNoRedirect(t *testing.T) {
-	h, err := New(identify, &decider{})
+	h, err := New(identify, &decider{}, func(access.Code) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,12 +153,15 @@ func TestNoRedirect(t *testing.T) {
 	}
 }
 
-func TestNewNeedsBoth(t *testing.T) {
-	if _, err := New(nil, &decider{}); err == nil {
+func TestNewNeedsAll(t *testing.T) {
+	count := func(access.Code) {}
+	if _, err := New(nil, &decider{}, count); err == nil {
 		t.Error("made without identity")
 	}
-	if _, err := New(identify, nil); err == nil {
+	if _, err := New(identify, nil, count); err == nil {
 		t.Error("made without a decider")
 	}
-	var _ http.Handler = endpoint{}
+	if _, err := New(identify, &decider{}, nil); err == nil {
+		t.Error("made without a counter")
+	}
 }
