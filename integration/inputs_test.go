@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -158,11 +159,31 @@ func TestTooMuch(t *testing.T) {
 			}
 		})
 	}
+	endlessHead(t, m)
 	if answer, body := m.get("/api/v1/x", m.agent...); answer.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: status %d: %s", answer.StatusCode, body)
 	}
 	if used := memory(t, pid); used > 200<<20 {
 		t.Errorf("the service holds %d MiB", used>>20)
+	}
+}
+
+// endlessHead sends header lines until somebody has had enough of them.
+func endlessHead(t *testing.T, m *masking) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(m.gateway, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	sent := 0
+	for i := 0; err == nil && sent < 64<<20; i++ {
+		var n int
+		n, err = fmt.Fprintf(conn, map[bool]string{true: "GET /api/v1/x HTTP/1.1\r\n", false: "x-%d: " + m.placeholder + "\r\n"}[i == 0], i)
+		sent += n
+	}
+	if err == nil {
+		t.Errorf("endless headers: %d MiB were taken", sent>>20)
 	}
 }
 

@@ -191,3 +191,43 @@ func TestBadUpstreams(t *testing.T) {
 		t.Errorf("%d requests reached a backend with a bad certificate, %d the good one", n, good.count())
 	}
 }
+
+// TestSlowUpstream asks a backend that never answers, and one that stops in the
+// middle: Envoy ends both, here sooner than as it is printed.
+func TestSlowUpstream(t *testing.T) {
+	t.Parallel()
+	hold := make(chan bool)
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/half" {
+			io.WriteString(w, strings.Repeat("a text that goes on ", 1000)+r.Header.Get("authorization"))
+			http.NewResponseController(w).Flush()
+		}
+		<-hold
+	})
+	defer close(hold)
+	key := value()
+	r := newRig(t, setup{Values: map[string]string{"DEMO_KEY": key}, Config: oneCredential,
+		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}}, func(bootstrap node) {
+		for _, host := range at(manager(bootstrap), "route_config", "virtual_hosts").([]any) {
+			for _, route := range at(host, "routes").([]any) {
+				if action, ok := at(route, "route").(node); ok {
+					action["idle_timeout"] = "1s"
+				}
+			}
+		}
+	})
+	agent := []string{"x-cloakroom-token", r.token(agentClient), "authorization", "Bearer " + r.placeholder("demo")}
+	for _, path := range []string{"never", "half"} {
+		answer := r.open("/api/v1/"+path, append([]string{"x-cloakroom-session", path}, agent...)...)
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if strings.Contains(string(body), key) {
+			t.Errorf("%s: the value came back", path)
+		}
+		e := r.session(t, path, 1, true)[0].End.End
+		if path == "never" && (answer.StatusCode != http.StatusGatewayTimeout || e.Status != http.StatusGatewayTimeout) ||
+			path == "half" && (err == nil || e.Error == "") {
+			t.Errorf("%s: status %d, %v; recorded %+v", path, answer.StatusCode, err, e)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -119,6 +120,23 @@ func (w *world) start() {
 	w.up = start(w.t, w.dir, "cloakroom", w.env, "up", "--envoy-concurrency", "2")
 	w.gateway = w.up.says(w.t, "cloakroom: agents: ")
 	w.admin = w.up.says(w.t, "cloakroom: operators: ")
+	w.hideKey()
+}
+
+// hideKey makes the instance's root key a canary: it opens everything.
+func (w *world) hideKey() {
+	w.t.Helper()
+	file := filepath.Join(w.dir, "cloakroom.key")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	canary(string(key))
+	exempt(file)
 }
 
 // token gets an identity token from the provider for one of its clients.
