@@ -148,10 +148,12 @@ func (d *Decider) Decide(ctx context.Context, req *access.Request, attributes fu
 		d.Observer.Decided(out.Outcome, code(out))
 	}()
 	a := d.begin(req, attributes)
+	start := d.Now()
 	for i := range stages {
-		start := d.Now()
 		r := stages[i].run(d, ctx, a)
-		d.Observer.Phase(stages[i].name, d.Now().Sub(start))
+		end := d.Now()
+		d.Observer.Phase(stages[i].name, end.Sub(start))
+		start = end
 		if r != nil {
 			return d.refuse(ctx, a, r)
 		}
