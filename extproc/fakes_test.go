@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type world struct {
 	codec   *grant.Codec
 	live    func() bool
 	noted   chan struct{} // closed at the first entry, if there is one
+	mu      sync.Mutex
 	entries []record.Entry
 }
 
@@ -41,6 +43,8 @@ func (w *world) Live(string, time.Time) bool      { return w.live() }
 func (w *world) CountRefusal(access.Code, string) {}
 
 func (w *world) Note(e record.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.entries = append(w.entries, e)
 	if w.noted != nil {
 		close(w.noted)

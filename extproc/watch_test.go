@@ -1,12 +1,18 @@
 package extproc
 
 import (
+	"context"
 	"errors"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
 )
 
 // TestAStepThatHangsEndsTheStream: the leases never answer. The stream ends
@@ -65,5 +71,55 @@ func TestAPanicEndsTheStream(t *testing.T) {
 	}
 	if len(w.entries) != 1 {
 		t.Errorf("%d entries", len(w.entries))
+	}
+}
+
+// TestThroughGRPC: what hangs in one stream leaves the connection and its other
+// streams alone.
+func TestThroughGRPC(t *testing.T) {
+	w := newWorld(t)
+	w.server.patience = 50 * time.Millisecond
+	release, entered := make(chan struct{}), make(chan struct{})
+	var hung atomic.Bool
+	w.live = func() bool {
+		if hung.CompareAndSwap(false, true) {
+			close(entered)
+			<-release
+		}
+		return true
+	}
+	l := bufconn.Listen(1 << 20)
+	server := grpc.NewServer()
+	w.server.Register(server)
+	go server.Serve(l)
+	defer server.Stop()
+	conn, err := grpc.NewClient("passthrough:x", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := extprocv3.NewExternalProcessorClient(conn)
+	open := func(msgs ...*extprocv3.ProcessingRequest) extprocv3.ExternalProcessor_ProcessClient {
+		t.Helper()
+		s, err := client.Process(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range msgs {
+			if err := s.Send(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	stuck := open(w.request(t))
+	<-entered
+	if _, err := stuck.Recv(); code(err) != codes.DeadlineExceeded {
+		t.Errorf("the stream that hangs: %v", err)
+	}
+	close(release)
+	if r, err := open(w.request(t)).Recv(); err != nil || r.GetRequestHeaders() == nil {
+		t.Errorf("the stream beside it: %v, %v", r, err)
 	}
 }
