@@ -48,7 +48,7 @@ func callService(t *testing.T, target string, as credentials.TransportCredential
 // TestOnlyEnvoyUnderUp: another process of the very same user is turned away
 // from both sockets.
 func TestOnlyEnvoyUnderUp(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Parallel()
 	b := backend(t, echo)
 	key := value()
 	w := newWorld(t, demo(key, b.address()))
@@ -126,6 +126,7 @@ func onTCP(address string, cluster node, service node) func(node) {
 // TestCallersOnTCP: without a key or a list of clients the service does not
 // start; with one, only Envoy gets through.
 func TestCallersOnTCP(t *testing.T) {
+	t.Parallel()
 	key, callerKey := value(), value()
 	b := backend(t, echo)
 	s := demo(key, b.address())
@@ -217,6 +218,7 @@ func clone(b node) (out node) {
 
 // TestEnvoyHoldsNoSecrets looks at Envoy as /proc shows it.
 func TestEnvoyHoldsNoSecrets(t *testing.T) {
+	t.Parallel()
 	b := backend(t, echo)
 	key := value()
 	w := newWorld(t, demo(key, b.address()))
@@ -266,6 +268,7 @@ const nobody = 65534
 // TestServiceCannotBeLookedInto runs the service as another user, and looks at
 // it as that user.
 func TestServiceCannotBeLookedInto(t *testing.T) {
+	t.Parallel()
 	key := value()
 	b := backend(t, echo)
 	s := demo(key, b.address())

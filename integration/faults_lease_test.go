@@ -42,6 +42,7 @@ func (w *world) ended() {
 // request opens a lease of its own; a ticket is worth nothing from then on, also
 // after a restart.
 func TestLeaseEnds(t *testing.T) {
+	t.Parallel()
 	b := newPausing(t)
 	key := value()
 	s := demo(key, b.address())
@@ -88,6 +89,7 @@ func TestLeaseEnds(t *testing.T) {
 // TestSlowParts: a policy that does not come to an end, an issuer that does not
 // answer and a value that is gone are refused in time, and trouble nobody else.
 func TestSlowParts(t *testing.T) {
+	t.Parallel()
 	b := backend(t, echo)
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
 	if err != nil {

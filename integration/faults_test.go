@@ -2,9 +2,12 @@ package integration
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -130,14 +133,37 @@ func (f *faulty) cut(got outcome) {
 	}
 }
 
+// halt stops a process as it stands, and returns once every thread has stopped.
+func (p *process) halt(t *testing.T) {
+	t.Helper()
+	p.signal(syscall.SIGSTOP)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+		running := 0
+		for _, path := range threads {
+			text, err := os.ReadFile(path)
+			if _, rest, ok := strings.Cut(string(text), ") "); err == nil && ok && rest[0] != 'T' {
+				running++
+			}
+		}
+		if running == 0 && len(threads) > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not stop", p.name)
+		}
+	}
+}
+
 // TestServiceFailsMidResponse: whatever becomes of the service, the client gets
 // an error and no byte that was not masked; afterwards all is as before.
 func TestServiceFailsMidResponse(t *testing.T) {
+	t.Parallel()
 	f := newFaulty(t)
 	for name, fault := range map[string]func(){
 		"killed":               func() { f.service.kill() },
 		"killed and restarted": func() { f.service.kill(); f.serve(); f.serves() },
-		"stopped":              func() { f.service.signal(syscall.SIGSTOP) },
+		"stopped":              func() { f.service.halt(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			flow := f.begin(f.headers...)
@@ -165,9 +191,10 @@ func TestServiceFailsMidResponse(t *testing.T) {
 // TestServiceFailsBeforeTheRequest: nothing goes up, and the answer comes in
 // time.
 func TestServiceFailsBeforeTheRequest(t *testing.T) {
+	t.Parallel()
 	f := newFaulty(t)
 	f.serves()
-	f.service.signal(syscall.SIGSTOP)
+	f.service.halt(t)
 	f.refuses()
 	f.refuses()
 	f.service.signal(syscall.SIGCONT)
@@ -181,6 +208,7 @@ func TestServiceFailsBeforeTheRequest(t *testing.T) {
 // TestServiceDrains: after SIGTERM the exchange under way finishes, masked, and
 // new ones are refused.
 func TestServiceDrains(t *testing.T) {
+	t.Parallel()
 	f := newFaulty(t)
 	flow := f.begin(f.headers...)
 	f.service.signal(syscall.SIGTERM)
@@ -205,6 +233,7 @@ func TestServiceDrains(t *testing.T) {
 
 // TestUpDrains is the same with Envoy as a child: its clients finish too.
 func TestUpDrains(t *testing.T) {
+	t.Parallel()
 	b := newPausing(t)
 	key := value()
 	w := newWorld(t, demo(key, b.address()))
@@ -236,6 +265,7 @@ func TestUpDrains(t *testing.T) {
 // TestUpLosesAHalf: without Envoy, up ends and says so; without the service,
 // Envoy ends.
 func TestUpLosesAHalf(t *testing.T) {
+	t.Parallel()
 	b := newPausing(t)
 	key := value()
 	w := newWorld(t, demo(key, b.address()))

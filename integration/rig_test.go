@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -198,16 +199,18 @@ func (r *rig) envoy(patch func(node)) *process {
 	return p
 }
 
+// linkEnvoy puts Envoy beside the binaries that start starts.
+var linkEnvoy sync.Once
+
 // startEnvoy runs the Envoy that the product would find. The socket of its
 // admin is the test's, to learn the port.
 func startEnvoy(t *testing.T, dir string, bootstrap node) (p *process, address string) {
 	t.Helper()
-	link := filepath.Join(bin, "envoy")
-	if _, err := os.Lstat(link); err != nil {
-		if err := os.Symlink(envoyBinary(t), link); err != nil {
+	linkEnvoy.Do(func() {
+		if err := os.Symlink(envoyBinary(t), filepath.Join(bin, "envoy")); err != nil {
 			t.Fatal(err)
 		}
-	}
+	})
 	socket := filepath.Join(dir, "e"+value()[3:11])
 	bootstrap["admin"] = node{"address": node{"pipe": node{"path": socket, "mode": 0o600}}}
 	text, err := json.Marshal(bootstrap)

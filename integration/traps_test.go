@@ -29,6 +29,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 // TestBootstrapChangedByHand: where somebody changes what the bootstrap says,
 // nothing passes, or only text that is worth nothing.
 func TestBootstrapChangedByHand(t *testing.T) {
+	t.Parallel()
 	key := value()
 	b := backend(t, echo)
 	r := newRig(t, demo(key, b.address()), nil)
@@ -135,6 +136,7 @@ func drop(b node, name string) {
 // TestWhatBackendsDo: answers that lie, that are cut, coded or doubled, looked
 // at byte by byte as the client gets them. Each holds the value.
 func TestWhatBackendsDo(t *testing.T) {
+	t.Parallel()
 	key := value()
 	var answer string // with KEY where the value stands
 	address, heads := rawBackend(t, func(head string) string { return strings.ReplaceAll(answer, "KEY", key) })
@@ -220,6 +222,7 @@ var backendAnswers = []struct{ name, answer, status, has, hasNot string }{
 // nobody has opened yet works for the very request it was made for: so the
 // filter does what the test needs, and the others fail for their own reason.
 func TestGrantIsForOneExchange(t *testing.T) {
+	t.Parallel()
 	key := value()
 	b := backend(t, echo)
 	r := newRig(t, demo(key, b.address()), nil)
@@ -334,6 +337,7 @@ func unopened(b node) {
 
 // TestForeignMetadata: what another filter or a client writes is no decision.
 func TestForeignMetadata(t *testing.T) {
+	t.Parallel()
 	key := value()
 	b := backend(t, echo)
 	r := newRig(t, demo(key, b.address()), nil)
@@ -370,5 +374,88 @@ func TestForeignMetadata(t *testing.T) {
 				t.Error("the value came back")
 			}
 		})
+	}
+}
+
+// TestWhatClientsDo: requests whose form is a trap of its own. The backend gets
+// the value only where status is 200.
+func TestWhatClientsDo(t *testing.T) {
+	t.Parallel()
+	key := value()
+	address, heads := rawBackend(t, func(string) string { return "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok" })
+	r := newRig(t, demo(key, address), asPrinted)
+	auth := "x-cloakroom-token: " + r.token(agentClient) + "\r\nauthorization: Bearer " + r.placeholder("demo") + "\r\nconnection: close\r\n"
+	for _, c := range []struct{ name, request, status, hasNot string }{
+		{"HTTP/1.0", "GET /api/v1/x HTTP/1.0\r\nhost: api.test\r\n" + auth + "\r\n", "426", ""},
+		{"two hosts", "GET /api/v1/x HTTP/1.1\r\nhost: api.test\r\nhost: evil.test\r\n" + auth + "\r\n", "200", "evil.test"},
+		{"no host", "GET /api/v1/x HTTP/1.1\r\n" + auth + "\r\n", "400", ""},
+		{"two lengths", "POST /api/v1/x HTTP/1.1\r\nhost: api.test\r\ncontent-length: 1\r\ncontent-length: 2\r\n" + auth + "\r\nab", "400", ""},
+		{"length and chunks", "POST /api/v1/x HTTP/1.1\r\nhost: api.test\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n" + auth + "\r\n0\r\n\r\n", "400", ""},
+		{"a request behind the body", "GET /api/v1/x HTTP/1.1\r\nhost: api.test\r\n" + auth + "content-length: 0\r\n\r\nGET /api/v1/smuggled HTTP/1.1\r\nhost: api.test\r\n\r\n", "200", "smuggled"},
+		{"100-continue", "POST /api/v1/x HTTP/1.1\r\nhost: api.test\r\nexpect: 100-continue\r\ncontent-length: 2\r\n" + auth + "\r\nab", "100", "expect"},
+		{"an id of the client's own", "GET /api/v1/x HTTP/1.1\r\nhost: api.test\r\nx-request-id: 00000000-0000-4000-8000-000000000000\r\n" + auth + "\r\n", "200", ""},
+		{"parts", "GET /api/v1/x HTTP/1.1\r\nhost: api.test\r\nrange: bytes=5-6\r\nif-range: \"x\"\r\n" + auth + "\r\n", "200", "range"},
+		{"an upgrade", "GET /api/v1/x HTTP/1.1\r\nhost: api.test\r\nupgrade: websocket\r\n" + strings.Replace(auth, "close", "upgrade", 1) + "\r\n", "403", ""},
+		{"CONNECT", "CONNECT api.test:443 HTTP/1.1\r\nhost: api.test:443\r\n" + auth + "\r\n", "404", ""},
+		{"gRPC", "POST /api/v1/x HTTP/1.1\r\nhost: api.test\r\ncontent-type: application/grpc\r\ncontent-length: 0\r\n" + auth + "\r\n", "200 OK\r\ncontent-type: application/grpc\r\ngrpc-status: 7", ""},
+		{"trailers", "POST /api/v1/x HTTP/1.1\r\nhost: api.test\r\ntransfer-encoding: chunked\r\n" + auth + "\r\n0\r\nx-late: 1\r\nauthorization: x\r\n\r\n", "200", "x-late"},
+		{"Envoy's own headers", "GET /api/v1/x HTTP/1.1\r\nhost: api.test\r\nx-envoy-original-path: /admin\r\nx-envoy-upstream-alt-stat-name: x\r\nx-envoy-retry-on: 5xx\r\n" + auth + "\r\n", "200", "x-envoy"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := len(heads())
+			got, hung := r.raw(c.request)
+			if hung || !strings.HasPrefix(got, "HTTP/1.1 "+c.status) || strings.Contains(got, key) {
+				t.Errorf("the client got %q (hung: %v), want %s", got, hung, c.status)
+			}
+			heard := heads()[before:]
+			if ok := c.status == "200" || c.status == "100"; ok != (len(heard) == 1) || len(heard) > 1 {
+				t.Errorf("the backend heard of %d requests", len(heard))
+			}
+			for _, head := range heard {
+				if !strings.Contains(head, "\r\nhost: api.test\r\n") || c.hasNot != "" && strings.Contains(head, c.hasNot) || strings.Count(head, key) != 1 {
+					t.Error("the backend heard what it must not, or not the value once")
+				}
+			}
+		})
+	}
+	if text, _, _ := command(t, r.dir, r.env, "session", "ls", "--json"); strings.Contains(text, "00000000-0000-4000") {
+		t.Error("a client's own id names something of ours")
+	}
+}
+
+// TestAccessLogShowsNothing writes down what the printed configuration lets an
+// operator write: sizes, times, and the names that the service gave.
+func TestAccessLogShowsNothing(t *testing.T) {
+	t.Parallel()
+	key := value()
+	b := backend(t, echo)
+	r := newRig(t, demo(key, b.address()), nil)
+	log := r.path("access.log")
+	r.envoy(func(b node) {
+		manager(b)["access_log"] = []any{node{"name": "envoy.access_loggers.file", "typed_config": node{
+			"@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": log,
+			"log_format": node{"json_format": node{"metadata": "%DYNAMIC_METADATA(" + authzFilter + ")%", "filters": "%FILTER_STATE(" + procFilter + ")%",
+				"status": "%RESPONSE_CODE%", "details": "%RESPONSE_CODE_DETAILS%", "flags": "%RESPONSE_FLAGS%",
+				"up": "%UPSTREAM_TRANSPORT_FAILURE_REASON%", "closed": "%CONNECTION_TERMINATION_DETAILS%", "route": "%ROUTE_NAME%"}}}}}
+	})
+	token, placeholder := r.token(agentClient), r.placeholder("demo")
+	paths := []string{"/api/v1/x", "/api/other?" + placeholder, "/nowhere"}
+	for _, path := range paths {
+		r.try(path, "x-cloakroom-token", token, "authorization", "Bearer "+placeholder)
+	}
+	r.service.kill()
+	r.try("/api/v1/x", "x-cloakroom-token", token, "authorization", "Bearer "+placeholder)
+	var text []byte
+	r.eventually("Envoy logs all four", func() bool {
+		text, _ = os.ReadFile(log)
+		return strings.Count(string(text), "\n") == len(paths)+1
+	})
+	for _, secret := range []string{key, token} {
+		if strings.Contains(string(text), secret) {
+			t.Error("Envoy's log shows a value or a token")
+		}
+	}
+	if !strings.Contains(string(text), "exchange") {
+		t.Errorf("Envoy's log has no metadata of ours: %s", text)
 	}
 }
