@@ -32,7 +32,7 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 7, "`turns` of each side that count")
-	flag.IntVar(&o.requests, "requests", 15000, "requests in one turn")
+	flag.IntVar(&o.requests, "requests", 10000, "requests in one turn")
 	flag.IntVar(&o.connections, "connections", 32, "connections at once")
 	flag.IntVar(&o.credentials, "credentials", 20, "credentials in the inventory, all of which are masked")
 	flag.Float64Var(&o.require, "require", 0, "fail below this `ratio` of requests/s")

@@ -124,7 +124,9 @@ func startBaseline(ctx context.Context, dir, upstream string) (*side, error) {
 			service.end()
 			os.RemoveAll(sockets)
 		}}
-	s.address, err = proxy.Address(ctx)
+	if s.address, err = proxy.Address(ctx); err != nil {
+		s.close()
+	}
 	return s, err
 }
 
