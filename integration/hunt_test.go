@@ -79,7 +79,7 @@ func shapes(secret string) []shape {
 	switch {
 	case strings.HasPrefix(secret, "ckr_"): // what comes before is no secret
 		essence = secret[strings.LastIndexByte(secret, '_')+1:]
-	case strings.Count(secret, ".") == 2: // a token is worth nothing without its signature
+	case strings.HasPrefix(secret, "eyJ") && strings.Count(secret, ".") == 2: // a token is worth nothing without its signature
 		essence = secret[strings.LastIndexByte(secret, '.')+1:]
 	}
 	quoted, err := json.Marshal(essence)
@@ -139,8 +139,8 @@ func newHunter(secrets []string) hunter {
 	h := make(hunter)
 	for _, secret := range secrets {
 		for _, s := range shapes(secret) {
-			if len(s.text) < 8 {
-				panic("a canary too short to hunt for")
+			if len(s.text) < 8 { // half of a weak value stands in innocent texts
+				continue
 			}
 			key := binary.LittleEndian.Uint64([]byte(s.text[len(s.text)-8:]))
 			h[key] = append(h[key], s)
