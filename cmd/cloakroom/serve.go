@@ -62,10 +62,15 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 	case err = <-listeners.failed:
 	}
 	logger.Info("draining")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	listeners.close(drain)
+	drained(ctx, listeners.close)
 	return err
+}
+
+// drained gives stop the time for draining, although ctx has ended.
+func drained(ctx context.Context, stop func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	stop(ctx)
 }
 
 // loadConfig reads the configuration and every value; its warnings go to w.

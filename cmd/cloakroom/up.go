@@ -78,40 +78,23 @@ type upRun struct {
 
 // up opens the listeners, starts Envoy, and drains both when ctx ends.
 func (s *service) up(ctx context.Context, u upRun) error {
-	a, err := addressesOf(u.cfg)
+	var pid atomic.Int64
+	a, err := u.addresses(&pid)
 	if err != nil {
 		return err
 	}
-	var pid atomic.Int64
-	a.envoy = func() int { return int(pid.Load()) }
-	if a.grpc == "" {
-		a.grpc = "unix://" + filepath.Join(u.dir, "grpc.sock")
-	}
-	if !strings.HasPrefix(a.grpc, "unix:") && a.key == nil && a.tls == nil {
-		a.key = newKey()
-	}
-	a.agent = "unix://" + filepath.Join(u.dir, "agent.sock")
 	listeners, err := s.listen(a)
 	if err != nil {
 		return err
 	}
 	s.background(ctx)
-	drain := func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		listeners.close(ctx)
-	}
-	defer drain()
+	defer drained(ctx, listeners.close)
 	process, err := startEnvoy(ctx, u, a, &pid)
 	if err != nil {
 		return err
 	}
+	defer drained(ctx, process.Stop) // before the listeners: Envoy lets its clients finish, through us
 	go s.followConfig(ctx)
-	defer func() { // Envoy first: it lets its clients finish, through us
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		process.Stop(ctx)
-	}()
 	address, err := process.Address(ctx)
 	if err != nil {
 		return err
@@ -128,6 +111,24 @@ func (s *service) up(ctx context.Context, u upRun) error {
 	case <-process.Done():
 		return hinted{fmt.Errorf("envoy ended: %w", errors.Join(process.Wait(), errors.New("nothing is served any more"))), "its last words stand above"}
 	}
+}
+
+// addresses are the configuration's, and for the rest sockets in this run's own
+// folder, for Envoy's process alone.
+func (u upRun) addresses(pid *atomic.Int64) (addresses, error) {
+	a, err := addressesOf(u.cfg)
+	if err != nil {
+		return a, err
+	}
+	a.envoy = func() int { return int(pid.Load()) }
+	if a.grpc == "" {
+		a.grpc = "unix://" + filepath.Join(u.dir, "grpc.sock")
+	}
+	if !strings.HasPrefix(a.grpc, "unix:") && a.key == nil && a.tls == nil {
+		a.key = newKey()
+	}
+	a.agent = "unix://" + filepath.Join(u.dir, "agent.sock")
+	return a, nil
 }
 
 func startEnvoy(ctx context.Context, u upRun, a addresses, pid *atomic.Int64) (*run.Process, error) {
