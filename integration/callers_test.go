@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,129 +89,6 @@ func TestOnlyEnvoyUnderUp(t *testing.T) {
 	if !strings.Contains(w.up.out.String(), fmt.Sprintf(`"pid":%d,"uid":%d`, os.Getpid(), os.Getuid())) {
 		t.Error("the log does not name the caller that was turned away")
 	}
-}
-
-// freePort is a port of loopback that nobody listens on now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// onTCP makes the printed bootstrap call the service on TCP, which `envoy
-// bootstrap` leaves to the operator.
-func onTCP(address string, cluster node, service node) func(node) {
-	host, port, _ := net.SplitHostPort(address)
-	n, _ := strconv.Atoi(port)
-	return func(b node) {
-		for _, c := range at(b, "static_resources", "clusters").([]any) {
-			if c := c.(node); c["name"] == "cloakroom" {
-				at(c, "load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint").(node)["address"] = node{
-					"socket_address": node{"address": host, "port_value": n}}
-				maps.Copy(c, cluster)
-			}
-		}
-		for _, name := range []string{authzFilter, procFilter} {
-			maps.Copy(filter(b, name)["grpc_service"].(node), service)
-		}
-	}
-}
-
-// TestCallersOnTCP: without a key or a list of clients the service does not
-// start; with one, only Envoy gets through.
-func TestCallersOnTCP(t *testing.T) {
-	t.Parallel()
-	key, callerKey := value(), value()
-	b := backend(t, echo)
-	s := demo(key, b.address())
-	s.NoStart, s.Values["CALLER_KEY"] = true, callerKey
-	r := &rig{world: newWorld(t, s)}
-	printed := r.bootstrapOf(t)
-	address := freePort(t)
-	open := `listen: {admin: "127.0.0.1:0", grpc: "` + address + `"}`
-	r.rewrite(listenOn, open)
-	if _, stderr, code := command(t, r.dir, r.env, "check"); code != 1 || !strings.Contains(stderr, "anybody who can connect") {
-		t.Errorf("check of an open listener: %d %s", code, stderr)
-	}
-	if _, stderr, code := command(t, r.dir, r.env, "serve"); code != 1 || !strings.Contains(stderr, "anybody who can connect") {
-		t.Errorf("serve on an open listener: %d %s", code, stderr)
-	}
-	plain := insecure.NewCredentials()
-	t.Run("key", func(t *testing.T) {
-		keyed := strings.Replace(open, "}", ", key: {env: CALLER_KEY}}", 1)
-		r.rewrite(open, keyed)
-		defer r.rewrite(keyed, open)
-		r.serve()
-		defer r.service.stop(t)
-		for name, c := range map[string]struct {
-			pairs []string
-			want  codes.Code
-		}{
-			"none":  {nil, codes.PermissionDenied},
-			"wrong": {[]string{"x-cloakroom-key", value()}, codes.PermissionDenied},
-			"twice": {[]string{"x-cloakroom-key", callerKey, "x-cloakroom-key", value()}, codes.PermissionDenied},
-			"right": {[]string{"x-cloakroom-key", callerKey}, codes.FailedPrecondition},
-		} {
-			if err := callService(t, address, plain, c.pairs...); status.Code(err) != c.want {
-				t.Errorf("key %s: %v, want %v", name, err, c.want)
-			}
-		}
-		metadata := func(key string) node {
-			return node{"initial_metadata": []any{node{"key": "x-cloakroom-key", "value": key}}}
-		}
-		r.through(t, key, b, clone(printed), onTCP(address, nil, metadata(callerKey)), 200)
-		r.through(t, key, b, clone(printed), onTCP(address, nil, metadata(value())), 503)
-	})
-	t.Run("mTLS", func(t *testing.T) {
-		pki := newPKI(t, r.dir)
-		named := strings.Replace(open, "}", `, tls: {cert: server.pem, key: server.key, client_ca: ca.pem, clients: ["spiffe://test.example/gateway"]}}`, 1)
-		r.rewrite(open, named)
-		r.serve()
-		defer r.service.stop(t)
-		for name, c := range map[string]struct {
-			as   credentials.TransportCredentials
-			want codes.Code
-		}{
-			"plaintext":      {plain, codes.Unavailable},
-			"no certificate": {pki.client(t, ""), codes.Unavailable},
-			"another name":   {pki.client(t, "stranger"), codes.Unavailable},
-			"its name":       {pki.client(t, "gateway"), codes.FailedPrecondition},
-		} {
-			if err := callService(t, address, c.as); status.Code(err) != c.want {
-				t.Errorf("%s: %v, want %v", name, err, c.want)
-			}
-		}
-		r.through(t, key, b, clone(printed), onTCP(address, pki.envoy("gateway"), nil), 200)
-		r.through(t, key, b, clone(printed), onTCP(address, pki.envoy("stranger"), nil), 503)
-	})
-}
-
-// through starts an Envoy and sends a request through it.
-func (r *rig) through(t *testing.T, key string, b *seen, bootstrap node, patch func(node), want int) {
-	t.Helper()
-	patch(bootstrap)
-	p, address := startEnvoy(t, r.dir, bootstrap)
-	defer p.stop(t)
-	r.gateway = "http://" + address
-	before := b.count()
-	placeholder := r.placeholder("demo")
-	got := r.try("/api/v1/x", "x-cloakroom-token", r.token(agentClient), "authorization", "Bearer "+placeholder)
-	if got.status() != want || got.shows(key) {
-		t.Errorf("through Envoy: %d %v %s, want %d", got.status(), got.err, got.body, want)
-	}
-	if want == 200 && !strings.Contains(got.body, placeholder) || want != 200 && b.count() != before {
-		t.Errorf("through Envoy: %q; the backend heard %d", got.body, b.count()-before)
-	}
-}
-
-func clone(b node) (out node) {
-	text, _ := json.Marshal(b)
-	json.Unmarshal(text, &out)
-	return out
 }
 
 // TestEnvoyHoldsNoSecrets looks at Envoy as /proc shows it.

@@ -1,11 +1,8 @@
 package integration
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 )
@@ -84,110 +81,4 @@ func TestLeaseEnds(t *testing.T) {
 	if b.count() != before {
 		t.Error("a ticket that has ended reached the backend")
 	}
-}
-
-// TestSlowParts: a policy that does not come to an end, an issuer that does not
-// answer and a value that is gone are refused in time, and trouble nobody else.
-func TestSlowParts(t *testing.T) {
-	t.Parallel()
-	b := backend(t, echo)
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { silent.Close() })
-	key, other := value(), value()
-	r := &rig{world: newWorld(t, setup{NoStart: true, Values: map[string]string{"DEMO_KEY": key},
-		Config: oneCredential + `
-  - name: filed
-    tier: low
-    groups: [ai-agents]
-    value: {file: filed.value}
-    allow: [{hosts: [api.test], methods: [GET], paths: ["/v1/**"]}]
-policy: {dir: policy}
-`, Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})}
-	canary(other)
-	exempt(r.path("filed.value"))
-	r.write("filed.value", other)
-	if err := os.Mkdir(r.path("policy"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	r.write("policy/slow.rego", slowPolicy)
-	r.rewrite(listenOn, `listen: {admin: "127.0.0.1:0", grpc: "unix://`+r.path("grpc.sock")+`"}`)
-	slow := "http://" + silent.Addr().String()
-	r.rewrite("  issuers:\n", "  issuers:\n    - {issuer: \""+slow+"\", audiences: [cloakroom]}\n")
-	r.serve()
-	r.envoy(asPrinted)
-	token := r.token(agentClient)
-	demo := []string{"x-cloakroom-token", token, "authorization", "Bearer " + r.placeholder("demo")}
-	filed := []string{"x-cloakroom-token", token, "authorization", "Bearer " + r.placeholder("filed")}
-	stranger := []string{"x-cloakroom-token", unsigned(slow), "authorization", "Bearer " + r.placeholder("demo")}
-	check := func(name, path string, status int, code string, headers []string) {
-		t.Helper()
-		got := r.try(path, headers...)
-		if got.hung || got.status() != status || !strings.Contains(got.body, code) {
-			t.Errorf("%s: got %d %v %s, want %d %s", name, got.status(), got.err, got.body, status, code)
-		}
-		if got.shows(key) || got.shows(other) {
-			t.Errorf("%s: a value came back", name)
-		}
-	}
-	check("all is well", "/api/v1/x", 200, "you sent", demo)
-	check("a value in a file", "/api/v1/x", 200, "you sent", filed)
-	before := b.count()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		check("a policy without end", "/api/v1/slow", 403, "unavailable", demo)
-		check("an issuer that says nothing", "/api/v1/x", 401, "unauthenticated", stranger)
-	}()
-	served := 0
-	for waiting := true; waiting || served == 0; {
-		select {
-		case <-done:
-			waiting = false
-		default:
-			check("beside them", "/api/v1/x", 200, "you sent", demo)
-			served++
-		}
-	}
-	if n := b.count() - before; n != served {
-		t.Errorf("the backend heard of %d refused requests", n-served)
-	}
-	if served < 3 {
-		t.Errorf("only %d requests were served while others waited", served)
-	}
-	if err := os.Remove(r.path("filed.value")); err != nil {
-		t.Fatal(err)
-	}
-	r.eventually("a credential without its value is refused", func() bool {
-		got := r.try("/api/v1/x", filed...)
-		return got.status() == 403 && strings.Contains(got.body, `"unavailable"`)
-	})
-	check("beside it", "/api/v1/x", 200, "you sent", demo)
-	r.write("filed.value", other)
-	r.eventually("it is served again", func() bool { return r.try("/api/v1/x", filed...).status() == 200 })
-}
-
-// slowPolicy looks at every pair of many numbers, for one path.
-const slowPolicy = `package cloakroom.author
-
-import rego.v1
-
-deny contains "a pair was found" if {
-	endswith(input.attributes.request.http.path, "/slow")
-	some a in numbers.range(1, 100000)
-	some b in numbers.range(1, 100000)
-	a * b == 0
-}
-`
-
-// unsigned is what looks like a token of an issuer.
-func unsigned(issuer string) string {
-	part := func(v any) string {
-		b, _ := json.Marshal(v)
-		return base64.RawURLEncoding.EncodeToString(b)
-	}
-	return part(node{"alg": "RS256", "kid": "a"}) + "." +
-		part(node{"iss": issuer, "aud": "cloakroom", "sub": "x", "exp": 4102444800, "iat": 1}) + "." + part("signature")
 }

@@ -1,9 +1,8 @@
 package integration
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -21,7 +20,6 @@ import (
 type rig struct {
 	*world
 	service *process
-	envoys  int
 }
 
 // listenOn is the line of the configuration that configure writes.
@@ -95,85 +93,6 @@ func (w *world) eventually(what string, is func() bool) {
 	}
 }
 
-// node is an object of a bootstrap.
-type node = map[string]any
-
-func asPrinted(node) {}
-
-// at walks down objects and lists: at(b, "static_resources", "listeners", 0).
-func at(v any, steps ...any) any {
-	for _, step := range steps {
-		switch s := step.(type) {
-		case string:
-			v = v.(node)[s]
-		case int:
-			v = v.([]any)[s]
-		}
-	}
-	return v
-}
-
-// manager is the connection manager of the agents' listener.
-func manager(bootstrap node) node {
-	return at(bootstrap, "static_resources", "listeners", 0, "filter_chains", 0, "filters", 0, "typed_config").(node)
-}
-
-// filters lists the HTTP filters; filter is the typed configuration of one.
-func filters(bootstrap node) []any { return manager(bootstrap)["http_filters"].([]any) }
-
-func filter(bootstrap node, name string) node {
-	for _, f := range filters(bootstrap) {
-		if f.(node)["name"] == name {
-			return f.(node)["typed_config"].(node)
-		}
-	}
-	panic("no filter " + name)
-}
-
-// without takes a filter out of the chain.
-func without(bootstrap node, name string) {
-	var kept []any
-	for _, f := range filters(bootstrap) {
-		if f.(node)["name"] != name {
-			kept = append(kept, f)
-		}
-	}
-	manager(bootstrap)["http_filters"] = kept
-}
-
-// before puts a filter in front of another.
-func before(bootstrap node, name string, added node) {
-	var all []any
-	for _, f := range filters(bootstrap) {
-		if f.(node)["name"] == name {
-			all = append(all, added)
-		}
-		all = append(all, f)
-	}
-	manager(bootstrap)["http_filters"] = all
-}
-
-// routes are those of every virtual host, in order.
-func routes(bootstrap node) []node {
-	var all []node
-	for _, h := range at(manager(bootstrap), "route_config", "virtual_hosts").([]any) {
-		for _, r := range h.(node)["routes"].([]any) {
-			all = append(all, r.(node))
-		}
-	}
-	return all
-}
-
-// route is the upstream's route with a name.
-func route(bootstrap node, name string) node {
-	for _, r := range routes(bootstrap) {
-		if r["name"] == name {
-			return r
-		}
-	}
-	panic("no route " + name)
-}
-
 // bootstrap is what the product prints.
 func (w *world) bootstrap() node {
 	w.t.Helper()
@@ -224,7 +143,9 @@ func startEnvoy(t *testing.T, dir string, bootstrap node) (p *process, address s
 	defer os.Remove(file) // it may hold a key
 	p = start(t, dir, "envoy", nil, "--config-path", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "20")
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}}}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if ask(client, "/ready") == "LIVE\n" {
 			_, address, _ = strings.Cut(strings.TrimSpace(ask(client, "/listeners")), "::")
@@ -269,120 +190,4 @@ func envoyBinary(t *testing.T) string {
 	}
 	t.Fatal("no Envoy: run `make tools`")
 	return ""
-}
-
-// raw sends bytes to the gateway as they are, and returns every byte that comes
-// back until the connection ends; hung tells that it did not end in time.
-func (w *world) raw(text string) (got string, hung bool) {
-	w.t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(w.gateway, "http://"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(30 * time.Second))
-	if _, err := io.WriteString(conn, text); err != nil {
-		w.t.Fatal(err)
-	}
-	b, err := io.ReadAll(conn)
-	var timeout net.Error
-	return string(b), errors.As(err, &timeout) && timeout.Timeout()
-}
-
-// rawBackend answers every connection with the bytes that answer makes of the
-// request's head, and closes it.
-func rawBackend(t *testing.T, answer func(head string) string) (address string, heads func() []string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	seen := make(chan string, 1024)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				in := bufio.NewReader(conn)
-				var head strings.Builder
-				for {
-					line, err := in.ReadString('\n')
-					if err != nil {
-						return
-					}
-					head.WriteString(line)
-					if line == "\r\n" {
-						break
-					}
-				}
-				seen <- head.String()
-				io.WriteString(conn, answer(head.String()))
-			}()
-		}
-	}()
-	var all []string
-	return l.Addr().String(), func() []string {
-		for {
-			select {
-			case head := <-seen:
-				all = append(all, head)
-			default:
-				return all
-			}
-		}
-	}
-}
-
-// outcome is what a client got, as far as it got it: err says what cut it, and
-// hung that nothing cut it within the deadline.
-type outcome struct {
-	*http.Response
-	body string
-	err  error
-	hung bool
-}
-
-// shows tells whether a text stands anywhere in what came.
-func (a outcome) shows(text string) bool {
-	var b strings.Builder
-	if a.Response != nil {
-		a.Header.Write(&b)
-		a.Trailer.Write(&b)
-	}
-	return strings.Contains(b.String()+a.body, text)
-}
-
-// status is 0 where no head came.
-func (a outcome) status() int {
-	if a.Response == nil {
-		return 0
-	}
-	return a.StatusCode
-}
-
-// try is get for a request that may go wrong. Each has a connection of its own.
-func (w *world) try(path string, headers ...string) outcome {
-	w.t.Helper()
-	r, err := http.NewRequest(http.MethodGet, w.gateway+path, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Add(headers[i], headers[i+1])
-	}
-	client := &http.Client{Timeout: 40 * time.Second, Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
-	var a outcome
-	if a.Response, a.err = client.Do(r); a.err == nil {
-		defer a.Body.Close()
-		var b []byte
-		b, a.err = io.ReadAll(a.Body)
-		a.body = string(b)
-	}
-	var timeout net.Error
-	a.hung = errors.As(a.err, &timeout) && timeout.Timeout()
-	return a
 }
