@@ -91,6 +91,31 @@ func TestOnlyEnvoyUnderUp(t *testing.T) {
 	}
 }
 
+// TestSocketsOfServe: the sockets of `serve` are their owner's alone, in a
+// folder that may be everybody's, and a file that is no socket stays.
+func TestSocketsOfServe(t *testing.T) {
+	t.Parallel()
+	b := backend(t, echo)
+	r := newRig(t, demo(value(), b.address()), nil)
+	for _, name := range []string{"grpc.sock", "agent.sock"} {
+		info, err := os.Stat(r.path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != fs.ModeSocket|0o600 {
+			t.Errorf("%s is %v, want a socket with 0600", name, info.Mode())
+		}
+	}
+	if _, stderr, code := command(t, r.dir, r.env, "serve"); code != 1 || stderr == "" {
+		t.Errorf("a second service beside the first: %d %s", code, stderr)
+	}
+	r.service.stop(t)
+	r.write("grpc.sock", "something of somebody's")
+	if _, stderr, code := command(t, r.dir, r.env, "serve"); code != 1 || !strings.Contains(stderr, "no socket") {
+		t.Errorf("in the place of a file: %d %s", code, stderr)
+	}
+}
+
 // TestEnvoyHoldsNoSecrets looks at Envoy as /proc shows it.
 func TestEnvoyHoldsNoSecrets(t *testing.T) {
 	t.Parallel()

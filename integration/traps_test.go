@@ -94,6 +94,8 @@ func TestBootstrapChangedByHand(t *testing.T) {
 				t.Errorf("the backend heard of it %d times", n)
 			case c.status == 200 && n != 1:
 				t.Errorf("the backend heard of it %d times, want once", n)
+			case n > 0 && b.last().Header.Get("x-cloakroom-token") != "":
+				t.Error("the identity token went up")
 			case c.inert && n > 0 && b.last().Header.Get("authorization") != "Bearer "+placeholder:
 				t.Error("a value went up although it could not be masked")
 			}
