@@ -13,6 +13,25 @@ import (
 	"time"
 )
 
+// program is what to start, and the words behind which it is ready.
+type program struct {
+	name, ready string
+	arguments   []string
+}
+
+// startAll starts programs one after the other. Also with an error, those that
+// it returns run.
+func startAll(ctx context.Context, bin string, environment []string, programs []program) (running []*child, err error) {
+	for _, p := range programs {
+		c, err := start(ctx, filepath.Join(bin, p.name), environment, p.ready, p.arguments...)
+		if err != nil {
+			return running, err
+		}
+		running = append(running, c)
+	}
+	return running, nil
+}
+
 // child is one of the programs, in a process group of its own: a Ctrl-C reaches
 // us alone, and we end them in order.
 type child struct {

@@ -30,7 +30,6 @@ import (
 const (
 	agentID, agentSecret     = "agent", "the-demo-agent-is-no-secret"
 	financeID, financeSecret = "finance", "the-demo-finance-is-no-secret"
-	issuer                   = "http://127.0.0.1:9000"
 )
 
 func main() {
@@ -44,6 +43,8 @@ func main() {
 
 func run(ctx context.Context) error {
 	config := flag.String("config", "examples/quickstart/cloakroom.yaml", "configuration `file` of Cloakroom")
+	idp := flag.String("idp", "127.0.0.1:9000", "`address` of the provider, as the configuration has it")
+	api := flag.String("api", "127.0.0.1:9001", "`address` of the API, likewise")
 	flag.Parse()
 	self, err := os.Executable()
 	if err != nil {
@@ -52,28 +53,21 @@ func run(ctx context.Context) error {
 	bin := filepath.Dir(self)
 	environment := append(os.Environ(), "QUICKSTART_KEY="+newKey(), "QUICKSTART_BILLING_KEY="+newKey())
 
-	var running []*child
+	running, err := startAll(ctx, bin, environment, []program{
+		{"idp", "listening on ", []string{"--listen", *idp, "--token-ttl", "1h",
+			"--client", agentID + ":" + agentSecret + ":ai-agents", "--client", financeID + ":" + financeSecret + ":finance"}},
+		{"upstream", "listening on ", []string{"--listen", *api}},
+		{"cloakroom", "cloakroom: agents: ", []string{"up", "--quiet", "--config", *config}},
+	})
 	defer func() { // the gateway first, then what stands behind it
 		for i := len(running) - 1; i >= 0; i-- {
 			running[i].stop()
 		}
 	}()
-	for _, p := range []struct {
-		name, ready string
-		arguments   []string
-	}{
-		{"idp", "listening on ", []string{"--token-ttl", "1h",
-			"--client", agentID + ":" + agentSecret + ":ai-agents", "--client", financeID + ":" + financeSecret + ":finance"}},
-		{"upstream", "listening on ", nil},
-		{"cloakroom", "cloakroom: agents: ", []string{"up", "--quiet", "--config", *config}},
-	} {
-		c, err := start(ctx, filepath.Join(bin, p.name), environment, p.ready, p.arguments...)
-		if err != nil {
-			return err
-		}
-		running = append(running, c)
+	if err != nil {
+		return err
 	}
-	if err := explain(ctx, filepath.Join(bin, "cloakroom"), *config, running[2].said, environment); err != nil {
+	if err := explain(ctx, "http://"+*idp, filepath.Join(bin, "cloakroom"), *config, running[2].said, environment); err != nil {
 		return err
 	}
 	select {
@@ -94,8 +88,8 @@ func newKey() string {
 }
 
 // explain prints the lines to try, with a token that is good for an hour.
-func explain(ctx context.Context, cloakroom, config, gateway string, environment []string) error {
-	token, err := tokenOf(ctx, agentID, agentSecret)
+func explain(ctx context.Context, issuer, cloakroom, config, gateway string, environment []string) error {
+	token, err := tokenOf(ctx, issuer, agentID, agentSecret)
 	if err != nil {
 		return err
 	}
@@ -124,7 +118,7 @@ TOKEN=%s
 	return nil
 }
 
-func tokenOf(ctx context.Context, id, secret string) (string, error) {
+func tokenOf(ctx context.Context, issuer, id, secret string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	form := url.Values{"grant_type": {"client_credentials"}}.Encode()
