@@ -199,6 +199,10 @@ func TestOperators(t *testing.T) {
 			all[`cloakroom_substitutions_total{credential="demo"}`] == 1 && all[`cloakroom_masks_total{credential="demo"}`] == 1 &&
 			all[`cloakroom_streams_open`] == 0 && all[`cloakroom_exchange_seconds_count`] >= 1
 	})
+	m.get("/api/v1/x", append([]string{"x-foo", m.key}, m.agent...)...) // an agent that knows what it should not
+	if m.metrics(t)[`cloakroom_values_sent_total{credential="demo"}`] != 1 {
+		t.Error("no alarm at an agent that sends a value itself")
+	}
 	var offers bytes.Buffer
 	r, err := http.NewRequest(http.MethodGet, m.gateway+"/.well-known/cloakroom", nil)
 	if err != nil {
