@@ -238,14 +238,17 @@ func lent(t *testing.T, w *world) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	w.rewrite(listenOn, `listen: {grpc: "unix://`+filepath.Join(dir, "grpc.sock")+`"}`)
-	for from, mode := range map[string]fs.FileMode{filepath.Join(bin, "cloakroom"): 0o755, w.path("cloakroom.yaml"): 0o644} {
-		b, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(from)), b, mode); err != nil {
-			t.Fatal(err)
-		}
+	// A copy of the binary could still be open for writing in a process that
+	// another test forks at this moment, and then not be started.
+	if err := os.Link(filepath.Join(bin, "cloakroom"), filepath.Join(dir, "cloakroom")); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(w.path("cloakroom.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cloakroom.yaml"), b, 0o644); err != nil {
+		t.Fatal(err)
 	}
 	if os.Getuid() == 0 {
 		if err := os.Chown(dir, nobody, nobody); err != nil {
