@@ -123,23 +123,10 @@ func (d *Decider) ticket(ctx context.Context, a *attempt, i int) *refusal {
 	case err == nil && (l.State != lease.Active || !a.now.Before(l.Ends)):
 		err = lease.ErrEnded
 	}
-	var r *refusal
-	switch {
-	case err == nil:
+	r := dead(f, p, err)
+	if r == nil {
 		p.Kind, p.Text, p.Lease = access.Ticket, shown(f.Name, "ticket"), l.ID
 		a.leases[i] = l
-	case errors.Is(err, lease.ErrUnknown):
-		r = refused(access.UnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use").about(*p)
-	case errors.Is(err, lease.ErrEnded):
-		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
-		r = refused(access.LeaseExpired, "the lease of this ticket has ended; ask for a new ticket").about(*p)
-	case errors.Is(err, lease.ErrPending):
-		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
-		r = refused(access.ApprovalPending, "the lease of this ticket waits for its approval").about(*p)
-		r.outcome = access.NeedsApproval
-	default:
-		r = refused(access.Unavailable, "the state of this ticket could not be read; try again").about(*p)
-		r.reason = "looking a ticket up: " + err.Error()
 	}
 	holder := l.Holder()
 	if !holder.Known() {
@@ -155,6 +142,27 @@ func (d *Decider) ticket(ctx context.Context, a *attempt, i int) *refusal {
 	if !a.who.Known() {
 		a.who = holder
 	}
+	return r
+}
+
+// dead says why a ticket is none; nil: it is one.
+func dead(f inventory.Found, p *access.Placeholder, err error) (r *refusal) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, lease.ErrUnknown):
+		return refused(access.UnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use").about(*p)
+	case errors.Is(err, lease.ErrEnded):
+		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
+		return refused(access.LeaseExpired, "the lease of this ticket has ended; ask for a new ticket").about(*p)
+	case errors.Is(err, lease.ErrPending):
+		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
+		r = refused(access.ApprovalPending, "the lease of this ticket waits for its approval").about(*p)
+		r.outcome = access.NeedsApproval
+		return r
+	}
+	r = refused(access.Unavailable, "the state of this ticket could not be read; try again").about(*p)
+	r.reason = "looking a ticket up: " + err.Error()
 	return r
 }
 
