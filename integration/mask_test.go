@@ -143,37 +143,6 @@ func TestMaskForms(t *testing.T) {
 	}
 }
 
-// fetch is get for an answer that holds a part of a value on purpose: it is not
-// kept for the hunt.
-func (w *world) fetch(path string, headers ...string) (*http.Response, string) {
-	w.t.Helper()
-	answer := w.open(path, headers...)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return answer, string(body)
-}
-
-// open sends a GET and returns once the head is there; the caller closes the
-// body.
-func (w *world) open(path string, headers ...string) *http.Response {
-	w.t.Helper()
-	r, err := http.NewRequest(http.MethodGet, w.gateway+path, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Add(headers[i], headers[i+1])
-	}
-	answer, err := w.client.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return answer
-}
-
 // TestMaskHeads looks at headers and trailers, of answers with and without a
 // body.
 func TestMaskHeads(t *testing.T) {
@@ -306,13 +275,4 @@ func TestUnreadable(t *testing.T) {
 	if answer, body := m.get("/api/v1/identity", asking...); answer.StatusCode != 200 || body != "identity,,"+m.placeholder {
 		t.Errorf("identity: status %d: %q", answer.StatusCode, body)
 	}
-}
-
-// errorCode is the code of a refusal's JSON, "" if there is none.
-func errorCode(body string) string {
-	var got struct{ Error struct{ Code string } }
-	if json.Unmarshal([]byte(body), &got) != nil {
-		return ""
-	}
-	return got.Error.Code
 }

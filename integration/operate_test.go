@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -79,4 +81,44 @@ func memory(t *testing.T, pid int) int {
 		t.Fatal(err)
 	}
 	return pages * os.Getpagesize()
+}
+
+// fetch is get for an answer that holds a part of a value on purpose: it is not
+// kept for the hunt.
+func (w *world) fetch(path string, headers ...string) (*http.Response, string) {
+	w.t.Helper()
+	answer := w.open(path, headers...)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+// open sends a GET and returns once the head is there; the caller closes the
+// body.
+func (w *world) open(path string, headers ...string) *http.Response {
+	w.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, w.gateway+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	answer, err := w.client.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer
+}
+
+// errorCode is the code of a refusal's JSON, "" if there is none.
+func errorCode(body string) string {
+	var got struct{ Error struct{ Code string } }
+	if json.Unmarshal([]byte(body), &got) != nil {
+		return ""
+	}
+	return got.Error.Code
 }
