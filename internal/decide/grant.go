@@ -89,10 +89,13 @@ func (d *Decider) record(ctx context.Context, a *attempt) *refusal {
 }
 
 func (a *attempt) entry(outcome access.Outcome, code access.Code, reason string) record.Entry {
-	r := a.request
+	r, path := a.request, a.request.Path
+	if a.targetKnown { // beside the upstream's host: a prefix is the gateway's
+		path = a.input.Target.Path
+	}
 	e := &record.Decision{Exchange: a.id, Issuer: a.who.Issuer, Subject: a.who.Subject, Ticket: a.who.Ticket,
 		Session: a.sessionID, Source: r.Source, Method: r.Method, Host: a.input.Target.Host, Authority: r.Authority,
-		Path: r.Path, Route: r.Route, Outcome: outcome, Code: code, Reason: reason, Revision: a.verdict.Revision, Uses: a.uses}
+		Path: path, Route: r.Route, Outcome: outcome, Code: code, Reason: reason, Revision: a.verdict.Revision, Uses: a.uses}
 	for i, f := range a.found {
 		if !f.Counts || outcome != access.Allow {
 			e.Seen = append(e.Seen, record.Seen{Placeholder: record.Placeholder{Text: f.Text, Named: f.Named}, Location: a.found[i].At.String()})

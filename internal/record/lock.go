@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,4 +49,16 @@ func ownOnly(d *os.File) error {
 			d.Name(), perm)
 	}
 	return nil
+}
+
+// lockSoon is lockDir for whoever stays: a listing that looks whether a service
+// runs holds the lock for an instant, and is waited for.
+func lockSoon(dir string) (*os.File, error) {
+	for tries := 0; ; tries++ {
+		d, err := lockDir(dir)
+		if !errors.Is(err, ErrLocked) || tries == 10 {
+			return d, err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

@@ -82,7 +82,7 @@ func Open(dir string, mask Masker, o Options) (*Log, error) {
 		return nil, fmt.Errorf("opening log %q: a masker is required", dir)
 	}
 	o = o.withDefaults()
-	lock, err := lockDir(dir)
+	lock, err := lockSoon(dir)
 	if err != nil {
 		return nil, err
 	}
