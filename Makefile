@@ -12,7 +12,7 @@ PYGITHUB_VERSION    = 2.10.0
 STATICCHECK_VERSION = v0.8.2
 
 PIP_TARGET = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --upgrade
-FUZZTIME  ?= 5m
+FUZZTIME  ?= 1m
 
 .PHONY: help tools run build test test-go test-rego lint bench fuzz test-long clean
 
