@@ -64,7 +64,7 @@ type Decision struct {
 	Method    string         `json:"method"`
 	Host      string         `json:"host"`      // the upstream's declared host
 	Authority string         `json:"authority"` // as the client sent it
-	Path      string         `json:"path"`      // with its query
+	Path      string         `json:"path"`      // with its query, as the backend sees it; as sent where no upstream serves it
 	Route     string         `json:"route"`
 	Outcome   access.Outcome `json:"-"`
 	Code      access.Code    `json:"code"` // of the refusal
