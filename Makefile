@@ -32,7 +32,7 @@ $(TOOLS)/sdk-$(OPENAI_VERSION)-$(PYGITHUB_VERSION).stamp:
 	@touch $@
 
 build: ## build bin/cloakroom and the quickstart's programs
-	$(GO) build -trimpath -o bin/ ./cmd/cloakroom ./examples/quickstart/...
+	$(GO) build -o bin/ ./cmd/cloakroom ./examples/quickstart/...
 
 run: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp build ## start the quickstart: Envoy, the service, an OIDC provider, an API
 	@exec bin/quickstart
