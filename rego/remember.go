@@ -2,6 +2,7 @@ package rego
 
 import (
 	"reflect"
+	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -56,10 +57,20 @@ func (a *answers) find(s situation) (access.Verdict, bool) {
 	return v, ok
 }
 
-// keep remembers v, unless it holds something that its taker could change.
+// rememberLongest bounds the texts of one situation, in bytes: a client chooses
+// the names in them.
+const rememberLongest = 256
+
+// keep remembers v, unless it holds something that its taker could change, or s
+// is long. Its texts are copies: one of a request's would keep the whole request.
 func (a *answers) keep(s situation, v access.Verdict) {
-	if v.Grant != nil || !reflect.DeepEqual(v.Change, access.Change{}) {
+	p := &s.placeholder
+	if v.Grant != nil || !reflect.DeepEqual(v.Change, access.Change{}) ||
+		len(p.Text)+len(p.Name)+len(p.At.Name)+len(p.Lease) > rememberLongest {
 		return
+	}
+	for _, text := range []*string{&p.Text, &p.Name, &p.At.Name, &p.Lease, &v.Placeholder, &v.Credential, &v.Reason} {
+		*text = strings.Clone(*text)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"strings"
 	"testing"
 
 	"cloakroom/internal/access"
@@ -81,5 +82,28 @@ func TestRemembersWhatAnEvaluationSays(t *testing.T) {
 	}
 	if n := len(p.answers.by); n != len(distinct) || n < 1000 {
 		t.Errorf("%d answers are remembered of %d situations", n, len(distinct))
+	}
+}
+
+// A client chooses the names: remembered at any length they would fill memory.
+func TestRemembersNoLongTexts(t *testing.T) {
+	p, err := New(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("a", rememberLongest)
+	for _, placeholder := range []access.Placeholder{
+		{At: access.Location{Kind: access.InQuery, Name: long + "a"}},
+		{Name: "c", At: access.Location{Kind: access.InQuery, Name: long}},
+		{Text: long, Name: "c"},
+	} {
+		in := access.Input{Request: &access.Request{}, Principal: access.Principal{Issuer: "i", Subject: "s"},
+			TargetKnown: true, Placeholders: []access.Placeholder{placeholder}}
+		if _, err := p.Evaluate(t.Context(), &in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(p.answers.by); n != 0 {
+		t.Errorf("%d answers with long texts are remembered, want none", n)
 	}
 }
