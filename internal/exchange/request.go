@@ -111,6 +111,9 @@ func (x *Exchange) granted(h RequestHead) ([]inventory.Found, *access.Refusal) {
 		if !ok {
 			return nil, x.refuse(access.NotGranted, "", "a placeholder stands at %s and was not granted there", f.At)
 		}
+		if !x.permits(f) {
+			return nil, x.refuse(access.NotGranted, "", "credential %q does not permit this operation with the placeholder at %s any more", f.Name, f.At)
+		}
 		if !x.deps.Leases.Live(use.Lease, now) {
 			return nil, x.refuse(access.LeaseExpired, "", "the lease on credential %q has ended; send the request again", f.Name)
 		}
@@ -126,6 +129,13 @@ func (x *Exchange) use(f inventory.Found) (access.Use, bool) {
 		}
 	}
 	return access.Use{}, false
+}
+
+// permits asks the rules that came with the values: the decision may have been
+// made by those before, when the name stood for another value.
+func (x *Exchange) permits(f inventory.Found) bool {
+	in, ok := x.snap.rules.Credential(f.Name).Permits(x.target)
+	return ok && slices.ContainsFunc(in, func(l access.Location) bool { return l.Covers(f.At) })
 }
 
 // carries refuses what this version cannot mask on the way back.

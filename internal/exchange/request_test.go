@@ -156,6 +156,11 @@ func TestRefusals(t *testing.T) {
 		}, access.NotGranted},
 		{"another credential's grant", func(w *world) RequestHead { return w.granted(t, bearer("plain"), in("semi")) }, access.NotGranted},
 		{"another place", func(w *world) RequestHead { return w.granted(t, bearer("plain"), use(t, "plain", "header:x-named")) }, access.NotGranted},
+		{"granted by rules that no longer stand", func(w *world) RequestHead {
+			h := bearer("plain")
+			h.Method = "POST"
+			return w.granted(t, h, in("plain"))
+		}, access.NotGranted},
 		{"the lease has ended", func(w *world) RequestHead {
 			w.dead["lease-plain"] = true
 			return w.granted(t, bearer("plain"), in("plain"))
