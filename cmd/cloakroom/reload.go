@@ -14,20 +14,24 @@ import (
 
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
+	"cloakroom/internal/secret"
 )
 
-// followConfig reloads on SIGHUP and when the file changes, until ctx ends.
+// followConfig reloads on SIGHUP and when the file changes, or the folder's
+// symlinks by which it is reached, until ctx ends.
 func (s *service) followConfig(ctx context.Context) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	path := s.rules.Load().config.File
-	events := make(chan fsnotify.Event)
+	var events chan fsnotify.Event
+	var errs chan error
+	target := resolved(path)
 	if w, err := fsnotify.NewWatcher(); err == nil {
 		defer w.Close()
 		// the folder, since editors replace the file
 		if err := w.Add(filepath.Dir(path)); err == nil {
-			events = w.Events
+			events, errs = w.Events, w.Errors
 		}
 	}
 	var settled <-chan time.Time
@@ -38,14 +42,29 @@ func (s *service) followConfig(ctx context.Context) {
 		case <-hup:
 			s.reload(ctx, path)
 		case e := <-events:
-			if filepath.Base(e.Name) == filepath.Base(path) && e.Op&^fsnotify.Chmod != 0 {
+			was := target
+			if e.Has(fsnotify.Create) { // a symlink swapped on the way, as Kubernetes does it
+				target = resolved(path)
+			}
+			if filepath.Base(e.Name) == filepath.Base(path) && e.Op&^fsnotify.Chmod != 0 || target != was {
 				settled = time.After(100 * time.Millisecond)
 			}
+		case <-errs: // an overflow: something was missed
+			settled = time.After(100 * time.Millisecond)
 		case <-settled:
 			settled = nil
 			s.reload(ctx, path)
 		}
 	}
+}
+
+// resolved is where path leads to; empty where it leads nowhere now.
+func resolved(path string) string {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return ""
+	}
+	return target
 }
 
 // reload puts the file's rules in force, or keeps the old ones and says so
@@ -80,10 +99,21 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.vault.Update(cfg.Sources); err != nil {
-		return err
-	}
+	return s.replace(r, old.Sources)
+}
+
+// replace puts r in force with the values of its sources. Nobody else may put
+// rules and values in force meanwhile: a name may stand for another value now,
+// which must never meet the old rules.
+func (s *service) replace(r *rules, old map[string]secret.Source) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	return s.putInForce(r)
+	if err := s.vault.Update(r.config.Sources); err != nil {
+		return err
+	}
+	s.tellFailing()
+	if err := s.putInForce(r); err != nil {
+		return errors.Join(err, s.vault.Update(old))
+	}
+	return nil
 }

@@ -159,16 +159,21 @@ func (s *service) putInForce(r *rules) error {
 func (s *service) valuesChanged() {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	for name, err := range s.vault.Failing() {
-		s.metrics.SourceFailed(name)
-		s.logger.Error("a credential is unavailable", "credential", name, "error", err)
-	}
+	s.tellFailing()
 	r := s.rules.Load()
 	if r == nil {
 		return
 	}
 	if err := s.putInForce(r); err != nil {
 		s.logger.Error("changed values are not in force", "error", err)
+	}
+}
+
+// tellFailing tells of the sources that fail.
+func (s *service) tellFailing() {
+	for name, err := range s.vault.Failing() {
+		s.metrics.SourceFailed(name)
+		s.logger.Error("a credential is unavailable", "credential", name, "error", err)
 	}
 }
 

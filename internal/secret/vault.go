@@ -53,7 +53,8 @@ type Vault struct {
 // Open reads all sources. One that fails is no error of Open: its value is
 // Unavailable until it can be read, and the others are unaffected (see
 // Failing). onChange is called, from whichever goroutine noticed, after
-// anything changed that Values, Value or Failing tells; it may be nil.
+// anything changed that Values, Value or Failing tells, but by Update, whose
+// caller knows; it may be nil.
 func Open(sources map[string]Source, onChange func()) (*Vault, error) {
 	for name, s := range sources {
 		if (s.Env == "") == (s.File == "") {
@@ -68,7 +69,8 @@ func Open(sources map[string]Source, onChange func()) (*Vault, error) {
 }
 
 // Update replaces the sources and reads them. Values that are no longer
-// declared, or differ now, are still told by Values for Keep.
+// declared, or differ now, are still told by Values for Keep. onChange is not
+// called: the caller may first have to put in force what the new values are for.
 func (v *Vault) Update(sources map[string]Source) error {
 	for name, s := range sources {
 		if (s.Env == "") == (s.File == "") {
@@ -88,19 +90,19 @@ func (v *Vault) Update(sources map[string]Source) error {
 
 // Refresh reads all sources anew.
 func (v *Vault) Refresh() {
-	v.change(func(now time.Time) bool { return v.ledger.refresh(v.read, now) })
-}
-
-func (v *Vault) change(do func(now time.Time) bool) {
-	v.mu.Lock()
-	changed := do(v.now())
-	if changed {
-		v.current.Store(v.ledger.snapshot())
-	}
-	v.mu.Unlock()
+	changed := v.change(func(now time.Time) bool { return v.ledger.refresh(v.read, now) })
 	if changed && v.onChange != nil {
 		v.onChange()
 	}
+}
+
+func (v *Vault) change(do func(now time.Time) bool) (changed bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if changed = do(v.now()); changed {
+		v.current.Store(v.ledger.snapshot())
+	}
+	return changed
 }
 
 // Value is the current value of that name. It fails with ErrUnknown, or with
