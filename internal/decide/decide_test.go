@@ -154,6 +154,7 @@ func TestRefuses(t *testing.T) {
 			send(r, named("read"))
 			f.says(access.Verdict{Outcome: access.Allow, Grant: []string{}}, nil)
 		}, access.NotGranted, false},
+		{"policy allows what is for other groups", func(_ *testing.T, _ *fakes, r *access.Request) { send(r, named("theirs")) }, access.NotGranted, false},
 		{"policy allows another method", func(_ *testing.T, _ *fakes, r *access.Request) { send(r, named("read")); r.Method = "POST" }, access.NotGranted, false},
 		{"policy allows another path", func(_ *testing.T, _ *fakes, r *access.Request) { send(r, named("read")); r.Path = "/api/repos/../x" }, access.NotGranted, false},
 		{"policy allows what needs an approval", func(_ *testing.T, _ *fakes, r *access.Request) { send(r, named("hot")) }, access.ApprovalPending, false},

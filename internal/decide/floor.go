@@ -58,6 +58,8 @@ func (a *attempt) unfit(p access.Placeholder) *refusal {
 	switch {
 	case p.Credential == nil || p.Kind != access.Named && p.Kind != access.Ticket:
 		return refused(access.UnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use")
+	case !p.Open:
+		return refused(access.NotGranted, "credential "+p.Name+" is for other groups; GET /.well-known/cloakroom lists those you may use")
 	case !p.Permitted:
 		return refused(access.NotGranted, "credential "+p.Name+" does not permit this operation with the placeholder at "+p.At.String())
 	case a.verdict.Grant != nil && !slices.Contains(a.verdict.Grant, p.Name):
