@@ -74,7 +74,7 @@ type servers struct {
 	health       *health.Server
 	http         []*http.Server
 	failed       chan error
-	AdminAddress string // where the admin listener really is
+	AdminAddress string // where the admin listener really is: a URL
 }
 
 // listen opens every listener of s, and serves.
@@ -189,15 +189,20 @@ func (s *service) listenHTTP(a addresses, out *servers) error {
 	if err != nil {
 		return err
 	}
-	network, address := "tcp", a.admin
 	if path, ok := strings.CutPrefix(a.admin, "unix://"); ok {
-		network, address = "unix", path
+		l, err := gate.Private(path)
+		if err != nil {
+			return err
+		}
+		out.AdminAddress = a.admin
+		out.serveHTTP(l, h)
+		return nil
 	}
-	l, err := net.Listen(network, address)
+	l, err := net.Listen("tcp", a.admin)
 	if err != nil {
 		return plainListenError(a.admin, err)
 	}
-	out.AdminAddress = l.Addr().String()
+	out.AdminAddress = "http://" + l.Addr().String()
 	out.serveHTTP(l, h)
 	return nil
 }

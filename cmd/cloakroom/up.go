@@ -101,7 +101,7 @@ func (s *service) up(ctx context.Context, u upRun) error {
 	}
 	fmt.Fprintf(u.stdout, "cloakroom: agents: http://%s\n", address)
 	if listeners.AdminAddress != "" {
-		fmt.Fprintf(u.stdout, "cloakroom: operators: http://%s\n", listeners.AdminAddress)
+		fmt.Fprintf(u.stdout, "cloakroom: operators: %s\n", listeners.AdminAddress)
 	}
 	select {
 	case <-ctx.Done():

@@ -17,7 +17,7 @@ func (l *loader) listen(n *yaml.Node) {
 	l.mapping(n, "listen", fields{
 		"grpc":  func(n *yaml.Node) { grpc = n; to.GRPC = l.address(n, true) },
 		"admin": func(n *yaml.Node) { to.Admin = l.adminAddress(n) },
-		"agent": func(n *yaml.Node) { to.Agent = l.address(n, true) },
+		"agent": func(n *yaml.Node) { to.Agent = l.agentAddress(n) },
 		"tls":   func(n *yaml.Node) { to.TLS = l.serverTLS(n) },
 		"key":   func(n *yaml.Node) { to.Key = l.callerKey(n) },
 		"peer_uids": func(n *yaml.Node) {
@@ -37,6 +37,16 @@ func (l *loader) adminAddress(n *yaml.Node) string {
 	s := l.address(n, true)
 	if s != "" && !strings.HasPrefix(s, "unix:") && !isLoopback(s) {
 		l.warn(n, "use loopback, or put TLS before it", "the admin listener on %q would carry operators' tokens in plaintext", s)
+	}
+	return s
+}
+
+// agentAddress reads the agents' endpoint's. Envoy alone may call it, and only a
+// socket tells who calls.
+func (l *loader) agentAddress(n *yaml.Node) string {
+	s := l.address(n, true)
+	if s != "" && !strings.HasPrefix(s, "unix:") {
+		l.fail(n, `write "unix:///run/cloakroom/agent.sock"`, "%q is no Unix socket, and the agents' endpoint listens on no other", s)
 	}
 	return s
 }

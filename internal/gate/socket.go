@@ -32,7 +32,7 @@ func (s Socket) Listen(path string) (net.Listener, error) {
 	if s.Log == nil {
 		return nil, errors.New("making socket: no logger")
 	}
-	if err := s.clear(path); err != nil {
+	if err := makeWay(path); err != nil {
 		return nil, err
 	}
 	l, err := listenPrivate(path)
@@ -50,6 +50,19 @@ func (s Socket) Listen(path string) (net.Listener, error) {
 	return &guarded{UnixListener: l, rules: s}, nil
 }
 
+// Private makes a socket (0600) whose callers are asked nothing: who can open it
+// is the owner. A socket that nobody listens on any more is replaced.
+func Private(path string) (net.Listener, error) {
+	if err := makeWay(path); err != nil {
+		return nil, err
+	}
+	l, err := listenPrivate(path)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", path, err)
+	}
+	return l, nil
+}
+
 // umask is the whole process's, so sockets are made one at a time.
 var umask sync.Mutex
 
@@ -63,9 +76,9 @@ func listenPrivate(path string) (*net.UnixListener, error) {
 	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 }
 
-// clear makes way for the socket: its folder must exist, and what stands in its
+// makeWay makes way for the socket: its folder must exist, and what stands in its
 // place must be a socket that nobody answers on.
-func (s Socket) clear(path string) error {
+func makeWay(path string) error {
 	if !filepath.IsAbs(path) {
 		return fmt.Errorf("listening on %q: want an absolute path", path)
 	}

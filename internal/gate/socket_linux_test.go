@@ -236,3 +236,24 @@ func TestUndumpable(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+func TestPrivate(t *testing.T) {
+	path := socketPath(t)
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false)
+	stale.Close()
+	l, err := Private(path)
+	if err != nil {
+		t.Fatalf("a stale socket was not replaced: %v", err)
+	}
+	defer l.Close()
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v, want 0600", info.Mode().Perm(), err)
+	}
+	if _, err := Private(path); err == nil {
+		t.Error("took the place of a socket that is in use")
+	}
+}
