@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"cloakroom/internal/config"
+	"cloakroom/internal/gate"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/secret"
 	"cloakroom/rego"
@@ -22,6 +23,7 @@ func newCheck(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Short: "Check the configuration and report every error at once", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			_ = gate.Undumpable() // the values are read to be judged
 			cfg, warnings, err := config.Load(o.config, os.LookupEnv)
 			if asJSON && (err != nil || !show) {
 				return reportJSON(cmd.OutOrStdout(), warnings, err)

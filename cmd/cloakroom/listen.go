@@ -13,6 +13,7 @@ import (
 
 	"crypto/rand"
 
+	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -66,6 +67,11 @@ func newKey() gate.Key {
 // streamWorkers are kept for checks and streams; where all are taken, one more
 // begins a goroutine of its own.
 const streamWorkers = 128
+
+// adminLimit is how many may be connected to the operators' listener on TCP.
+// Whoever shares the machine can connect there, and must not use up the files
+// that the process may have open.
+const adminLimit = 128
 
 // servers are the listeners of one service.
 type servers struct {
@@ -203,7 +209,7 @@ func (s *service) listenHTTP(a addresses, out *servers) error {
 		return plainListenError(a.admin, err)
 	}
 	out.AdminAddress = "http://" + l.Addr().String()
-	out.serveHTTP(l, h)
+	out.serveHTTP(netutil.LimitListener(l, adminLimit), h)
 	return nil
 }
 

@@ -57,6 +57,7 @@ func TestSmallFiles(t *testing.T) {
 		{"socket's path too long", base + "listen: {grpc: \"unix:///" + strings.Repeat("a", 120) + "\"}\n", "no path of a socket"},
 		{"port too high", base + "listen: {admin: \"127.0.0.1:70000\"}\n", "not an address"},
 		{"sharing port 0", base + "listen: {admin: \"127.0.0.1:0\", grpc: \"127.0.0.1:0\", key: {env: GITHUB_TOKEN}}\n", ""},
+		{"a value where its source's kind stands", strings.Replace(base, "{env: GOOD}", "{sk_live_9f8e7d6c}", 1), ": unknown key in value\n"},
 		{"agents on TCP", base + "listen: {agent: \"127.0.0.1:0\"}\n", "is no Unix socket"},
 		{"plaintext to loopback", strings.Replace(base, "tls: true", `address: "127.0.0.1:1"`, 1), ""},
 		{"plaintext elsewhere", strings.Replace(base, "tls: true", `address: "h.test:1"`, 1), "in plaintext"},

@@ -26,11 +26,19 @@ func (l *loader) value(n *yaml.Node, source *secret.Source) {
 		l.fail(n, "use {env: NAME} or {file: PATH}", "this kind of source is not supported yet")
 	}
 	before := len(l.errs)
-	l.mapping(n, "value", fields{
+	known := fields{
 		"env":  func(n *yaml.Node) { source.Env = l.variable(n) },
 		"file": func(n *yaml.Node) { source.File = l.path(n, "a file's path") },
 		"url":  later, "vault": later,
-	})
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if _, ok := known[key.Value]; !ok { // not shown: {VALUE} is a mapping too
+			l.fail(key, "write {env: NAME} or {file: PATH}", "unknown key in value")
+			return
+		}
+	}
+	l.mapping(n, "value", known)
 	if len(l.errs) == before && (source.Env == "") == (source.File == "") {
 		l.fail(n, "write {env: NAME} or {file: PATH}", "want either env or file")
 	}
