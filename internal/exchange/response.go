@@ -54,10 +54,15 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 		return x.refuse(access.Denied, "", "the backend switched protocols, and upgrades are not served yet")
 	case h.Status == 206:
 		return x.refuse(access.Denied, "", "the backend answered with a part of the body that nobody asked for")
+	case h.Status == 226: // RFC 3229
+		return x.refuse(access.Denied, "", "the backend answered with a change to another answer, which nobody asked for")
 	case h.End:
 		return nil
 	}
 	for _, line := range h.Headers {
+		if line.Name == "content-type" && !likeASCII(line.Value) {
+			return x.refuse(access.Denied, "", "the backend answered in a charset that is not read yet; ask it for UTF-8")
+		}
 		if line.Name != "content-encoding" {
 			continue
 		}
@@ -69,6 +74,30 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 		}
 	}
 	return nil
+}
+
+// asciiCharsets are how the names begin of charsets in which ASCII stands as it
+// is, without "-" and "_". In UTF-16 and the like no value would be found.
+var asciiCharsets = []string{
+	"utf8", "ascii", "usascii", "ansi", "binary", "iso8859", "latin", "windows", "cp125", "koi8", "macintosh", "xmac",
+	"iso2022", "euc", "shiftjis", "sjis", "gb", "big5", "ksc5601", "tis620",
+}
+
+// likeASCII tells whether each charset that a content type names is one in which
+// values are found. None is fine.
+func likeASCII(contentType string) bool {
+	parameters := strings.FieldsFunc(strings.ToLower(contentType), func(r rune) bool { return r == ';' || r == ',' })
+	for _, parameter := range parameters {
+		name, charset, _ := strings.Cut(parameter, "=")
+		if strings.TrimSpace(name) != "charset" {
+			continue
+		}
+		charset = strings.NewReplacer("-", "", "_", "").Replace(strings.Trim(charset, " \t\"'"))
+		if charset != "" && !slices.ContainsFunc(asciiCharsets, func(s string) bool { return strings.HasPrefix(charset, s) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // maskHead masks header lines, or trailers. A name that holds a value is
