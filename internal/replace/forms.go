@@ -38,7 +38,8 @@ func forms(v string) []form {
 
 // jsonForms escapes v as the common encoders do: with and without the escapes
 // that make JSON safe inside HTML, with "/" escaped or not, and confined to
-// ASCII or not. A value that is not UTF-8 has no JSON form.
+// ASCII or not; and as those of jsonStyles do. A value that is not UTF-8 has no
+// JSON form.
 func jsonForms(v string) []string {
 	if !utf8.ValidString(v) {
 		return nil
@@ -54,15 +55,61 @@ func jsonForms(v string) []string {
 		s := strings.TrimSuffix(b.String(), "\n")
 		s = s[1 : len(s)-1]
 		for _, t := range []string{s, strings.ReplaceAll(s, "/", `\/`)} {
-			all = append(all, t, asciiJSON(t))
+			all = append(all, t, asciiJSON(t, lowerEscape))
+		}
+	}
+	for _, style := range jsonStyles {
+		if s := style.escape(v); style.asciiOnly {
+			all = append(all, asciiJSON(s, style.format))
+		} else {
+			all = append(all, s, asciiJSON(s, lowerEscape))
 		}
 	}
 	return all
 }
 
+const lowerEscape, upperEscape = `\u%04x`, `\u%04X`
+
+// jsonStyles are encoders that escape more of ASCII than JSON asks for: "=" ends
+// many a key in base64, and "+" stands within.
+var jsonStyles = []jsonStyle{
+	{chars: "<>&='", format: lowerEscape},                         // Gson
+	{chars: "<>&'", format: lowerEscape},                          // Python's MarkupSafe and Jinja
+	{chars: `<>&'"`, format: upperEscape, slash: true},            // Symfony and Laravel
+	{chars: "<>&'\"+`\x7f", format: upperEscape, asciiOnly: true}, // .NET's System.Text.Json
+}
+
+type jsonStyle struct {
+	chars     string // that become \u escapes
+	format    string // of these
+	slash     bool   // "/" becomes "\/"
+	asciiOnly bool   // whatever is not ASCII becomes such an escape too
+}
+
+func (j jsonStyle) escape(v string) string {
+	var b strings.Builder
+	for _, r := range v {
+		short := strings.IndexRune("\b\t\n\f\r\"\\", r)
+		switch {
+		case strings.ContainsRune(j.chars, r):
+			fmt.Fprintf(&b, j.format, r)
+		case short >= 0:
+			b.WriteByte('\\')
+			b.WriteByte(`btnfr"\`[short])
+		case r < ' ':
+			fmt.Fprintf(&b, j.format, r)
+		case r == '/' && j.slash:
+			b.WriteString(`\/`)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
 // asciiJSON replaces what is not ASCII in the inside of a JSON string by \u
 // escapes.
-func asciiJSON(s string) string {
+func asciiJSON(s, format string) string {
 	var b strings.Builder
 	for _, r := range s {
 		switch {
@@ -70,9 +117,9 @@ func asciiJSON(s string) string {
 			b.WriteByte(byte(r))
 		case r > 0xffff:
 			hi, lo := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, hi, lo)
+			fmt.Fprintf(&b, format+format, hi, lo)
 		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
+			fmt.Fprintf(&b, format, r)
 		}
 	}
 	return b.String()

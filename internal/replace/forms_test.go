@@ -38,6 +38,10 @@ func TestTextForms(t *testing.T) {
 		{"JSON", `p<a>&s\"s'w/o rd+%\\~é`},
 		{"JSON, slash", `p<a>&s\"s'w\/o rd+%\\~é`},
 		{"JSON, ASCII", `p<a>&s\"s'w/o rd+%\\~\u00e9`},
+		{"JSON of Gson", `p\u003ca\u003e\u0026s\"s\u0027w/o rd+%\\~é`},
+		{"JSON of Jinja", `p\u003ca\u003e\u0026s\"s\u0027w/o rd+%\\~\u00e9`},
+		{"JSON of Symfony", `p\u003Ca\u003E\u0026s\u0022s\u0027w\/o rd+%\\~\u00e9`},
+		{"JSON of .NET", `p\u003Ca\u003E\u0026s\u0022s\u0027w/o rd\u002B%\\~\u00E9`},
 		{"path", url.PathEscape(awkward)},
 		{"path, lower hex", `p%3ca%3e&s%22s%27w%2fo%20rd+%25%5c~%c3%a9`},
 		{"query", url.QueryEscape(awkward)},
@@ -61,6 +65,18 @@ func TestTextForms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Keys in base64 end in "=" and hold "+" and "/".
+func TestJSONOfKeysInBase64(t *testing.T) {
+	const key = "kZ3/v+Q9x1LmT7rW2aB=="
+	for _, text := range []string{
+		`kZ3/v+Q9x1LmT7rW2aB\u003d\u003d`, `kZ3/v\u002BQ9x1LmT7rW2aB==`, `kZ3\/v+Q9x1LmT7rW2aB==`,
+	} {
+		if got := maskOne(t, key, `{"key":"`+text+`"}`); got != `{"key":"<k>"}` {
+			t.Errorf("%s: got %s", text, got)
+		}
 	}
 }
 
