@@ -97,7 +97,7 @@ func (s *service) listen(a addresses) (*servers, error) {
 }
 
 func (s *service) listenGRPC(a addresses, out *servers) error {
-	check, err := authz.New(s.decider, s.codec, s.logger)
+	check, err := authz.New(inForce{s}, s.codec, s.logger)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (s *service) socket(a addresses) gate.Socket {
 // listenHTTP opens the agent's endpoint and the operators'.
 func (s *service) listenHTTP(a addresses, out *servers) error {
 	if path, ok := strings.CutPrefix(a.agent, "unix://"); ok {
-		h, err := agent.New(inForce{s}.Identify, s.decider, func(code access.Code) {
+		h, err := agent.New(inForce{s}.Identify, inForce{s}, func(code access.Code) {
 			s.metrics.Decided(access.Deny, code)
 			s.log.CountRefusal(code, "") // Envoy's socket names no source
 		})

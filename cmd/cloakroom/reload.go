@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,7 +20,8 @@ import (
 )
 
 // followConfig reloads on SIGHUP and when the file changes, or the folder's
-// symlinks by which it is reached, until ctx ends.
+// symlinks by which it is reached, or a file of the policy's folder, until ctx
+// ends.
 func (s *service) followConfig(ctx context.Context) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -33,6 +36,7 @@ func (s *service) followConfig(ctx context.Context) {
 		if err := w.Add(filepath.Dir(path)); err == nil {
 			events, errs = w.Events, w.Errors
 		}
+		s.followPolicy(w)
 	}
 	var settled <-chan time.Time
 	for {
@@ -46,7 +50,7 @@ func (s *service) followConfig(ctx context.Context) {
 			if e.Has(fsnotify.Create) { // a symlink swapped on the way, as Kubernetes does it
 				target = resolved(path)
 			}
-			if filepath.Base(e.Name) == filepath.Base(path) && e.Op&^fsnotify.Chmod != 0 || target != was {
+			if e.Op&^fsnotify.Chmod != 0 && (filepath.Base(e.Name) == filepath.Base(path) || s.ofPolicy(e.Name)) || target != was {
 				settled = time.After(100 * time.Millisecond)
 			}
 		case <-errs: // an overflow: something was missed
@@ -56,6 +60,39 @@ func (s *service) followConfig(ctx context.Context) {
 			s.reload(ctx, path)
 		}
 	}
+}
+
+// followPolicy watches the folders of the author's policy, those that are there
+// now: for one that is new, SIGHUP.
+func (s *service) followPolicy(w *fsnotify.Watcher) {
+	dir := s.rules.Load().config.Policy.Dir
+	if dir == "" {
+		return
+	}
+	// what cannot be watched is read again on SIGHUP
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			return w.Add(path)
+		}
+		return err
+	})
+}
+
+// ofPolicy tells whether a file is one that the author's policy is made of.
+func (s *service) ofPolicy(path string) bool {
+	dir := s.rules.Load().config.Policy.Dir
+	if dir == "" {
+		return false
+	}
+	below, err := filepath.Rel(dir, path)
+	if err != nil || below == ".." || strings.HasPrefix(below, "../") {
+		return false
+	}
+	switch filepath.Ext(path) {
+	case ".rego", ".json", ".yaml", ".yml":
+		return true
+	}
+	return false
 }
 
 // resolved is where path leads to; empty where it leads nowhere now.
@@ -97,6 +134,9 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	}
 	r, err := s.compile(ctx, cfg)
 	if err != nil {
+		return err
+	}
+	if err := s.lead(r); err != nil {
 		return err
 	}
 	return s.replace(r, old.Sources)

@@ -11,30 +11,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"cloakroom/internal/access"
 	"cloakroom/internal/config"
-	"cloakroom/internal/decide"
 	"cloakroom/internal/exchange"
 	"cloakroom/internal/grant"
-	"cloakroom/internal/identity"
-	"cloakroom/internal/inventory"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/metrics"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
 	"cloakroom/internal/secret"
 	"cloakroom/internal/store/sqlite"
-	"cloakroom/rego"
 )
-
-// rules is what one reading of the configuration puts in force. It never
-// changes; a reload replaces it whole.
-type rules struct {
-	config   *config.Config
-	set      *inventory.Set
-	verifier *identity.Verifier
-	policy   *rego.Policy
-}
 
 // service is the running service without its listeners.
 type service struct {
@@ -53,9 +39,8 @@ type service struct {
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
-	codec   *grant.Codec
-	decider *decide.Decider
-	engine  *exchange.Engine
+	codec  *grant.Codec
+	engine *exchange.Engine
 }
 
 // openService makes a service of a configuration; nothing listens yet.
@@ -87,7 +72,7 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 		return nil, err
 	}
 	s.export()
-	return s, s.openCores()
+	return s, s.openCores(r)
 }
 
 // export lets the metrics read what the log and the leases count themselves.
@@ -109,37 +94,6 @@ func rootKey(cfg *config.Config) (secret.Root, error) {
 	}
 	root, _, err := secret.OpenRoot(cfg.Keys.File)
 	return root, err
-}
-
-// compile makes rules of a configuration, without putting them in force.
-func (s *service) compile(ctx context.Context, cfg *config.Config) (*rules, error) {
-	set, err := inventoryOf(cfg, s.keys)
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := identity.New(identityConfig(cfg), identity.Options{Log: s.logger, OnFailure: s.metrics.IssuerFailed})
-	if err != nil {
-		return nil, err
-	}
-	policy, err := rego.New(ctx, rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet})
-	if err != nil {
-		return nil, err
-	}
-	return &rules{config: cfg, set: set, verifier: verifier, policy: policy}, nil
-}
-
-func inventoryOf(cfg *config.Config, keys secret.Keys) (*inventory.Set, error) {
-	credentials, upstreams := cfg.Inventory()
-	return inventory.New(inventory.Key(keys.Placeholder()), credentials, upstreams, cfg.Strict)
-}
-
-func identityConfig(cfg *config.Config) identity.Config {
-	out := identity.Config{TokenHeaders: cfg.Identity.TokenHeaders}
-	for _, i := range cfg.Identity.Issuers {
-		out.Issuers = append(out.Issuers, identity.Issuer{Name: i.Name, URL: i.URL, Audiences: i.Audiences,
-			Groups: i.Groups, GroupsAllowed: i.GroupsAllowed, CAFile: i.CAFile})
-	}
-	return out
 }
 
 // putInForce compiles the masks for r's inventory and swaps both in.
@@ -203,17 +157,12 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 }
 
 // openCores makes the two cores and what ties them.
-func (s *service) openCores() error {
+func (s *service) openCores(r *rules) error {
 	var err error
 	if s.codec, err = grant.New(s.keys.Grant()); err != nil {
 		return err
 	}
-	s.decider, err = decide.New(decide.Deps{
-		Inventory: func() *inventory.Set { return s.rules.Load().set },
-		Identity:  inForce{s}, Policy: inForce{s}, Leases: s.keeper, Log: s.log,
-		Now: time.Now, Logger: s.logger, Observer: s.metrics,
-	})
-	if err != nil {
+	if err := s.lead(r); err != nil {
 		return err
 	}
 	s.engine, err = exchange.New(exchange.Deps{
@@ -267,22 +216,3 @@ func (s *service) close() {
 type masker struct{ s *service }
 
 func (m masker) Mask(text string) replace.Masked { return m.s.snapshot.Load().Mask(text) }
-
-// inForce is identity and policy as they are in force at the moment of a call.
-type inForce struct{ s *service }
-
-func (f inForce) Identify(ctx context.Context, headers []access.Header, path string) (access.Principal, []string, error) {
-	who, err := f.s.rules.Load().verifier.Identify(ctx, headers, path)
-	if errors.Is(err, identity.ErrNoToken) {
-		err = nil
-	}
-	return who.Principal, who.Remove, err
-}
-
-func (f inForce) Issuers() int { return len(f.s.rules.Load().config.Identity.Issuers) }
-
-func (f inForce) Evaluate(ctx context.Context, in *access.Input) (access.Verdict, error) {
-	return f.s.rules.Load().policy.Evaluate(ctx, in)
-}
-
-func (f inForce) Revision() string { return f.s.rules.Load().policy.Revision() }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"cloakroom/internal/access"
@@ -90,7 +91,7 @@ func (e endpoint) lease(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return
 	}
 	ticket, refused := e.decider.RequestLease(ctx, decide.LeaseRequest{Principal: who,
-		Credential: q.Credential, Reason: q.Reason, Session: r.Header.Get("x-cloakroom-session")})
+		Credential: q.Credential, Reason: q.Reason, Session: strings.Join(r.Header.Values("x-cloakroom-session"), ",")})
 	if refused != nil {
 		refuse(w, refused)
 		return

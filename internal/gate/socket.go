@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Socket says who may open a Unix socket.
@@ -103,7 +104,21 @@ func makeWay(path string) error {
 
 type guarded struct {
 	*net.UnixListener
-	rules Socket
+	rules  Socket
+	told   time.Time // when a caller was last written of
+	untold int       // those turned away since
+}
+
+// tell writes of a caller that was turned away, at most once a second: whoever
+// may try could fill the disk with warnings otherwise.
+func (g *guarded) tell(c caller) {
+	if time.Since(g.told) < time.Second {
+		g.untold++
+		return
+	}
+	g.rules.Log.Warn("a caller that is not Envoy was turned away",
+		"socket", g.Addr().String(), "pid", c.PID, "uid", c.UID, "others_before", g.untold)
+	g.told, g.untold = time.Now(), 0
 }
 
 // Accept returns the next connection of a caller that may.
@@ -118,8 +133,7 @@ func (g *guarded) Accept() (net.Conn, error) {
 			return conn, nil
 		}
 		conn.Close()
-		g.rules.Log.Warn("a caller that is not Envoy was turned away",
-			"socket", g.Addr().String(), "pid", caller.PID, "uid", caller.UID)
+		g.tell(caller)
 		if g.rules.Refused != nil {
 			g.rules.Refused()
 		}
