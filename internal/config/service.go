@@ -77,7 +77,10 @@ func (l *loader) record(n *yaml.Node) {
 				l.warn(n, "", "bodies are not recorded yet")
 			}
 		},
-		"retention": func(n *yaml.Node) { r.Retention = l.duration(n, 24*time.Hour) },
+		"retention": func(n *yaml.Node) {
+			r.Retention = l.duration(n, 24*time.Hour)
+			l.warn(n, "", "nothing is deleted yet: watch the disk")
+		},
 		"segment":   func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
 	})
 }
