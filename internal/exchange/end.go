@@ -17,6 +17,7 @@ type outcome struct {
 	source             string // "address:port" of the caller; empty: unknown
 	began, up, down    time.Time
 	status             int
+	declared           int64          // of the request's body
 	bytesFrom, bytesTo int64          // of the response's body: from the backend, to the agent
 	masks              map[string]int // by credential
 	substituted        []Substitution
@@ -69,7 +70,7 @@ func (x *Exchange) End(err error) {
 
 func (o *outcome) record(exchange string, err error, took time.Duration) *record.End {
 	e := &record.End{
-		Exchange: exchange, Status: o.status, ResponseBytes: o.bytesTo,
+		Exchange: exchange, Status: o.status, RequestBytes: o.declared, ResponseBytes: o.bytesTo,
 		Masks:  record.Counts(o.masks),
 		Phases: []record.Phase{{Name: "total", Took: took}},
 	}

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"cloakroom/internal/access"
@@ -69,8 +70,18 @@ func (x *Exchange) RequestHead(h RequestHead) (Change, *access.Refusal, error) {
 		change.Path = x.target.Path
 	}
 	x.phase = asked
-	x.entry.up = x.deps.Now()
+	x.entry.up, x.entry.declared = x.deps.Now(), declaredLength(h.Headers)
 	return change, nil, nil
+}
+
+// declaredLength is the length of the body as the request declares it, in bytes;
+// 0 if it does not. The body itself is not seen here.
+func declaredLength(lines []access.Header) int64 {
+	n, err := strconv.ParseInt(firstHeader(lines, "content-length"), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 // open checks the grant against our own view of the request.

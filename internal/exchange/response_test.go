@@ -269,3 +269,11 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 		t.Error("made an engine without leases")
 	}
 }
+
+func TestDeclaredLength(t *testing.T) {
+	for sent, want := range map[string]int64{"": 0, "0": 0, "70000": 70000, "-1": 0, "many": 0, "99999999999999999999": 0} {
+		if got := declaredLength([]access.Header{{Name: "content-length", Value: sent}}); got != want {
+			t.Errorf("%q: %d, want %d", sent, got, want)
+		}
+	}
+}

@@ -105,7 +105,7 @@ type Seen struct {
 type End struct {
 	Exchange      string         `json:"exchange"`
 	Status        int            `json:"status"`         // HTTP, 0: none was sent
-	RequestBytes  int64          `json:"request_bytes"`  // of the body
+	RequestBytes  int64          `json:"request_bytes"`  // of the body, as declared; 0: not declared
 	ResponseBytes int64          `json:"response_bytes"` // of the body, as the agent got it
 	Substitutions []Substitution `json:"substitutions"`
 	Masks         []Count        `json:"masks"` // by credential; see Counts
