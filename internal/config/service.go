@@ -81,7 +81,7 @@ func (l *loader) record(n *yaml.Node) {
 			r.Retention = l.duration(n, 24*time.Hour)
 			l.warn(n, "", "nothing is deleted yet: watch the disk")
 		},
-		"segment":   func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
+		"segment": func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
 	})
 }
 
