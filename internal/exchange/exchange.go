@@ -113,7 +113,8 @@ type Exchange struct {
 	grant    access.Grant
 	target   access.Target
 	sent     map[string]string // by credential: the text that the client sent
-	rewriter *replace.Rewriter
+	rewriter *replace.Rewriter // masks what goes down
+	down     stage             // what the response's body goes through, masking last
 	entry    outcome
 }
 

@@ -44,6 +44,7 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 		return change, nil, nil
 	}
 	x.rewriter = x.snap.masks.NewRewriter(replace.FlushFor(firstHeader(h.Headers, "content-type")), x.mask)
+	x.down = masking{x.rewriter}
 	return change, nil, nil
 }
 
@@ -156,7 +157,10 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 	}
 	x.entry.bytesFrom += int64(len(chunk))
 	before := len(dst)
-	dst = x.rewriter.Append(dst, chunk, end)
+	dst, err := x.down.Append(dst, chunk, end)
+	if err != nil {
+		return dst[:before], err
+	}
 	x.entry.bytesTo += int64(len(dst) - before)
 	if end {
 		x.finishBody(drained)
@@ -174,7 +178,10 @@ func (x *Exchange) ResponseTrailers(dst []byte, lines []access.Header) ([]byte, 
 		return dst, Change{}, ErrOrder
 	}
 	before := len(dst)
-	dst = x.rewriter.Append(dst, nil, true)
+	dst, err := x.down.Append(dst, nil, true)
+	if err != nil {
+		return dst[:before], Change{}, err
+	}
 	x.entry.bytesTo += int64(len(dst) - before)
 	x.finishBody(complete)
 	return dst, x.maskHead(lines), nil
@@ -184,7 +191,7 @@ func (x *Exchange) finishBody(next phase) {
 	for name, n := range x.rewriter.Hits() {
 		x.entry.masked(name, n)
 	}
-	x.rewriter, x.phase = nil, next
+	x.rewriter, x.down, x.phase = nil, nil, next
 }
 
 func firstHeader(lines []access.Header, name string) string {

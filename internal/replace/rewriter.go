@@ -17,6 +17,7 @@ import "maps"
 type Rewriter struct {
 	set    *Set
 	label  func(name string) string
+	filler bool // text forms are written as asterisks, of equal length
 	breaks breaks
 	kept   kept
 	hits   map[string]int
@@ -35,6 +36,13 @@ type Rewriter struct {
 // nil or returns "".
 func (s *Set) NewRewriter(f Flush, mask func(name string) string) *Rewriter {
 	return &Rewriter{set: s, label: mask, breaks: breaks{kind: f}}
+}
+
+// NewFiller returns a Rewriter that writes as many bytes as it reads: where a
+// [Set.NewRewriter] would write a mask, it writes asterisks over the form. It is
+// for texts whose parts are counted elsewhere.
+func (s *Set) NewFiller(f Flush) *Rewriter {
+	return &Rewriter{set: s, filler: true, breaks: breaks{kind: f}}
 }
 
 // Append appends to dst what may go now that src has come, and returns the

@@ -51,6 +51,10 @@ func (r *Rewriter) cover(dst []byte, m match) []byte {
 	}
 	switch {
 	case r.silent:
+	case m.isText() && r.filler:
+		for range m.end - r.done {
+			dst = append(dst, star)
+		}
 	case m.isText():
 		dst = append(dst, r.mask(m.name)...)
 		r.silent = true

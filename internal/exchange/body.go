@@ -1,0 +1,42 @@
+package exchange
+
+import (
+	"errors"
+
+	"cloakroom/internal/replace"
+)
+
+// ErrBody is returned by a step whose piece of a body cannot be read as what
+// the message's head says it is, so that a value in it might not be found. The
+// exchange must end.
+var ErrBody = errors.New("a body is not what its head says")
+
+// stage is one step on a body's way: it decodes, takes frames apart, masks.
+type stage interface {
+	// Append takes the next piece of the body, and appends to dst what may go
+	// on now. With last, nothing follows src. It keeps no reference to its
+	// arguments; an error is final.
+	Append(dst, src []byte, last bool) ([]byte, error)
+}
+
+// masking is the stage that masks.
+type masking struct{ *replace.Rewriter }
+
+func (m masking) Append(dst, src []byte, last bool) ([]byte, error) {
+	return m.Rewriter.Append(dst, src, last), nil
+}
+
+// chain gives what one stage lets go to the next.
+type chain struct {
+	first, second stage
+	between       []byte
+}
+
+func (c *chain) Append(dst, src []byte, last bool) ([]byte, error) {
+	var err error
+	c.between, err = c.first.Append(c.between[:0], src, last)
+	if err != nil {
+		return dst, err
+	}
+	return c.second.Append(dst, c.between, last)
+}
