@@ -2,6 +2,9 @@ package replace
 
 import "maps"
 
+// fewMatches is how many a Rewriter keeps room for.
+const fewMatches = 64
+
 // Rewriter masks one text as it streams.
 //
 // Append may be called with the text cut in any way, one byte at a time
@@ -24,11 +27,12 @@ type Rewriter struct {
 
 	// The following speak of the text from the first kept byte on.
 
+	gone    int     // the first bytes have gone, and are kept for what they say of the next
 	scanned int     // occurrences that start before this are dealt with
 	done    int     // everything before this has been written or masked
 	silent  bool    // what overlaps the mask that ends at done writes nothing
 	edge    edge    // of the byte at done, if the next union leaves it over
-	found   []match // in order, not yet written
+	found   []match // room for a block's
 }
 
 // NewRewriter returns a Rewriter for one text with such flush points. The text
@@ -75,15 +79,15 @@ func (r *Rewriter) Hits() map[string]int { return maps.Clone(r.hits) }
 func (r *Rewriter) advance(dst, src []byte) []byte {
 	for len(src) > 0 {
 		text, rest := r.kept.join(src)
-		limit := release(len(text), 0, r.set.hold)
-		if limit > 0 {
+		limit := r.gone + release(len(text)-r.gone, 0, r.set.hold)
+		if limit > r.gone {
 			// An occurrence at the limit itself may change the byte before it,
 			// which goes now.
 			dst = r.settle(dst, text, limit, limit+1)
-			r.done -= limit
-			r.scanned -= limit
 		}
-		r.kept.keep(text[limit:])
+		cut := max(0, limit-lookbehind)
+		r.gone, r.done, r.scanned = limit-cut, r.done-cut, r.scanned-cut
+		r.kept.keep(text[cut:])
 		src = rest
 	}
 	return dst
@@ -99,23 +103,21 @@ func (r *Rewriter) finish(dst, src []byte) []byte {
 	n := release(len(text), len(text), r.set.hold)
 	dst = r.settle(dst, text, n, n)
 	r.kept.keep(nil)
-	r.scanned, r.done, r.edge = 0, 0, edge{}
+	r.gone, r.scanned, r.done, r.edge = 0, 0, 0, edge{}
 	return dst
 }
 
 // settle writes text up to limit and deals with the occurrences that start
 // before through, all of which must be complete in text.
 func (r *Rewriter) settle(dst, text []byte, limit, through int) []byte {
-	x := r.set.index
-	end := min(through+x.reach, len(text)-window+1)
-	for p := x.next(text, r.scanned, end); p < end; p = x.next(text, p+x.stride, end) {
-		if len(r.found) > 0 {
-			// None that is found from here on starts before p-reach.
-			dst = r.write(dst, text, p-x.reach)
-		}
-		r.found = r.set.verify(r.found, text, p, r.scanned, through)
+	for r.scanned < through {
+		next := min(r.scanned+block, through)
+		r.found = r.set.find(r.found[:0], text, r.scanned, next)
+		dst = r.write(dst, text, next)
+		r.scanned = next
 	}
-	r.scanned = through
-	dst = r.write(dst, text, through)
+	if cap(r.found) > fewMatches {
+		r.found = nil
+	}
 	return r.pass(dst, text, limit)
 }
