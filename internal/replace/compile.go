@@ -2,9 +2,12 @@ package replace
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Shortest is the length in bytes of the shortest value that can be masked.
@@ -31,6 +34,31 @@ type Set struct {
 	indexes  []index // nil: not compiled
 	hold     int     // bytes that stay behind while a text goes on
 	reads    reading
+
+	id      uint64
+	secrets map[[sha256.Size]byte]bool // digests of name and value
+	covered sync.Map                   // by another Set's id: whether its values are all here
+}
+
+// compiled counts Sets, so that each has an id: by its address one would keep
+// those before it in memory.
+var compiled atomic.Uint64
+
+// covers tells whether every secret of another Set is one of s.
+func (s *Set) covers(other *Set) bool {
+	if known, ok := s.covered.Load(other.id); ok {
+		return known.(bool)
+	}
+	all := true
+	for digest := range other.secrets {
+		all = all && s.secrets[digest]
+	}
+	s.covered.Store(other.id, all)
+	return all
+}
+
+func digest(secret Secret) [sha256.Size]byte {
+	return sha256.Sum256(append(append([]byte(secret.Name), 0), secret.Value...))
 }
 
 // value is a secret, or a line of one, that is looked for in all its forms.
@@ -65,10 +93,11 @@ func Compile(secrets []Secret) (*Set, error) {
 		}
 		size += len(secret.Value)
 	}
-	s := &Set{indexes: []index{}}
+	s := &Set{id: compiled.Add(1), indexes: []index{}, secrets: make(map[[sha256.Size]byte]bool, len(secrets))}
 	s.arena = make([]byte, 0, 32*size)
 	s.patterns = make([]pattern, 0, int(kinds)*len(secrets))
 	for _, secret := range secrets {
+		s.secrets[digest(secret)] = true
 		v := string(secret.Value)
 		parts := lines(v)
 		s.add(secret.Name, v, parts != nil)

@@ -25,6 +25,7 @@ const (
 
 // match is an occurrence of a pattern.
 type match struct {
+	set         *Set
 	start, end  int
 	pattern     uint32
 	kind        kind
@@ -36,6 +37,8 @@ type match struct {
 	written []byte
 	places  []int32
 }
+
+func (m *match) value() *value { return &m.set.values[m.set.patterns[m.pattern].value] }
 
 // before orders matches as they are written: by where they begin, the longest
 // first, text forms before others, then by rank.
@@ -90,7 +93,7 @@ type views struct {
 
 var viewPool = sync.Pool{New: func() any { return new(views) }}
 
-// find appends to found, in order, the occurrences in text that start in
+// find appends to found, in no order and some twice, the occurrences in text that start in
 // [from, through), of which there is at most a block. All of them must be in
 // text.
 func (s *Set) find(found []match, text []byte, from, through int) []match {
@@ -111,13 +114,18 @@ func (s *Set) find(found []match, text []byte, from, through int) []match {
 		f.views.near = f.near
 		viewPool.Put(f.views)
 	}
-	if len(f.found) > 1 {
-		slices.SortFunc(f.found, match.before)
-		f.found = slices.CompactFunc(f.found, func(a, b match) bool {
-			return a.start == b.start && a.end == b.end && a.pattern == b.pattern
-		})
-	}
 	return f.found
+}
+
+// inOrder sorts the occurrences in a block and leaves out what was found twice.
+func inOrder(found []match) []match {
+	if len(found) < 2 {
+		return found
+	}
+	slices.SortFunc(found, match.before)
+	return slices.CompactFunc(found, func(a, b match) bool {
+		return a.start == b.start && a.end == b.end && a.pattern == b.pattern && a.set == b.set
+	})
 }
 
 // literally finds what stands in the text to the letter. Windows that are near
@@ -149,7 +157,7 @@ func (f *finder) letters(p int, e entry) bool {
 		return false
 	}
 	if start >= f.from && start < f.through {
-		m := match{start: start, end: end, pattern: e.pattern, kind: pat.kind}
+		m := match{set: f.Set, start: start, end: end, pattern: e.pattern, kind: pat.kind}
 		m.left, m.right = edges(pat.kind, f.values[pat.value].length)
 		if start > 0 && endsEscape(f.text[:start]) {
 			m.left = edge{}
@@ -286,7 +294,7 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 	if start < f.from || start >= f.through || stop-start > value.most {
 		return
 	}
-	m := match{start: start, end: stop, pattern: pattern, kind: pat.kind}
+	m := match{set: f.Set, start: start, end: stop, pattern: pattern, kind: pat.kind}
 	f.write(v, &m, first, end, left, value.length)
 	f.found = append(f.found, m)
 }

@@ -28,8 +28,8 @@ func (s *Set) Contains(text string) (name string, found bool) {
 	}
 	b := readOnly(text)
 	for from := 0; from < len(b); from += block {
-		if ms := s.find(nil, b, from, min(from+block, len(b))); len(ms) > 0 {
-			return s.values[s.patterns[ms[0].pattern].value].name, true
+		if ms := inOrder(s.find(nil, b, from, min(from+block, len(b)))); len(ms) > 0 {
+			return ms[0].value().name, true
 		}
 	}
 	return "", false

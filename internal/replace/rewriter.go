@@ -18,7 +18,8 @@ const fewMatches = 64
 // A Rewriter costs next to nothing until text has to be kept. It is not for use
 // by several goroutines at once. The zero Rewriter panics.
 type Rewriter struct {
-	set    *Set
+	sets   []*Set
+	hold   int // the longest of them
 	label  func(name string) string
 	filler bool // text forms are written as asterisks, of equal length
 	breaks breaks
@@ -39,14 +40,34 @@ type Rewriter struct {
 // that replaces the value called name is mask(name), or "[masked]" if mask is
 // nil or returns "".
 func (s *Set) NewRewriter(f Flush, mask func(name string) string) *Rewriter {
-	return &Rewriter{set: s, label: mask, breaks: breaks{kind: f}}
+	return &Rewriter{sets: []*Set{s}, hold: s.hold, label: mask, breaks: breaks{kind: f}}
 }
 
 // NewFiller returns a Rewriter that writes as many bytes as it reads: where a
 // [Set.NewRewriter] would write a mask, it writes asterisks over the form. It is
 // for texts whose parts are counted elsewhere.
 func (s *Set) NewFiller(f Flush) *Rewriter {
-	return &Rewriter{set: s, filler: true, breaks: breaks{kind: f}}
+	return &Rewriter{sets: []*Set{s}, hold: s.hold, filler: true, breaks: breaks{kind: f}}
+}
+
+// Renew has the rest of the text, what is kept of it included, searched for the
+// values of s too: they were changed while the text is under way. Sets whose
+// values s has all are let go. A Set that is there already changes nothing.
+func (r *Rewriter) Renew(s *Set) {
+	if r.sets[len(r.sets)-1] == s {
+		return
+	}
+	sets := []*Set{}
+	for _, old := range r.sets {
+		if old != s && !s.covers(old) {
+			sets = append(sets, old)
+		}
+	}
+	r.sets = append(sets, s)
+	r.hold = 0
+	for _, s := range r.sets {
+		r.hold = max(r.hold, s.hold)
+	}
 }
 
 // Append appends to dst what may go now that src has come, and returns the
@@ -54,7 +75,7 @@ func (s *Set) NewFiller(f Flush) *Rewriter {
 // so that all of it goes; the Rewriter then stands at the beginning of another
 // text, such as the next message of a stream of messages.
 func (r *Rewriter) Append(dst, src []byte, last bool) []byte {
-	if r.set.empty() {
+	if r.empty() {
 		return append(dst, src...)
 	}
 	for n := r.breaks.next(src); n >= 0; n = r.breaks.next(src) {
@@ -70,6 +91,16 @@ func (r *Rewriter) Append(dst, src []byte, last bool) []byte {
 	return dst
 }
 
+// empty tells whether there is nothing to find, nor has been in this text.
+func (r *Rewriter) empty() bool {
+	for _, s := range r.sets {
+		if !s.empty() {
+			return false
+		}
+	}
+	return r.kept.len() == 0
+}
+
 // Hits returns how often each value was masked so far, by name, in all texts.
 // An occurrence counts if it has a byte that those before it had not masked.
 // The map is the caller's; it is nil if there were none.
@@ -79,7 +110,7 @@ func (r *Rewriter) Hits() map[string]int { return maps.Clone(r.hits) }
 func (r *Rewriter) advance(dst, src []byte) []byte {
 	for len(src) > 0 {
 		text, rest := r.kept.join(src)
-		limit := r.gone + release(len(text)-r.gone, 0, r.set.hold)
+		limit := r.gone + release(len(text)-r.gone, 0, r.hold)
 		if limit > r.gone {
 			// An occurrence at the limit itself may change the byte before it,
 			// which goes now.
@@ -100,7 +131,7 @@ func (r *Rewriter) finish(dst, src []byte) []byte {
 		src = src[piece:]
 	}
 	text, _ := r.kept.join(src)
-	n := release(len(text), len(text), r.set.hold)
+	n := release(len(text), len(text), r.hold)
 	dst = r.settle(dst, text, n, n)
 	r.kept.keep(nil)
 	r.gone, r.scanned, r.done, r.edge = 0, 0, 0, edge{}
@@ -112,7 +143,11 @@ func (r *Rewriter) finish(dst, src []byte) []byte {
 func (r *Rewriter) settle(dst, text []byte, limit, through int) []byte {
 	for r.scanned < through {
 		next := min(r.scanned+block, through)
-		r.found = r.set.find(r.found[:0], text, r.scanned, next)
+		r.found = r.found[:0]
+		for _, s := range r.sets {
+			r.found = s.find(r.found, text, r.scanned, next)
+		}
+		r.found = inOrder(r.found)
 		dst = r.write(dst, text, next)
 		r.scanned = next
 	}

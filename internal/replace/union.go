@@ -49,7 +49,7 @@ func (r *Rewriter) cover(dst []byte, m match) []byte {
 		}
 		return dst
 	}
-	value := &r.set.values[r.set.patterns[m.pattern].value]
+	value := m.value()
 	switch {
 	case r.silent:
 	case r.filler && (m.isText() || len(m.written) != m.end-m.start):
