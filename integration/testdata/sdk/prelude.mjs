@@ -5,12 +5,6 @@ import { inspect } from "node:util";
 const { BASE, TICKET, WRONG } = process.env;
 const whole = (thing) => inspect(thing, { depth: 8, showHidden: true, maxStringLength: Infinity });
 
-async function all(iterable) {
-  const items = [];
-  for await (const item of iterable) items.push(item);
-  return items;
-}
-
 // The SDK's own error, as whoever catches it reads it.
 async function refused(error, call) {
   try {

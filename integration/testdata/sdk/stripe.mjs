@@ -6,7 +6,7 @@ const { hostname: host, port } = new URL(BASE);
 const httpAgent = new http.Agent({ host, port });
 const client = (key) => new Stripe(key, { protocol: "http", port: 80, httpAgent, maxNetworkRetries: 0 });
 const customer = await client(TICKET).customers.create({ description: "hello there" });
-const found = await all(client(TICKET).customers.list({ limit: 1 }));
+const found = await Array.fromAsync(client(TICKET).customers.list({ limit: 1 }));
 report(
   customer.description,
   found.map((c) => c.description),
