@@ -1,6 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 
-const client = new Anthropic({ maxRetries: 0 });
+const client = new Anthropic();
 const ask = { model: "parrot", max_tokens: 64, messages: [{ role: "user", content: "hello there" }] };
 const message = await client.messages.create(ask);
 const stream = [];

@@ -1,6 +1,6 @@
 import anthropic
 
-client = anthropic.Anthropic(max_retries=0)
+client = anthropic.Anthropic()
 ask = dict(model="parrot", max_tokens=64, messages=[{"role": "user", "content": "hello there"}])
 message = client.messages.create(**ask)
 with client.messages.stream(**ask) as events:

@@ -2,7 +2,7 @@ import github
 
 
 def client(key):
-    return github.Github(base_url=BASE, auth=github.Auth.Token(key), retry=None)
+    return github.Github(base_url=BASE, auth=github.Auth.Token(key))
 
 
 # Lazy: the URLs in GitHub's answers are GitHub's own, and PyGithub would follow

@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 
-const client = new OpenAI({ maxRetries: 0 });
+const client = new OpenAI();
 const ask = { model: "parrot", messages: [{ role: "user", content: "hello there" }] };
 const chat = await client.chat.completions.create(ask);
 const events = await Array.fromAsync(await client.chat.completions.create({ stream: true, ...ask }));

@@ -1,6 +1,6 @@
 import openai
 
-client = openai.OpenAI(max_retries=0)
+client = openai.OpenAI()
 ask = dict(model="parrot", messages=[{"role": "user", "content": "hello there"}])
 chat = client.chat.completions.create(**ask)
 events = list(client.chat.completions.create(stream=True, **ask))

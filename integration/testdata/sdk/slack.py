@@ -3,7 +3,7 @@ from slack_sdk.errors import SlackApiError
 
 
 def client(key):
-    return slack_sdk.WebClient(token=key, base_url=BASE + "/api/", retry_handlers=[])
+    return slack_sdk.WebClient(token=key, base_url=BASE + "/api/")
 
 
 who = client(TICKET).auth_test()

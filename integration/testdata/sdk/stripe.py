@@ -2,7 +2,7 @@ import stripe
 
 
 def client(key):
-    return stripe.StripeClient(key, base_addresses={"api": BASE}, max_network_retries=0)
+    return stripe.StripeClient(key, base_addresses={"api": BASE})
 
 
 customer = client(TICKET).v1.customers.create({"description": "hello there"})
