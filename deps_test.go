@@ -24,6 +24,7 @@ var own = map[string][]string{
 	"internal/replace":           {},
 	"internal/gate":              {},
 	"internal/run":               {},
+	"internal/websocket":         {},
 	"internal/secret":            {},
 	"internal/inventory":         {"internal/access"},
 	"internal/lease":             {"internal/access"},
@@ -38,7 +39,7 @@ var own = map[string][]string{
 	"internal/decide":            {"internal/access", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/agent":             {"internal/access", "internal/decide"},
 	"internal/exchange": {"internal/access", "internal/grant", "internal/inventory", "internal/record",
-		"internal/replace", "internal/secret"},
+		"internal/replace", "internal/secret", "internal/websocket"},
 	"internal/store/sqlite": {"internal/access", "internal/lease", "internal/record"},
 	"rego":                  {"internal/access"},
 	"authz":                 {"internal/access"},
@@ -70,7 +71,7 @@ var only = map[string][]string{
 
 // standardOnly are the packages that import nothing but the standard library
 // and each other's table, their tests included.
-var standardOnly = []string{"internal/access", "internal/replace", "internal/inventory", "internal/lease", "internal/grant"}
+var standardOnly = []string{"internal/access", "internal/replace", "internal/inventory", "internal/lease", "internal/grant", "internal/websocket"}
 
 // never holds for a package's tests too.
 var never = map[string][]string{

@@ -43,6 +43,10 @@ const (
 	// the caller's identity itself.
 	AgentPath = "/.well-known/cloakroom"
 
+	// UpgradeVariant is what the name of an upstream's route ends in for
+	// requests for a WebSocket. The service reads a route's name up to the "+".
+	UpgradeVariant = "+upgrade"
+
 	serviceCluster = "cloakroom"
 	agentCluster   = "cloakroom-agent"
 	agentRoute     = "cloakroom-agent"

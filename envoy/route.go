@@ -5,6 +5,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -26,16 +27,12 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	var hosts []*routev3.VirtualHost
 	for _, u := range b.o.Upstreams {
 		if u.Prefix != "" {
-			rest.Routes = append(rest.Routes, b.upstreamRoute(u, &routev3.RouteMatch{
-				PathSpecifier: &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: u.Prefix},
-			}))
+			rest.Routes = append(rest.Routes, b.upgradeRoute(u), b.upstreamRoute(u, u.Route))
 			continue
 		}
-		r := b.upstreamRoute(u, &routev3.RouteMatch{
-			PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"},
-		})
 		hosts = append(hosts, &routev3.VirtualHost{
-			Name: u.Host, Domains: []string{u.Host}, Routes: append(b.agentRoutes(), r),
+			Name: u.Host, Domains: []string{u.Host},
+			Routes: append(b.agentRoutes(), b.upgradeRoute(u), b.upstreamRoute(u, u.Route)),
 		})
 	}
 	rest.Routes = append(rest.Routes, noRoute())
@@ -63,9 +60,13 @@ func (b *builder) exchanged() map[string]*anypb.Any {
 // upstreamRoute never retries: a retried exchange would be two requests on one
 // grant. It has no timeout for the whole response, which may be a stream of
 // events; the idle timeout ends one on which nothing moves.
-func (b *builder) upstreamRoute(u Upstream, match *routev3.RouteMatch) *routev3.Route {
+func (b *builder) upstreamRoute(u Upstream, name string) *routev3.Route {
+	match := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+	if u.Prefix != "" {
+		match.PathSpecifier = &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: u.Prefix}
+	}
 	r := &routev3.Route{
-		Name:  u.Route,
+		Name:  name,
 		Match: match,
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier:     &routev3.RouteAction_Cluster{Cluster: u.Cluster},
@@ -76,12 +77,27 @@ func (b *builder) upstreamRoute(u Upstream, match *routev3.RouteMatch) *routev3.
 	}
 	if !b.o.Omit.ExtAuthz {
 		settings := &authzv3.CheckSettings{ContextExtensions: map[string]string{
-			RouteExtension: u.Route, ClusterExtension: u.Cluster,
+			RouteExtension: name, ClusterExtension: u.Cluster,
 		}}
 		r.TypedPerFilterConfig = map[string]*anypb.Any{authzFilter: b.pack(&authzv3.ExtAuthzPerRoute{
 			Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: settings},
 		})}
 	}
+	return r
+}
+
+// upgradeRoute takes the requests for a WebSocket, and no others may upgrade.
+// It is a route of its own for the frames that agents send, which nobody else's
+// body is held for: ext_proc sees those where one may be substituted in.
+func (b *builder) upgradeRoute(u Upstream) *routev3.Route {
+	r := b.upstreamRoute(u, u.Route+UpgradeVariant)
+	r.Match.Headers = []*routev3.HeaderMatcher{{
+		Name: "upgrade",
+		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
+			MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "websocket"}, IgnoreCase: true,
+		}},
+	}}
+	r.GetRoute().UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket"}}
 	return r
 }
 

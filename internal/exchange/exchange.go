@@ -22,9 +22,12 @@ import (
 	"cloakroom/internal/replace"
 )
 
-// Leases tells whether a lease is live. It must answer from memory.
+// Leases tells whether a lease is live, and when it ends. It must answer from
+// memory.
 type Leases interface {
 	Live(id string, now time.Time) bool
+	// Done returns a channel that is closed once the lease is not live any more.
+	Done(id string) <-chan struct{}
 }
 
 // Grants opens what the deciding half has sealed. *grant.Codec is one.
@@ -109,13 +112,20 @@ type Exchange struct {
 	deps Deps
 	snap *Snapshot
 
-	phase    phase
-	grant    access.Grant
-	target   access.Target
-	sent     map[string]string // by credential: the text that the client sent
-	rewriter *replace.Rewriter // masks what goes down
-	down     stage             // what the response's body goes through, masking last
-	entry    outcome
+	phase     phase
+	grant     access.Grant
+	target    access.Target
+	leases    []string            // of the values that were put in
+	upgrade   bool                // the request asks for a WebSocket
+	sent      map[string]string   // by credential: the text that the client sent
+	rewriters []*replace.Rewriter // mask what goes down
+	down      stage               // what the response's body goes through, masking last
+	up        stage               // what an upgraded request's body goes through; nil: it goes as it is
+	entry     outcome
+
+	// fillMessage puts values in the first text message of a WebSocket. An
+	// error ends the exchange. Nil: no value can stand there.
+	fillMessage func(message []byte) ([]byte, error)
 }
 
 // Begin starts an exchange under the rules and values now in force. End must

@@ -1,0 +1,107 @@
+package exchange
+
+import (
+	"fmt"
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/replace"
+	"cloakroom/internal/websocket"
+)
+
+func isWebSocket(upgrade string) bool {
+	return strings.EqualFold(strings.TrimSpace(upgrade), "websocket")
+}
+
+// switched refuses a switch of protocols that nobody asked for, or one to
+// frames that cannot be read.
+func (x *Exchange) switched(h ResponseHead) *access.Refusal {
+	for _, line := range h.Headers {
+		if line.Name == "sec-websocket-extensions" {
+			return x.refuse(access.Denied, "", "the backend negotiated an extension of WebSocket that nobody asked for")
+		}
+	}
+	if !x.upgrade || !isWebSocket(firstHeader(h.Headers, "upgrade")) {
+		return x.refuse(access.Denied, "", "the backend switched protocols, and nobody asked it to")
+	}
+	return nil
+}
+
+// openBody makes ready for the response's body: what takes it apart, and how it
+// is masked. Where its parts are counted elsewhere, masks are of equal length.
+func (x *Exchange) openBody(h ResponseHead) {
+	contentType := firstHeader(h.Headers, "content-type")
+	switch {
+	case h.Status == 101:
+		x.down = frameStage{websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())}
+		if x.fillMessage != nil {
+			x.up = frameStage{websocket.NewFirst(x.fillMessage)}
+		}
+	case isGRPC(contentType):
+		x.down = &messages{inside: masking{x.filler()}}
+	default:
+		x.down = masking{x.label(replace.FlushFor(contentType))}
+	}
+}
+
+// label is a new rewriter whose masks tell what they hide, filler one whose
+// masks are of equal length.
+func (x *Exchange) label(f replace.Flush) *replace.Rewriter {
+	return x.counted(x.snap.masks.NewRewriter(f, x.mask))
+}
+
+func (x *Exchange) filler() *replace.Rewriter {
+	return x.counted(x.snap.masks.NewFiller(replace.None))
+}
+
+func (x *Exchange) counted(r *replace.Rewriter) *replace.Rewriter {
+	x.rewriters = append(x.rewriters, r)
+	return r
+}
+
+// frameStage is a stage of package websocket: bytes that are no frames are a
+// body that is not what its head says.
+type frameStage struct{ stage }
+
+func (s frameStage) Append(dst, src []byte, last bool) ([]byte, error) {
+	dst, err := s.stage.Append(dst, src, last)
+	if err != nil {
+		return dst, fmt.Errorf("%w: %w", ErrBody, err)
+	}
+	return dst, nil
+}
+
+// RequestBody passes on a piece of the request's body and appends it to dst; end
+// tells that no more follows. No placeholder counts in a body but in the first
+// text message of a WebSocket, so all else is inert text.
+func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, error) {
+	switch {
+	case x.phase == begun:
+		return dst, ErrOrder
+	case x.phase == refused:
+		return dst, nil
+	case x.up == nil && x.upgrade && x.fillMessage != nil && len(chunk) > 0: // sent before the backend agreed
+		return dst, ErrOrder
+	case x.up == nil:
+		return append(dst, chunk...), nil
+	}
+	before := len(dst)
+	dst, err := x.up.Append(dst, chunk, end)
+	if err != nil {
+		return dst[:before], err
+	}
+	return dst, nil
+}
+
+// Tunnelled returns, once the exchange has become a tunnel, the channels that
+// are closed as the leases that it lives under end. The tunnel must then be cut.
+func (x *Exchange) Tunnelled() []<-chan struct{} {
+	if x.phase != answered || x.entry.status != 101 {
+		return nil
+	}
+	var ends []<-chan struct{}
+	for _, id := range x.leases {
+		ends = append(ends, x.deps.Leases.Done(id))
+	}
+	return ends
+}
