@@ -20,6 +20,7 @@ import (
 	"cloakroom/internal/grant"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
+	"cloakroom/internal/websocket"
 )
 
 // Leases tells whether a lease is live, and when it ends. It must answer from
@@ -115,12 +116,13 @@ type Exchange struct {
 	phase     phase
 	grant     access.Grant
 	target    access.Target
-	leases    []string            // of the values that were put in
-	upgrade   bool                // the request asks for a WebSocket
-	sent      map[string]string   // by credential: the text that the client sent
-	rewriters []*replace.Rewriter // mask what goes down
-	down      stage               // what the response's body goes through, masking last
-	up        stage               // what an upgraded request's body goes through; nil: it goes as it is
+	leases    []string             // of the values that were put in
+	upgrade   bool                 // the request asks for a WebSocket
+	sent      map[string]string    // by credential: the text that the client sent
+	rewriters []*replace.Rewriter  // mask what goes down
+	down      stage                // what the response's body goes through, masking last
+	socket    *websocket.Rewriting // the same, of an upgraded response
+	up        stage                // what an upgraded request's body goes through; nil: it goes as it is
 	entry     outcome
 
 	// fillMessage puts values in the first text message of a WebSocket. An

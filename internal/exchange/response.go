@@ -166,7 +166,7 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 		return dst[:before], err
 	}
 	x.entry.bytesTo += int64(len(dst) - before)
-	if end {
+	if end || x.socket != nil && x.socket.Closed() { // behind a close frame nothing may come
 		x.finishBody(drained)
 	}
 	return dst, nil

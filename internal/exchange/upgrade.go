@@ -33,7 +33,8 @@ func (x *Exchange) openBody(h ResponseHead) {
 	contentType := firstHeader(h.Headers, "content-type")
 	switch {
 	case h.Status == 101:
-		x.down = frameStage{websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())}
+		x.socket = websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())
+		x.down = frameStage{x.socket}
 		if x.fillMessage != nil {
 			x.up = frameStage{websocket.NewFirst(x.fillMessage)}
 		}

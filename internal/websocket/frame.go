@@ -54,6 +54,7 @@ type frames struct {
 	inside  bool // within the payload of the frame of head
 	left    uint64
 	message opcode // text or binary while a message is under way, else 0
+	closed  bool   // a close frame has come, behind which nothing may
 }
 
 // pieces returns what src brings, in order. An error is the last element.
@@ -91,6 +92,7 @@ func (f *frames) cut(p *piece, src []byte) {
 	f.inside = f.left > 0
 	p.ends = !f.inside && f.head.final
 	if p.kind = f.head.op; p.kind.control() {
+		f.closed = p.kind == closeFrame && p.ends
 		return
 	}
 	if p.kind = f.message; p.ends {
@@ -127,7 +129,7 @@ func (f *frames) readHead(src []byte) (n int, err error) {
 func (f *frames) allows(h head) bool {
 	var shortest [14]byte
 	switch {
-	case h.reserved || h.masked != f.client || h.length>>63 != 0:
+	case f.closed || h.reserved || h.masked != f.client || h.length>>63 != 0:
 		return false
 	case f.n != len(appendHead(shortest[:0], h)): // its length is written longer than it has to be
 		return false

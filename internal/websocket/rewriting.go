@@ -9,7 +9,7 @@
 //
 // A long message may go on in other fragments than it came in, as RFC 6455 (5.4)
 // allows between two ends without extensions. The handshake is not its
-// business, nor whether a text is UTF-8, nor what follows a close frame.
+// business, nor whether a text is UTF-8.
 package websocket
 
 // Rewriter rewrites texts as they stream, one after the other: Append appends to
@@ -54,6 +54,9 @@ func (w *Rewriting) Append(dst, src []byte, last bool) ([]byte, error) {
 	}
 	return dst, nil
 }
+
+// Closed tells whether a close frame has gone, so that nothing may follow.
+func (w *Rewriting) Closed() bool { return w.frames.closed }
 
 func (w *Rewriting) appendControl(dst []byte, p piece) []byte {
 	w.payload = w.control.Append(w.payload, p.data, p.ends)
