@@ -102,6 +102,9 @@ type Upstream struct {
 	CAFile  string // PEM; empty: the system's, which Bootstrap then looks for
 	SNI     string // the certificate's name; empty: Host
 	HTTP2   bool   // speak HTTP/2 to it; else HTTP/1.1
+	// Messages shows the service what agents send on a WebSocket: something may
+	// be substituted in the first message.
+	Messages bool
 }
 
 // Service is the gRPC service of ext_authz and ext_proc.

@@ -5,7 +5,6 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -74,31 +73,21 @@ func (b *builder) upstreamRoute(u Upstream, name string) *routev3.Route {
 			Timeout:              durationpb.New(0),
 			IdleTimeout:          durationpb.New(b.o.Timeouts.Idle),
 		}},
+		TypedPerFilterConfig: map[string]*anypb.Any{},
 	}
 	if !b.o.Omit.ExtAuthz {
-		settings := &authzv3.CheckSettings{ContextExtensions: map[string]string{
-			RouteExtension: name, ClusterExtension: u.Cluster,
-		}}
-		r.TypedPerFilterConfig = map[string]*anypb.Any{authzFilter: b.pack(&authzv3.ExtAuthzPerRoute{
-			Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: settings},
-		})}
+		r.TypedPerFilterConfig[authzFilter] = b.checked(u, name, nil)
 	}
 	return r
 }
 
-// upgradeRoute takes the requests for a WebSocket, and no others may upgrade.
-// It is a route of its own for the frames that agents send, which nobody else's
-// body is held for: ext_proc sees those where one may be substituted in.
-func (b *builder) upgradeRoute(u Upstream) *routev3.Route {
-	r := b.upstreamRoute(u, u.Route+UpgradeVariant)
-	r.Match.Headers = []*routev3.HeaderMatcher{{
-		Name: "upgrade",
-		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
-			MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "websocket"}, IgnoreCase: true,
-		}},
-	}}
-	r.GetRoute().UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket"}}
-	return r
+// checked tells Check the route that was taken; body, which may be nil, says
+// how much of the request's body it sees.
+func (b *builder) checked(u Upstream, name string, body *authzv3.BufferSettings) *anypb.Any {
+	return b.pack(&authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{
+		ContextExtensions: map[string]string{RouteExtension: name, ClusterExtension: u.Cluster},
+		WithRequestBody:   body,
+	}}})
 }
 
 // noRoute answers what is left, should Check let it pass.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -27,7 +28,7 @@ type talker struct {
 
 // newTalker starts one. Each text that comes is answered by what say makes of it
 // and the value.
-func newTalker(t *testing.T, say func(ctx context.Context, c *websocket.Conn, text, key string) error, lease string) *talker {
+func newTalker(t *testing.T, say func(ctx context.Context, c *websocket.Conn, text, key string) error, lease string, patch func(node)) *talker {
 	t.Helper()
 	k := &talker{key: value()}
 	k.seen = backend(t, func(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +47,7 @@ func newTalker(t *testing.T, say func(ctx context.Context, c *websocket.Conn, te
 	})
 	s := demo(k.key, k.address())
 	s.Config = strings.Replace(s.Config, "15m", lease, 1)
-	k.rig = newRig(t, s, asPrinted)
+	k.rig = newRig(t, s, patch)
 	k.placeholder = k.rig.placeholder("demo")
 	k.headers = http.Header{"X-Cloakroom-Token": {k.token(agentClient)}, "Authorization": {"Bearer " + k.placeholder},
 		"X-Cloakroom-Session": {"sockets"}}
@@ -132,10 +133,28 @@ func saying(ctx context.Context, c *websocket.Conn, text, key string) error {
 	return c.Write(ctx, websocket.MessageText, []byte("you said "+text))
 }
 
+// showMessages has Envoy show the service what agents send on a WebSocket, as it
+// does where a credential may stand there.
+func showMessages(b node) {
+	r := route(b, "prefix:/api+upgrade")["typed_per_filter_config"].(node)
+	mode := maps.Clone(filter(b, procFilter)["processing_mode"].(node))
+	mode["request_body_mode"], mode["request_trailer_mode"] = "FULL_DUPLEX_STREAMED", "SEND"
+	r[procFilter] = node{"@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute",
+		"overrides": node{"processing_mode": mode}}
+}
+
 // TestWebSocket looks at every kind of message that a backend may send.
 func TestWebSocket(t *testing.T) {
 	t.Parallel()
-	k := newTalker(t, saying, "15m")
+	for name, patch := range map[string]func(node){"as it is": asPrinted, "with the agent's messages": showMessages} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			talk(t, newTalker(t, saying, "15m", patch))
+		})
+	}
+}
+
+func talk(t *testing.T, k *talker) {
 	c := k.socket()
 	if got := k.last().Header; got.Get("authorization") != "Bearer "+k.key || got.Get("sec-websocket-extensions") != "" {
 		t.Error("the backend did not get the value, or an extension was offered to it")
@@ -175,7 +194,7 @@ func TestWebSocket(t *testing.T) {
 // the log with what became of it.
 func TestWebSocketEnds(t *testing.T) {
 	t.Parallel()
-	k := newTalker(t, saying, "15m")
+	k := newTalker(t, saying, "15m", asPrinted)
 	c := k.socket()
 	tell(t, c, "text")
 	hear(t, c)
@@ -197,7 +216,7 @@ func TestWebSocketEnds(t *testing.T) {
 // TestWebSocketDenied: a refusal is an ordinary answer.
 func TestWebSocketDenied(t *testing.T) {
 	t.Parallel()
-	k := newTalker(t, saying, "15m")
+	k := newTalker(t, saying, "15m", asPrinted)
 	_, answer, err := k.dial("/api/v2/socket")
 	if err == nil || answer == nil || answer.StatusCode != http.StatusForbidden {
 		t.Fatalf("got %v, %v", answer, err)
@@ -233,7 +252,7 @@ func TestWebSocketIsCut(t *testing.T) {
 				_, _, err := c.Read(ctx)
 				over <- err
 				return io.EOF
-			}, lease)
+			}, lease, asPrinted)
 			c := k.socket()
 			tell(t, c, "text")
 			hear(t, c)
@@ -257,7 +276,7 @@ func TestWebSocketIsCut(t *testing.T) {
 // (RFC 8441); the backend hears of an upgrade of HTTP/1.1.
 func TestWebSocketOverHTTP2(t *testing.T) {
 	t.Parallel()
-	k := newTalker(t, saying, "15m")
+	k := newTalker(t, saying, "15m", asPrinted)
 	up, say := io.Pipe()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodConnect, k.gateway+"/api/v1/socket", up)
 	if err != nil {

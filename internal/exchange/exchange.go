@@ -122,7 +122,7 @@ type Exchange struct {
 	rewriters []*replace.Rewriter  // mask what goes down
 	down      stage                // what the response's body goes through, masking last
 	socket    *websocket.Rewriting // the same, of an upgraded response
-	up        stage                // what an upgraded request's body goes through; nil: it goes as it is
+	first     stage                // what a WebSocket's client sends goes through; nil: it goes as it is
 	entry     outcome
 
 	// fillMessage puts values in the first text message of a WebSocket. An

@@ -36,7 +36,7 @@ func (x *Exchange) openBody(h ResponseHead) {
 		x.socket = websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())
 		x.down = frameStage{x.socket}
 		if x.fillMessage != nil {
-			x.up = frameStage{websocket.NewFirst(x.fillMessage)}
+			x.first = frameStage{websocket.NewFirst(x.fillMessage)}
 		}
 	case isGRPC(contentType):
 		x.down = &messages{inside: masking{x.filler()}}
@@ -81,13 +81,23 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, error) {
 		return dst, ErrOrder
 	case x.phase == refused:
 		return dst, nil
-	case x.up == nil && x.upgrade && x.fillMessage != nil && len(chunk) > 0: // sent before the backend agreed
-		return dst, ErrOrder
-	case x.up == nil:
-		return append(dst, chunk...), nil
+	case x.upgrade && x.fillMessage != nil:
+		return x.sendFrames(dst, chunk, end)
+	}
+	return append(dst, chunk...), nil
+}
+
+// sendFrames is RequestBody for a WebSocket in whose first message a value may
+// stand. Before the backend has agreed there are no frames.
+func (x *Exchange) sendFrames(dst, chunk []byte, end bool) ([]byte, error) {
+	if x.first == nil {
+		if len(chunk) > 0 {
+			return dst, ErrOrder
+		}
+		return dst, nil
 	}
 	before := len(dst)
-	dst, err := x.up.Append(dst, chunk, end)
+	dst, err := x.first.Append(dst, chunk, end)
 	if err != nil {
 		return dst[:before], err
 	}
