@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"path"
 	"strings"
 	"testing"
@@ -247,7 +246,7 @@ func TestGRPCRefused(t *testing.T) {
 func TestGRPCUnreadable(t *testing.T) {
 	t.Parallel()
 	key := value()
-	b := &seen{Server: httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b := http2Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("content-type", "application/grpc")
 		h.Set("trailer", "grpc-status")
@@ -265,11 +264,7 @@ func TestGRPCUnreadable(t *testing.T) {
 		io.WriteString(w, prefix+"\x12\x00")
 		http.NewResponseController(w).Flush()
 		h.Set("grpc-status", "0")
-	}))}
-	b.Config.Protocols = new(http.Protocols)
-	b.Config.Protocols.SetUnencryptedHTTP2(true)
-	b.Start()
-	t.Cleanup(b.Close)
+	})
 	s := demo(key, b.address())
 	s.Config = strings.Replace(s.Config, "/v1/**", "/any.Service/*", 1)
 	s.Upstreams = []string{`{host: api.test, http2: true, address: "` + b.address() + `"}`}
