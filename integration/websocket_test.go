@@ -2,11 +2,9 @@ package integration
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"golang.org/x/net/http2"
 )
 
 // talker is a backend that takes upgrades, a world or a rig in front of it, and
@@ -269,36 +266,5 @@ func TestWebSocketIsCut(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestWebSocketOverHTTP2: an agent may ask for one by extended CONNECT
-// (RFC 8441); the backend hears of an upgrade of HTTP/1.1.
-func TestWebSocketOverHTTP2(t *testing.T) {
-	t.Parallel()
-	k := newTalker(t, saying, "15m", asPrinted)
-	up, say := io.Pipe()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodConnect, k.gateway+"/api/v1/socket", up)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header = k.headers.Clone()
-	r.Header[":protocol"] = []string{"websocket"}
-	r.Header.Set("sec-websocket-version", "13")
-	r.Header.Set("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-	client := &http2.Transport{AllowHTTP: true, DialTLSContext: func(_ context.Context, _, address string, _ *tls.Config) (net.Conn, error) { return dial(address) }}
-	answer, err := client.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK || k.last().Header.Get("authorization") != "Bearer "+k.key {
-		t.Fatalf("status %d", answer.StatusCode)
-	}
-	io.WriteString(say, "\x81\x84\x00\x00\x00\x00text") // masked with zeros
-	want := "it is " + k.placeholder + "."
-	got := make([]byte, 2+len(want))
-	if _, err := io.ReadFull(answer.Body, got); err != nil || string(got) != "\x81"+string(rune(len(want)))+want {
-		t.Errorf("got %q, %v", got, err)
 	}
 }

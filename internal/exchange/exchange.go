@@ -118,6 +118,7 @@ type Exchange struct {
 	target    access.Target
 	leases    []string             // of the values that were put in
 	upgrade   bool                 // the request asks for a WebSocket
+	socketKey string               // what that request wants to see answered, if it does
 	sent      map[string]string    // by credential: the text that the client sent
 	rewriters []*replace.Rewriter  // mask what goes down
 	down      stage                // what the response's body goes through, masking last

@@ -162,7 +162,7 @@ func (x *Exchange) carries(h RequestHead) *access.Refusal {
 			if !isWebSocket(line.Value) {
 				return x.refuse(access.Denied, "", "the only upgrade that is served is to websocket")
 			}
-			x.upgrade = true
+			x.upgrade, x.socketKey = true, firstHeader(h.Headers, "sec-websocket-key")
 		}
 	}
 	if h.Method == "CONNECT" {

@@ -37,6 +37,9 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 		return Change{}, r, nil
 	}
 	change := x.maskHead(h.Headers)
+	if h.Status == 101 {
+		x.answerKey(h, &change)
+	}
 	x.phase = answered
 	if h.End {
 		x.phase = complete

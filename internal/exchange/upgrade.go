@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"strings"
 
@@ -25,6 +27,17 @@ func (x *Exchange) switched(h ResponseHead) *access.Refusal {
 		return x.refuse(access.Denied, "", "the backend switched protocols, and nobody asked it to")
 	}
 	return nil
+}
+
+// answerKey answers the client's key (RFC 6455, 4.2.2) where the backend did not:
+// over HTTP/2 it sees none (RFC 8441), and an agent on HTTP/1.1 waits for one.
+func (x *Exchange) answerKey(h ResponseHead, change *Change) {
+	const accept = "sec-websocket-accept"
+	if x.socketKey == "" || firstHeader(h.Headers, accept) != "" {
+		return
+	}
+	sum := sha1.Sum([]byte(x.socketKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	change.Set = append(change.Set, access.Header{Name: accept, Value: base64.StdEncoding.EncodeToString(sum[:])})
 }
 
 // openBody makes ready for the response's body: what takes it apart, and how it

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"cloakroom/internal/access"
 )
 
 // upgraded is an exchange that has become a tunnel, with the value of plain in
@@ -76,6 +78,26 @@ func TestUnreadableUpgrades(t *testing.T) {
 	x := newWorld(t).upgraded(t, nil)
 	if out, err := x.ResponseBody(nil, []byte("no frames of any kind"), false); !errors.Is(err, ErrBody) || len(out) != 0 {
 		t.Errorf("no frames: %q, %v", out, err)
+	}
+}
+
+// TestTheClientsKeyIsAnswered where the backend did not; the pair is RFC 6455's.
+func TestTheClientsKeyIsAnswered(t *testing.T) {
+	const key, accept = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+	for _, tt := range []struct{ key, got, want string }{
+		{key, "", "sec-websocket-accept: " + accept}, {"", "", ""}, {key, "given", "sec-websocket-accept: given"},
+	} {
+		w := newWorld(t)
+		x := w.engine.Begin()
+		x.RequestHead(w.granted(t, head("/x", "upgrade", "websocket", "sec-websocket-key", tt.key)))
+		lines := head("", "upgrade", "websocket").Headers
+		if tt.got != "" {
+			lines = append(lines, access.Header{Name: "sec-websocket-accept", Value: tt.got})
+		}
+		change, refused, err := x.ResponseHead(ResponseHead{Status: 101, Headers: lines})
+		if got := text(apply(change, lines)); err != nil || refused != nil || got != strings.TrimSpace(tt.want+"\nupgrade: websocket") {
+			t.Errorf("key %q, answer %q: got %q, %v, %v", tt.key, tt.got, got, refused, err)
+		}
 	}
 }
 
