@@ -64,6 +64,7 @@ var only = map[string][]string{
 	"github.com/prometheus/client_golang":       {"internal/metrics"},
 	"github.com/spf13/cobra":                    {"cmd/..."},
 	"github.com/zitadel/oidc":                   {"examples/..."},
+	"github.com/coder/websocket":                {"integration/..."},
 	"google.golang.org/protobuf":                {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/genproto/googleapis/rpc": {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/grpc":                    {"authz", "extproc", "internal/gate", "bench/...", "cmd/...", "integration/..."},
