@@ -151,7 +151,7 @@ func (c *conversation) responseHeaders(h *extprocv3.HttpHeaders) (replies, error
 	if refused != nil {
 		return c.refuse(refused), nil
 	}
-	c.watch(c.x.Tunnelled())
+	c.watch(c.x.LivesUnder())
 	m, err := mutation(change)
 	return replies{responseHeadersReply(m)}, err
 }

@@ -43,7 +43,7 @@ func newTalker(t *testing.T, say func(ctx context.Context, c *websocket.Conn, te
 		}
 	})
 	s := demo(k.key, k.address())
-	s.Config = strings.Replace(s.Config, "15m", lease, 1)
+	s.Config = strings.NewReplacer("15m", lease, "paths:", "in: [header, 'query:key']\n        paths:").Replace(s.Config)
 	k.rig = newRig(t, s, patch)
 	k.placeholder = k.rig.placeholder("demo")
 	k.headers = http.Header{"X-Cloakroom-Token": {k.token(agentClient)}, "Authorization": {"Bearer " + k.placeholder},
@@ -63,7 +63,7 @@ func (k *talker) dial(path string) (*websocket.Conn, *http.Response, error) {
 	return c, answer, err
 }
 
-// open is dial for an upgrade that must succeed.
+// socket is dial for an upgrade that must succeed.
 func (k *talker) socket() *websocket.Conn {
 	k.t.Helper()
 	c, answer, err := k.dial("/api/v1/socket")
@@ -210,10 +210,14 @@ func TestWebSocketEnds(t *testing.T) {
 	}
 }
 
-// TestWebSocketDenied: a refusal is an ordinary answer.
+// TestWebSocketDenied: the credential may stand in the query, if the rule says
+// so, and a refusal is an ordinary answer.
 func TestWebSocketDenied(t *testing.T) {
 	t.Parallel()
 	k := newTalker(t, saying, "15m", asPrinted)
+	if _, _, err := k.dial("/api/v1/socket?key=" + k.placeholder); err != nil || k.last().URL.Query().Get("key") != k.key {
+		t.Errorf("with the placeholder in the query too: %v, or the backend did not get the value", err)
+	}
 	_, answer, err := k.dial("/api/v2/socket")
 	if err == nil || answer == nil || answer.StatusCode != http.StatusForbidden {
 		t.Fatalf("got %v, %v", answer, err)
@@ -222,7 +226,7 @@ func TestWebSocketDenied(t *testing.T) {
 	if err != nil || errorCode(string(body)) != "not_granted" {
 		t.Errorf("got %s, %v", body, err)
 	}
-	if k.count() != 0 {
+	if k.count() != 1 {
 		t.Error("the backend heard of it")
 	}
 }

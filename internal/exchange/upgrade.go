@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"cloakroom/internal/access"
-	"cloakroom/internal/replace"
-	"cloakroom/internal/websocket"
 )
 
 func isWebSocket(upgrade string) bool {
@@ -30,7 +28,7 @@ func (x *Exchange) switched(h ResponseHead) *access.Refusal {
 }
 
 // answerKey answers the client's key (RFC 6455, 4.2.2) where the backend did not:
-// over HTTP/2 it sees none (RFC 8441), and an agent on HTTP/1.1 waits for one.
+// on HTTP/2 none does (RFC 8441), and an agent on HTTP/1.1 waits for it.
 func (x *Exchange) answerKey(h ResponseHead, change *Change) {
 	const accept = "sec-websocket-accept"
 	if x.socketKey == "" || firstHeader(h.Headers, accept) != "" {
@@ -38,39 +36,6 @@ func (x *Exchange) answerKey(h ResponseHead, change *Change) {
 	}
 	sum := sha1.Sum([]byte(x.socketKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	change.Set = append(change.Set, access.Header{Name: accept, Value: base64.StdEncoding.EncodeToString(sum[:])})
-}
-
-// openBody makes ready for the response's body: what takes it apart, and how it
-// is masked. Where its parts are counted elsewhere, masks are of equal length.
-func (x *Exchange) openBody(h ResponseHead) {
-	contentType := firstHeader(h.Headers, "content-type")
-	switch {
-	case h.Status == 101:
-		x.socket = websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())
-		x.down = frameStage{x.socket}
-		if x.fillMessage != nil {
-			x.first = frameStage{websocket.NewFirst(x.fillMessage)}
-		}
-	case isGRPC(contentType):
-		x.down = &messages{inside: masking{x.filler()}}
-	default:
-		x.down = masking{x.label(replace.FlushFor(contentType))}
-	}
-}
-
-// label is a new rewriter whose masks tell what they hide, filler one whose
-// masks are of equal length.
-func (x *Exchange) label(f replace.Flush) *replace.Rewriter {
-	return x.counted(x.snap.masks.NewRewriter(f, x.mask))
-}
-
-func (x *Exchange) filler() *replace.Rewriter {
-	return x.counted(x.snap.masks.NewFiller(replace.None))
-}
-
-func (x *Exchange) counted(r *replace.Rewriter) *replace.Rewriter {
-	x.rewriters = append(x.rewriters, r)
-	return r
 }
 
 // frameStage is a stage of package websocket: bytes that are no frames are a
@@ -117,10 +82,10 @@ func (x *Exchange) sendFrames(dst, chunk []byte, end bool) ([]byte, error) {
 	return dst, nil
 }
 
-// Tunnelled returns, once the exchange has become a tunnel, the channels that
-// are closed as the leases that it lives under end. The tunnel must then be cut.
-func (x *Exchange) Tunnelled() []<-chan struct{} {
-	if x.phase != answered || x.entry.status != 101 {
+// LivesUnder returns the channels that are closed as the leases end that a tunnel
+// lives under; it must then be cut. What is no tunnel has none.
+func (x *Exchange) LivesUnder() []<-chan struct{} {
+	if x.phase != answered || x.socket == nil {
 		return nil
 	}
 	var ends []<-chan struct{}

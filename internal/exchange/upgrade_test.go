@@ -107,7 +107,7 @@ func TestARefusedUpgradeIsAnOrdinaryAnswer(t *testing.T) {
 	x := w.engine.Begin()
 	x.RequestHead(w.granted(t, head("/x", "upgrade", "websocket")))
 	x.ResponseHead(ResponseHead{Status: 401})
-	if out, err := x.ResponseBody(nil, []byte("no "+values["plain"]), true); err != nil || string(out) != "no [masked]" || x.Tunnelled() != nil {
+	if out, err := x.ResponseBody(nil, []byte("no "+values["plain"]), true); err != nil || string(out) != "no [masked]" || x.LivesUnder() != nil {
 		t.Errorf("got %q, %v", out, err)
 	}
 }
@@ -145,12 +145,12 @@ func TestFirstMessage(t *testing.T) {
 func TestATunnelTellsItsLeases(t *testing.T) {
 	w := newWorld(t)
 	w.done = make(chan struct{})
-	if ends := w.upgraded(t, nil).Tunnelled(); len(ends) != 1 || ends[0] != w.done {
+	if ends := w.upgraded(t, nil).LivesUnder(); len(ends) != 1 || ends[0] != w.done {
 		t.Errorf("a tunnel tells %v", ends)
 	}
 	x := w.asked(t)
 	x.ResponseHead(ResponseHead{Status: 200})
-	if ends := x.Tunnelled(); ends != nil {
+	if ends := x.LivesUnder(); ends != nil {
 		t.Errorf("an answer tells %v", ends)
 	}
 }
