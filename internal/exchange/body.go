@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"cloakroom/internal/replace"
-	"cloakroom/internal/websocket"
 )
 
 // ErrBody is returned by a step whose piece of a body cannot be read as what
@@ -48,11 +47,7 @@ func (x *Exchange) openBody(h ResponseHead) {
 	contentType := firstHeader(h.Headers, "content-type")
 	switch {
 	case h.Status == 101:
-		x.socket = websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())
-		x.down = frameStage{x.socket}
-		if x.fillMessage != nil {
-			x.first = frameStage{websocket.NewFirst(x.fillMessage)}
-		}
+		x.down = x.openSocket()
 	case isGRPC(contentType):
 		x.down = &messages{inside: masking{x.filler()}}
 	default:

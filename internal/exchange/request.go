@@ -128,7 +128,6 @@ func (x *Exchange) granted(h RequestHead) ([]inventory.Found, *access.Refusal) {
 		if !x.deps.Leases.Live(use.Lease, now) {
 			return nil, x.refuse(access.LeaseExpired, "", "the lease on credential %q has ended; send the request again", f.Name)
 		}
-		x.leases = append(x.leases, use.Lease)
 		found = append(found, f)
 	}
 	return found, nil
@@ -162,7 +161,7 @@ func (x *Exchange) carries(h RequestHead) *access.Refusal {
 			if !isWebSocket(line.Value) {
 				return x.refuse(access.Denied, "", "the only upgrade that is served is to websocket")
 			}
-			x.upgrade, x.socketKey = true, firstHeader(h.Headers, "sec-websocket-key")
+			x.socket.asked, x.socket.key = true, firstHeader(h.Headers, "sec-websocket-key")
 		}
 	}
 	if h.Method == "CONNECT" {

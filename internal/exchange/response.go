@@ -169,7 +169,7 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 		return dst[:before], err
 	}
 	x.entry.bytesTo += int64(len(dst) - before)
-	if end || x.socket != nil && x.socket.Closed() { // behind a close frame nothing may come
+	if end || x.socket.closed() {
 		x.finishBody(drained)
 	}
 	return dst, nil

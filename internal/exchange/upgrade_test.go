@@ -13,7 +13,7 @@ import (
 func (w *world) upgraded(t testing.TB, fill func([]byte) ([]byte, error)) *Exchange {
 	t.Helper()
 	x := w.engine.Begin()
-	x.fillMessage = fill
+	x.socket.fill = fill
 	h := head("/x", "authorization", "Bearer "+named("plain"), "upgrade", "WebSocket")
 	if _, refused, err := x.RequestHead(w.granted(t, h, use(t, "plain", "header:authorization"))); refused != nil || err != nil {
 		t.Fatal(refused, err)
@@ -134,7 +134,7 @@ func TestFirstMessage(t *testing.T) {
 		t.Errorf("refused: %q, %v", out, err)
 	}
 	early := w.engine.Begin()
-	early.fillMessage = func(m []byte) ([]byte, error) { return m, nil }
+	early.socket.fill = func(m []byte) ([]byte, error) { return m, nil }
 	early.RequestHead(w.granted(t, head("/x", "upgrade", "websocket")))
 	if out, err := early.RequestBody(nil, []byte(masked("hello")), false); err != ErrOrder || len(out) != 0 {
 		t.Errorf("before the backend agreed: %q, %v", out, err)
