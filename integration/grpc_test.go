@@ -280,7 +280,7 @@ func TestGRPCUnreadable(t *testing.T) {
 		{"Plain", codes.OK, ""},
 		{"Declared", codes.PermissionDenied, "the backend compresses its messages"},
 		{"Text", codes.PermissionDenied, "gRPC-Web as text"},
-		{"Compressed", anyError, ""}, // the head of the answer may have gone by then, or not
+		{"Compressed", anyError, ""}, // a refusal, or the head of the answer has gone by then
 		{"Cut", anyError, ""},
 	} {
 		err := conn.Invoke(ctx, "/any.Service/"+tt.method, &testgrpc.Empty{}, &testgrpc.SimpleResponse{})

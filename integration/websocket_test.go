@@ -272,6 +272,24 @@ func TestWebSocketDenied(t *testing.T) {
 	}
 }
 
+// TestWebSocketWithoutFrames: what a backend sends that is none ends the tunnel,
+// and does not come down.
+func TestWebSocketWithoutFrames(t *testing.T) {
+	t.Parallel()
+	key := value()
+	for _, sent := range []string{"no frames but " + key, "\xc1\x2e" + key, "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff" + key} {
+		address, _ := rawBackend(t, func(string) string {
+			return "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n" + sent
+		})
+		r := newRig(t, demo(key, address), asPrinted)
+		got, hung := r.raw("GET /api/v1/x HTTP/1.1\r\nhost: api.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
+			"x-cloakroom-token: " + r.token(agentClient) + "\r\nauthorization: Bearer " + r.placeholder("demo") + "\r\n\r\n")
+		if hung || strings.Contains(got, key) {
+			t.Errorf("%.10q came down as %q (hung: %v)", sent, got, hung)
+		}
+	}
+}
+
 // TestWebSocketIsCut: when the service dies, and when the lease ends, so does
 // the tunnel, both ways.
 func TestWebSocketIsCut(t *testing.T) {

@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/replace"
 )
 
@@ -53,6 +54,9 @@ func (x *Exchange) openBody(h ResponseHead) {
 	default:
 		x.down = masking{x.label(replace.FlushFor(contentType))}
 	}
+	if x.decoder != nil {
+		x.down = &chain{first: decoding{x}, second: x.down}
+	}
 }
 
 // label is a new rewriter whose masks tell what they hide, filler one whose
@@ -68,4 +72,15 @@ func (x *Exchange) filler() *replace.Rewriter {
 func (x *Exchange) counted(r *replace.Rewriter) *replace.Rewriter {
 	x.rewriters = append(x.rewriters, r)
 	return r
+}
+
+// Unreadable puts a refusal in the place of a response, if a step has returned
+// ErrBody before anything of the body went down. It returns nil where it is too
+// late for that. Whether the head has already gone is the transport's to know;
+// then it ends the response.
+func (x *Exchange) Unreadable() *access.Refusal {
+	if x.phase != answered || x.entry.bytesTo > 0 {
+		return nil
+	}
+	return x.refuse(access.Denied, "", "the backend's answer cannot be read as what its head says it is")
 }

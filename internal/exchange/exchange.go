@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/coding"
 	"cloakroom/internal/grant"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
@@ -117,6 +118,7 @@ type Exchange struct {
 	target    access.Target
 	sent      map[string]string   // by credential: the text that the client sent
 	rewriters []*replace.Rewriter // mask what goes down
+	decoder   *coding.Decoder     // of the response's body; nil: it is not coded
 	down      stage               // what the response's body goes through, masking last
 	socket    socket
 	entry     outcome

@@ -60,17 +60,17 @@ func (x *Exchange) answerKey(h ResponseHead, change *Change) {
 func (x *Exchange) openSocket() stage {
 	x.socket.down = websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())
 	if x.socket.fill != nil {
-		x.socket.up = frameStage{websocket.NewFirst(x.socket.fill)}
+		x.socket.up = websocket.NewFirst(x.socket.fill)
 	}
-	return frameStage{x.socket.down}
+	return framed{x.socket.down}
 }
 
-// frameStage is a stage of package websocket: bytes that are no frames are a
+// framed is the stage for what the backend sends: bytes that are no frames are a
 // body that is not what its head says.
-type frameStage struct{ stage }
+type framed struct{ *websocket.Rewriting }
 
-func (s frameStage) Append(dst, src []byte, last bool) ([]byte, error) {
-	dst, err := s.stage.Append(dst, src, last)
+func (f framed) Append(dst, src []byte, last bool) ([]byte, error) {
+	dst, err := f.Rewriting.Append(dst, src, last)
 	if err != nil {
 		return dst, fmt.Errorf("%w: %w", ErrBody, err)
 	}
