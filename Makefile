@@ -14,7 +14,7 @@ STATICCHECK_VERSION = v0.8.2
 PIP_TARGET = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --upgrade
 FUZZTIME  ?= 1m
 
-.PHONY: help tools run build test test-go test-rego lint bench fuzz test-long clean
+.PHONY: help tools run build test test-go test-rego lint bench bench-mask bench-body fuzz test-long clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,12 @@ lint: ## check formatting, vet, staticcheck
 
 bench: tools ## measure against the same Envoy with no-op services; prints the README's table
 	$(GO) run ./bench
+
+bench-mask: ## measure masking on one thread, beside Vectorscan where it is installed
+	@vectorscan=$$(./scripts/vectorscan) && $(GO) run ./bench/mask -vectorscan "$$vectorscan"
+
+bench-body: tools ## measure bodies and events through Envoy, and the memory that they take
+	$(GO) run ./bench -bodies
 
 fuzz: ## run every fuzz target for FUZZTIME each
 	@./scripts/fuzz $(FUZZTIME)

@@ -30,7 +30,7 @@ var kinds = []func(writer) string{
 	func(w writer) string { return "AIza" + w.some(urlSafe, 35) },
 	func(w writer) string { return "glpat-" + w.some(urlSafe, 20) },
 	func(w writer) string { return w.some(lower, 32<<w.IntN(2)) },
-	func(w writer) string { return w.some(marks, 20+w.IntN(44)) },
+	func(w writer) string { return w.some(marks, 19+w.IntN(44)) + w.some(alnum, 1) },
 	func(w writer) string {
 		claims := fmt.Sprintf(`{"iss":"https://id.example.com","sub":"%s","iat":%s,"scope":"read"}`, w.some(digits, 9), w.some(digits, 10))
 		return "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + w.some(urlSafe, 43)

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"runtime"
+	"runtime/metrics"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"cloakroom/internal/replace"
+)
+
+// memory is how fast bytes can be had at all; MB/s of every round.
+type memory struct{ read, copied []float64 }
+
+// sum keeps the compiler from leaving reads out.
+var sum uint64
+
+// round reads each byte of a text once, and copies it as a Rewriter would.
+func (m *memory) round(text []byte, long time.Duration) {
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(&text[0])), len(text)/8)
+	m.read = append(m.read, speed(len(text), long, func() {
+		var a, b, c, d uint64
+		for ; len(words) >= 8; words = words[8:] {
+			w := words[:8:8]
+			a, b, c, d = a+w[0]+w[4], b+w[1]+w[5], c+w[2]+w[6], d+w[3]+w[7]
+		}
+		sum += a + b + c + d
+		words = unsafe.Slice((*uint64)(unsafe.Pointer(&text[0])), len(text)/8)
+	}))
+	dst := make([]byte, bigChunk)
+	m.copied = append(m.copied, speed(len(text), long, func() {
+		for at := 0; at < len(text); at += bigChunk {
+			copy(dst, text[at:])
+		}
+	}))
+}
+
+// speed does something with n bytes over and over for about so long, and
+// returns MB/s.
+func speed(n int, long time.Duration, do func()) float64 {
+	bytes := 0
+	start := time.Now()
+	for time.Since(start) < long {
+		do()
+		bytes += n
+	}
+	return float64(bytes) / 1e6 / time.Since(start).Seconds()
+}
+
+// compiling is what it costs to compile values.
+type compiling struct {
+	values     int
+	took       time.Duration
+	kept, most uint64 // bytes of the heap: afterwards, and at most meanwhile
+}
+
+// measureCompile compiles the values with nothing else on the heap.
+func measureCompile(values [][]byte) (compiling, error) {
+	all := secrets(values)
+	runtime.GC()
+	before := heap()
+	var most atomic.Uint64
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			most.Store(max(most.Load(), heap()))
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	start := time.Now()
+	set, err := replace.Compile(all)
+	took := time.Since(start)
+	close(done)
+	<-ended
+	runtime.GC()
+	after := heap()
+	runtime.KeepAlive(set)
+	runtime.KeepAlive(all)
+	return compiling{values: len(values), took: took, kept: after - before, most: max(most.Load(), after) - before}, err
+}
+
+// heap is how many bytes objects take, those that are garbage too.
+func heap() uint64 {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
