@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type bodies struct {
 // row is one thing that both sides do in turns; a result for each round.
 type row struct {
 	name, form string
+	difference bool // the sides are compared by their difference, not by their ratio
 	measure    func(ctx context.Context, s *side) (float64, error)
 	results    [2][]float64
 }
@@ -37,7 +39,7 @@ func (o options) rows() []*row {
 		}
 	}
 	return []*row{
-		{name: "a server-sent event on its way, p50, ms", form: "%.3f", measure: eventTime},
+		{name: "a server-sent event on its way, p50, ms", form: "%.3f", difference: true, measure: eventTime},
 		{name: "64 KiB bodies, MB/s", form: "%.0f", measure: megabytes(64<<10, 3000)},
 		{name: "1 MiB bodies, MB/s", form: "%.0f", measure: megabytes(1<<20, 300)},
 	}
@@ -65,7 +67,9 @@ func eventTime(ctx context.Context, s *side) (float64, error) {
 // measureBodies looks at memory first, while the services have seen little, and
 // then lets both sides take turns.
 func measureBodies(ctx context.Context, o options, base, full *side) error {
-	b := &bodies{sides: [2]*side{base, full}, flows: flows(), rows: o.rows()}
+	b := &bodies{sides: [2]*side{base, full},
+		flows: slices.DeleteFunc(flows(), func(f *flow) bool { return !strings.Contains(f.name, o.only) }),
+		rows:  slices.DeleteFunc(o.rows(), func(r *row) bool { return !strings.Contains(r.name, o.only) })}
 	for i, s := range b.sides {
 		if err := b.memory(ctx, o, i, s); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
@@ -101,7 +105,9 @@ func (b *bodies) memory(ctx context.Context, o options, i int, s *side) (err err
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s: %s, resident %.0f and %.0f MiB\n", s.name, f.name, f.came[i], f.most[i].envoy, f.most[i].service)
 	}
-	b.crowds[i], err = s.crowd(ctx, o.streams)
+	if strings.Contains(crowdName, o.only) {
+		b.crowds[i], err = s.crowd(ctx, o.streams)
+	}
 	return err
 }
 

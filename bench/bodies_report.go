@@ -22,10 +22,9 @@ func (b *bodies) report(o options) error {
 	var text strings.Builder
 	text.WriteString("| through Envoy | no-op services | Cloakroom | of the rounds |\n| --- | --- | --- | --- |\n")
 	var errs []error
-	for i, r := range b.rows {
-		compared := r.compare(i == 0)
-		fmt.Fprintf(&text, "| %s | "+r.form+" | "+r.form+" | %s |\n", r.name, median(slices.Clone(r.results[0])), median(slices.Clone(r.results[1])), compared)
-		errs = append(errs, r.judge(o, i == 0))
+	for _, r := range b.rows {
+		fmt.Fprintf(&text, "| %s | "+r.form+" | "+r.form+" | %s |\n", r.name, median(slices.Clone(r.results[0])), median(slices.Clone(r.results[1])), r.compare())
+		errs = append(errs, r.judge(o))
 	}
 	text.WriteString("\n| resident at most, MiB: Envoy, service | no-op services | Cloakroom | the client got |\n| --- | --- | --- | --- |\n")
 	fmt.Fprintf(&text, "| idle | %.0f, %.0f | %.0f, %.0f | |\n", b.idle[0].envoy, b.idle[0].service, b.idle[1].envoy, b.idle[1].service)
@@ -35,8 +34,10 @@ func (b *bodies) report(o options) error {
 			errs = append(errs, fmt.Errorf("%s: %.0f MiB above idle, and at most %d are allowed", f.name, above, memoryTarget))
 		}
 	}
-	fmt.Fprintf(&text, "| %d open event streams | %s | %s | an event reached all in %.2f s (no-op: %.2f s) |\n", o.streams,
-		b.crowds[0].format(o.streams), b.crowds[1].format(o.streams), b.crowds[1].reaching, b.crowds[0].reaching)
+	if c := b.crowds; c[1].open.service > 0 {
+		fmt.Fprintf(&text, "| %d %s | %s | %s | an event reached all in %.2f s (no-op: %.2f s) |\n", o.streams, crowdName,
+			c[0].format(o.streams), c[1].format(o.streams), c[1].reaching, c[0].reaching)
+	}
 	fmt.Fprintf(&text, "\nMedians of %d rounds, both sides in turns; bodies over %d connections; %d cores shared by load, Envoy, service and upstream; %d credentials in the mask.\n",
 		o.rounds, o.connections, runtime.NumCPU(), o.credentials)
 	fmt.Print(text.String())
@@ -58,18 +59,18 @@ func (c crowd) format(streams int) string {
 
 // compare says how the sides differ: by the difference, or by the ratio; the
 // median of the rounds' own, and how far they are apart.
-func (r *row) compare(difference bool) string {
-	all := r.compared(difference)
+func (r *row) compare() string {
+	all := r.compared()
 	middle := median(all) // sorts
-	if difference {
+	if r.difference {
 		return fmt.Sprintf("%+.3f (%+.3f to %+.3f)", middle, all[0], all[len(all)-1])
 	}
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", middle, all[0], all[len(all)-1])
 }
 
-func (r *row) compared(difference bool) (all []float64) {
+func (r *row) compared() (all []float64) {
 	for i, base := range r.results[0] {
-		if full := r.results[1][i]; difference {
+		if full := r.results[1][i]; r.difference {
 			all = append(all, full-base)
 		} else {
 			all = append(all, full/base)
@@ -78,12 +79,12 @@ func (r *row) compared(difference bool) (all []float64) {
 	return all
 }
 
-func (r *row) judge(o options, difference bool) error {
-	got := median(r.compared(difference))
+func (r *row) judge(o options) error {
+	got := median(r.compared())
 	switch {
-	case difference && got > eventTarget:
+	case r.difference && got > eventTarget:
 		return fmt.Errorf("%s: %.3f more than without, and %.3f are allowed", r.name, got, eventTarget)
-	case !difference && got < o.require:
+	case !r.difference && got < o.require:
 		return fmt.Errorf("%s: a ratio of %.2f, and %.2f is required", r.name, got, o.require)
 	}
 	return nil

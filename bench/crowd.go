@@ -18,6 +18,8 @@ type crowd struct {
 	reaching     float64 // seconds, from one event to its arrival on all
 }
 
+const crowdName = "open event streams"
+
 // opening is how many streams are opened at the same time.
 const opening = 64
 

@@ -31,6 +31,7 @@ type options struct {
 
 	bodies              bool
 	streams             int
+	only                string
 	require             float64
 	profile, dir, child string
 }
@@ -43,6 +44,7 @@ func main() {
 	flag.IntVar(&o.credentials, "credentials", 20, "credentials in the inventory, all of which are masked")
 	flag.BoolVar(&o.bodies, "bodies", false, "measure bodies, events and memory instead of requests/s")
 	flag.IntVar(&o.streams, "streams", 10000, "event streams that are open at once, with -bodies")
+	flag.StringVar(&o.only, "only", "", "with -bodies, measure only what has this `text` in its name")
 	flag.Float64Var(&o.require, "require", 0, "fail below this `ratio` of requests/s, or with -bodies of MB/s (and then above the other targets)")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write the service's CPU profile to this `file`")
 	flag.StringVar(&o.dir, "dir", "bench/results", "`folder` for results, and for the log: it must be on the disk to be measured")
