@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/coding"
 	"cloakroom/internal/grant"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
@@ -114,6 +115,7 @@ type Exchange struct {
 	target   access.Target
 	sent     map[string]string // by credential: the text that the client sent
 	rewriter *replace.Rewriter // masks what goes down
+	decoder  *coding.Decoder   // of the response's body; nil: it is not coded
 	down     stage             // what the response's body goes through, masking last
 	entry    outcome
 }

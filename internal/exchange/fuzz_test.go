@@ -66,7 +66,7 @@ func (s *sequence) step(t *testing.T, b byte) {
 	case 'h', 'H', 'z':
 		lines := head("", "x", v, "content-type", "text/event-stream").Headers
 		if b == 'z' {
-			lines = head("", "content-encoding", "gzip").Headers
+			lines = head("", "content-encoding", "x-new").Headers
 		}
 		change, refused, err := s.x.ResponseHead(ResponseHead{Status: 200, Headers: lines, End: b == 'H'})
 		s.over = s.over || refused != nil || err == nil && b == 'H'
