@@ -6,8 +6,8 @@
 //
 // Both take turns in rounds that go over the whole table, so that what disturbs
 // the machine for a while meets both, and every cell is the median of its
-// rounds; the memory's own speed is measured in the same rounds. Only what
-// stands in one table can be compared.
+// rounds, in the time that the scanning thread itself ran; the memory's own speed
+// is measured in the same rounds. Only what stands in one table can be compared.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"time"
 
 	"cloakroom/bench/corpus"
@@ -27,6 +28,8 @@ type options struct {
 	size    int // of each text, in MiB
 	turn    time.Duration
 	rival   string
+	only    string
+	profile string
 	require bool
 }
 
@@ -44,6 +47,8 @@ func main() {
 	flag.IntVar(&o.size, "size", 16, "`MiB` of each text: more than fits a core's cache")
 	flag.DurationVar(&o.turn, "turn", 40*time.Millisecond, "how `long` a turn takes")
 	flag.StringVar(&o.rival, "vectorscan", "", "`program` that scripts/vectorscan has built; empty: without it")
+	flag.StringVar(&o.only, "only", "", "measure only texts with this `text` in their name")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write the CPU profile of the rounds to this `file`")
 	flag.BoolVar(&o.require, "require", false, "fail if a target is missed")
 	flag.Parse()
 	if err := start(o); err != nil {
@@ -66,14 +71,33 @@ func start(o options) error {
 	if err := t.prepare(); err != nil {
 		return err
 	}
-	for range o.rounds {
-		if err := t.round(); err != nil {
-			return err
-		}
+	if err := t.measure(); err != nil {
+		return err
 	}
 	fmt.Print(t.markdown())
 	if o.require {
 		return t.judge()
+	}
+	return nil
+}
+
+// measure runs the rounds.
+func (t *table) measure() error {
+	if t.profile != "" {
+		f, err := os.Create(t.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	for range t.rounds {
+		if err := t.round(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
