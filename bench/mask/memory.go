@@ -15,11 +15,9 @@ import (
 // memory is how fast bytes can be had at all; MB/s of every round.
 type memory struct{ read, copied []float64 }
 
-// sum keeps the compiler from leaving reads out.
-var sum uint64
-
 // round reads each byte of a text once, and copies it as a Rewriter would.
 func (m *memory) round(text []byte, long time.Duration) {
+	var sum uint64
 	words := unsafe.Slice((*uint64)(unsafe.Pointer(&text[0])), len(text)/8)
 	m.read = append(m.read, speed(len(text), long, func() {
 		var a, b, c, d uint64
@@ -30,6 +28,7 @@ func (m *memory) round(text []byte, long time.Duration) {
 		sum += a + b + c + d
 		words = unsafe.Slice((*uint64)(unsafe.Pointer(&text[0])), len(text)/8)
 	}))
+	runtime.KeepAlive(sum) // or the compiler leaves the reads out
 	dst := make([]byte, bigChunk)
 	m.copied = append(m.copied, speed(len(text), long, func() {
 		for at := 0; at < len(text); at += bigChunk {
