@@ -43,6 +43,10 @@ const (
 	// the caller's identity itself.
 	AgentPath = "/.well-known/cloakroom"
 
+	// UpgradeVariant is what the name of an upstream's route ends in for
+	// requests for a WebSocket. The service reads a route's name up to the "+".
+	UpgradeVariant = "+upgrade"
+
 	serviceCluster = "cloakroom"
 	agentCluster   = "cloakroom-agent"
 	agentRoute     = "cloakroom-agent"
@@ -98,6 +102,9 @@ type Upstream struct {
 	CAFile  string // PEM; empty: the system's, which Bootstrap then looks for
 	SNI     string // the certificate's name; empty: Host
 	HTTP2   bool   // speak HTTP/2 to it; else HTTP/1.1
+	// Messages shows the service what agents send on a WebSocket: something may
+	// be substituted in the first message.
+	Messages bool
 }
 
 // Service is the gRPC service of ext_authz and ext_proc.

@@ -50,7 +50,7 @@ func New(engine *exchange.Engine, logger *slog.Logger) (*Server, error) {
 // Process serves one stream, which is one exchange. The work is done beside it,
 // so that it can end the stream when a step hangs.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
-	c := &conversation{stream: stream}
+	c := &conversation{stream: stream, cutOff: make(chan struct{})}
 	done := make(chan error, 1)
 	s.crew.do(func() { done <- s.converse(c) })
 	tick := time.NewTicker(s.patience)
@@ -59,19 +59,24 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 		select {
 		case err := <-done:
 			return err
+		case <-c.cutOff:
+			return *c.cutBy.Load()
 		case <-tick.C:
 			now := c.beat.Load()
 			if now == last && now%2 == stepping {
-				c.abandoned.Store(true)
-				return errHangs
+				c.cut(errHangs)
 			}
 			last = now
 		}
 	}
 }
 
-// errHangs ends a stream in which nothing happened where something must.
-var errHangs = status.Error(codes.DeadlineExceeded, "the exchange does not go on")
+var (
+	// errHangs ends a stream in which nothing happened where something must.
+	errHangs = status.Error(codes.DeadlineExceeded, "the exchange does not go on")
+	// errLease ends a tunnel.
+	errLease = status.Error(codes.PermissionDenied, "a lease has ended that the tunnel lived under")
+)
 
 // converse receives, steps and sends until the stream or the exchange ends.
 func (s *Server) converse(c *conversation) (err error) {
@@ -105,15 +110,15 @@ func (s *Server) converse(c *conversation) (err error) {
 func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 	replies, err := c.attempt(msg)
 	if errors.Is(err, exchange.ErrBody) {
-		if r := c.x.Undecodable(); r != nil {
+		if r := c.x.Unreadable(); r != nil {
 			replies, err = c.refuse(r), nil
 		}
 	}
 	if err != nil {
 		return refusal(err)
 	}
-	if c.abandoned.Load() {
-		return errHangs
+	if why := c.cutBy.Load(); why != nil {
+		return *why
 	}
 	for _, r := range replies {
 		if err := c.stream.Send(r); err != nil {
@@ -125,6 +130,9 @@ func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 
 // closed answers Envoy's end of the stream.
 func (c *conversation) closed() error {
+	if why := c.cutBy.Load(); why != nil {
+		return *why
+	}
 	if !c.x.Complete() {
 		return status.Error(codes.Aborted, "the stream ended before the exchange did")
 	}

@@ -34,8 +34,9 @@ type conversation struct {
 
 	// beat grows with every step: it is even while something must happen (a
 	// step, the first message), odd while Envoy is waited for.
-	beat      atomic.Uint64
-	abandoned atomic.Bool // the stream was ended while a step hung
+	beat   atomic.Uint64
+	cutBy  atomic.Pointer[error] // why the stream was ended from beside it
+	cutOff chan struct{}         // closed once it was
 }
 
 // The parity of a conversation's beat.
@@ -115,16 +116,20 @@ func (c *conversation) refuse(r *access.Refusal) replies {
 	return replies{immediateReply(r)}
 }
 
-// passBody gives a piece of a request's body back as it came: no placeholder
-// counts in a body, so all of it is inert text.
+// passBody gives on a piece of a request's body. In other modes than the one
+// that Envoy is meant to have nothing could be put in, so nothing is.
 func (c *conversation) passBody(m *extprocv3.HttpBody) (replies, error) {
 	if !c.asked {
 		return nil, exchange.ErrOrder
 	}
-	if c.requestBody == modev3.ProcessingMode_FULL_DUPLEX_STREAMED {
-		return replies{requestBodyReply(m.GetBody(), m.GetEndOfStream())}, nil
+	if c.requestBody != modev3.ProcessingMode_FULL_DUPLEX_STREAMED {
+		return replies{unchangedRequestBodyReply()}, nil
 	}
-	return replies{unchangedRequestBodyReply()}, nil
+	out, err := c.x.RequestBody(nil, m.GetBody(), m.GetEndOfStream())
+	if err != nil || len(out) == 0 && !m.GetEndOfStream() {
+		return nil, err
+	}
+	return replies{requestBodyReply(out, m.GetEndOfStream())}, nil
 }
 
 func (c *conversation) passTrailers() (replies, error) {
@@ -146,8 +151,29 @@ func (c *conversation) responseHeaders(h *extprocv3.HttpHeaders) (replies, error
 	if refused != nil {
 		return c.refuse(refused), nil
 	}
+	c.watch(c.x.LivesUnder())
 	m, err := mutation(change)
 	return replies{responseHeadersReply(m)}, err
+}
+
+// watch cuts the stream as soon as one of the leases ends.
+func (c *conversation) watch(leases []<-chan struct{}) {
+	for _, ended := range leases {
+		go func() {
+			select {
+			case <-ended:
+				c.cut(errLease)
+			case <-c.stream.Context().Done():
+			}
+		}()
+	}
+}
+
+// cut ends the stream from beside it, for the first reason that is given.
+func (c *conversation) cut(why error) {
+	if c.cutBy.CompareAndSwap(nil, &why) {
+		close(c.cutOff)
+	}
 }
 
 // responseBody keeps the last declared byte's piece until the end, which Envoy

@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/replace"
 )
 
@@ -39,4 +40,47 @@ func (c *chain) Append(dst, src []byte, last bool) ([]byte, error) {
 		return dst, err
 	}
 	return c.second.Append(dst, c.between, last)
+}
+
+// openBody makes ready for the response's body: what takes it apart, and how it
+// is masked. Where its parts are counted elsewhere, masks are of equal length.
+func (x *Exchange) openBody(h ResponseHead) {
+	contentType := firstHeader(h.Headers, "content-type")
+	switch {
+	case h.Status == 101:
+		x.down = x.openSocket()
+	case isGRPC(contentType):
+		x.down = &messages{inside: masking{x.filler()}}
+	default:
+		x.down = masking{x.label(replace.FlushFor(contentType))}
+	}
+	if x.decoder != nil {
+		x.down = &chain{first: decoding{x}, second: x.down}
+	}
+}
+
+// label is a new rewriter whose masks tell what they hide, filler one whose
+// masks are of equal length.
+func (x *Exchange) label(f replace.Flush) *replace.Rewriter {
+	return x.counted(x.snap.masks.NewRewriter(f, x.mask))
+}
+
+func (x *Exchange) filler() *replace.Rewriter {
+	return x.counted(x.snap.masks.NewFiller(replace.None))
+}
+
+func (x *Exchange) counted(r *replace.Rewriter) *replace.Rewriter {
+	x.rewriters = append(x.rewriters, r)
+	return r
+}
+
+// Unreadable puts a refusal in the place of a response, if a step has returned
+// ErrBody before anything of the body went down. It returns nil where it is too
+// late for that. Whether the head has already gone is the transport's to know;
+// then it ends the response.
+func (x *Exchange) Unreadable() *access.Refusal {
+	if x.phase != answered || x.entry.bytesTo > 0 {
+		return nil
+	}
+	return x.refuse(access.Denied, "", "the backend's answer cannot be read as what its head says it is")
 }

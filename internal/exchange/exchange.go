@@ -23,9 +23,12 @@ import (
 	"cloakroom/internal/replace"
 )
 
-// Leases tells whether a lease is live. It must answer from memory.
+// Leases tells whether a lease is live, and when it ends. It must answer from
+// memory.
 type Leases interface {
 	Live(id string, now time.Time) bool
+	// Done returns a channel that is closed once the lease is not live any more.
+	Done(id string) <-chan struct{}
 }
 
 // Grants opens what the deciding half has sealed. *grant.Codec is one.
@@ -110,14 +113,15 @@ type Exchange struct {
 	deps Deps
 	snap *Snapshot
 
-	phase    phase
-	grant    access.Grant
-	target   access.Target
-	sent     map[string]string // by credential: the text that the client sent
-	rewriter *replace.Rewriter // masks what goes down
-	decoder  *coding.Decoder   // of the response's body; nil: it is not coded
-	down     stage             // what the response's body goes through, masking last
-	entry    outcome
+	phase     phase
+	grant     access.Grant
+	target    access.Target
+	sent      map[string]string   // by credential: the text that the client sent
+	rewriters []*replace.Rewriter // mask what goes down
+	decoder   *coding.Decoder     // of the response's body; nil: it is not coded
+	down      stage               // what the response's body goes through, masking last
+	socket    socket
+	entry     outcome
 }
 
 // Begin starts an exchange under the rules and values now in force. End must

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"cloakroom/internal/access"
-	"cloakroom/internal/replace"
 )
 
 // ResponseHead is a response's head as it came from the backend, or from Envoy
@@ -36,16 +35,15 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 	if x.decoder != nil {
 		change.decoded(h.Headers)
 	}
+	if h.Status == 101 {
+		x.answerKey(h, &change)
+	}
 	x.phase = answered
 	if h.End {
 		x.phase = complete
 		return change, nil, nil
 	}
-	x.rewriter = x.snap.masks.NewRewriter(replace.FlushFor(firstHeader(h.Headers, "content-type")), x.mask)
-	x.down = masking{x.rewriter}
-	if x.decoder != nil {
-		x.down = &chain{first: decoding{x}, second: x.down}
-	}
+	x.openBody(h)
 	return change, nil, nil
 }
 
@@ -53,7 +51,7 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 	switch {
 	case h.Status == 101:
-		return x.refuse(access.Denied, "", "the backend switched protocols, and upgrades are not served yet")
+		return x.switched(h)
 	case h.Status == 206:
 		return x.refuse(access.Denied, "", "the backend answered with a part of the body that nobody asked for")
 	case h.Status == 226: // RFC 3229
@@ -62,10 +60,16 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 		return nil
 	}
 	for _, line := range h.Headers {
-		if line.Name == "content-type" && !searchable(line.Value) {
+		value := strings.ToLower(strings.TrimSpace(line.Value))
+		switch {
+		case line.Name == "grpc-encoding" && value != "identity":
+			return x.refuse(access.Denied, "", "the backend compresses its messages although it was asked not to")
+		case line.Name != "content-type":
+		case !searchable(value):
 			return x.refuse(access.Denied, "", "the backend answered in a charset that is not read; ask it for UTF-8")
-		}
-		if line.Name == "content-type" && strings.Contains(strings.ToLower(line.Value), "multipart/byteranges") {
+		case isGRPCWebText(value):
+			return x.refuse(access.Denied, "", "the backend answered with gRPC-Web as text, which is not read")
+		case strings.Contains(value, "multipart/byteranges"):
 			return x.refuse(access.Denied, "", "the backend answered with parts of the body that nobody asked for")
 		}
 	}
@@ -151,7 +155,7 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 		return dst[:before], err
 	}
 	x.entry.bytesTo += int64(len(dst) - before)
-	if end {
+	if end || x.socket.closed() {
 		x.finishBody(drained)
 	}
 	return dst, nil
@@ -177,11 +181,13 @@ func (x *Exchange) ResponseTrailers(dst []byte, lines []access.Header) ([]byte, 
 }
 
 func (x *Exchange) finishBody(next phase) {
-	for name, n := range x.rewriter.Hits() {
-		x.entry.masked(name, n)
+	for _, r := range x.rewriters {
+		for name, n := range r.Hits() {
+			x.entry.masked(name, n)
+		}
 	}
 	x.decoder.Close()
-	x.rewriter, x.decoder, x.down, x.phase = nil, nil, nil, next
+	x.rewriters, x.decoder, x.down, x.phase = nil, nil, nil, next
 }
 
 func firstHeader(lines []access.Header, name string) string {
