@@ -16,7 +16,7 @@ const still = 40 * time.Millisecond
 
 // teller is a backend that writes an answer piece by piece, each when told to.
 type teller struct {
-	contentType string
+	contentType string // empty: a WebSocket, and the pieces are frames
 	pieces      []string
 	next        chan time.Time // told when a piece was written
 }
@@ -31,24 +31,48 @@ func (e *tellers) page(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	one := e.all[r.URL.Query().Get("name")]
 	e.mu.Unlock()
+	var out io.Writer = w
+	flush := func() error { return http.NewResponseController(w).Flush() }
+	if one.contentType == "" { // a WebSocket
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		out, flush = c, func() error { return nil }
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: "+websocketAccept+"\r\n\r\n")
+	}
 	w.Header().Set("content-type", one.contentType)
 	for _, piece := range one.pieces {
-		io.WriteString(w, piece)
-		http.NewResponseController(w).Flush()
-		one.next <- time.Now()
-		<-one.next // until the agent has seen what comes of it
+		io.WriteString(out, piece)
+		flush()
+		select {
+		case one.next <- time.Now():
+			<-one.next // until the agent has seen what comes of it
+		case <-r.Context().Done():
+			return
+		}
 	}
 }
 
 // watch asks for an answer, and returns how much of it had come when each piece
 // was through, and how long the last byte of each took.
 func (m *masking) watch(e *tellers, name string, one *teller) (seen []int, delays []time.Duration, err error) {
+	one.next = make(chan time.Time)
 	e.mu.Lock()
 	e.all[name] = one
 	e.mu.Unlock()
-	answer := m.open("/api/v1/echo?name="+name, m.agent...)
+	headers := m.agent
+	if one.contentType == "" {
+		headers = append(slices.Clone(headers), "connection", "upgrade", "upgrade", "websocket",
+			"sec-websocket-version", "13", "sec-websocket-key", websocketKey)
+	}
+	answer := m.open("/api/v1/echo?name="+name, headers...)
 	defer answer.Body.Close()
-	arrived := make(chan int)
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusSwitchingProtocols {
+		return nil, nil, fmt.Errorf("%s: status %d", name, answer.StatusCode)
+	}
+	arrived := make(chan int, 100)
 	go func() {
 		defer close(arrived)
 		b := make([]byte, 64<<10)
@@ -71,6 +95,7 @@ func (m *masking) watch(e *tellers, name string, one *teller) (seen []int, delay
 			select {
 			case n, ok := <-arrived:
 				if !ok {
+					one.next <- time.Now()
 					return nil, nil, fmt.Errorf("%s: ended early", name)
 				}
 				total, last = total+n, time.Now()
@@ -87,6 +112,12 @@ func (m *masking) watch(e *tellers, name string, one *teller) (seen []int, delay
 	return append(seen, total), delays, nil
 }
 
+// The key and its answer of RFC 6455, 1.3.
+const websocketKey, websocketAccept = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+// frame is a server's frame of less than 126 bytes.
+func frame(first byte, text string) string { return string([]byte{first, byte(len(text))}) + text }
+
 // oracleKinds are the streams in which an agent tries what comes behind a
 // beginning of the value.
 var oracleKinds = map[string]func(guess string) *teller{
@@ -98,6 +129,9 @@ var oracleKinds = map[string]func(guess string) *teller{
 	},
 	"NDJSON": func(guess string) *teller {
 		return &teller{contentType: "application/x-ndjson", pieces: []string{"{}\n", `{"a":"` + guess, `"}`, "\n"}}
+	},
+	"web socket": func(guess string) *teller {
+		return &teller{pieces: []string{frame(0x81, "first"), frame(0x01, guess), frame(0, "more"), frame(0x80, "."), frame(0x82, guess)}}
 	},
 }
 
