@@ -1,43 +1,29 @@
 package replace
 
-// hasAVX2 tells whether processor and system have the instructions of
-// indexClassAVX2.
+// hasAVX2 tells whether processor and system have the instructions of indexAVX2.
 var hasAVX2 = detectAVX2()
 
-// shortText is the length below which a look at each byte is fastest.
-const shortText = 32
-
-// indexClass returns the place of the first byte of text that is of one of the
-// classes, or text's length.
-func indexClass(text []byte, classes uint8) int {
-	at := 0
-	if len(text) >= shortText {
-		if !hasAVX2 {
-			return indexClassByBytes(text, classes)
-		}
-		if at = indexClassAVX2(text, classes); at < len(text)&^(shortText-1) {
-			return at
-		}
+// index returns the place of the first byte of text that is worth a look, or
+// text's length. Near the ends of text a few more may be.
+func (h *hints) index(text []byte) int {
+	if !hasAVX2 || len(text) < 40 {
+		return h.indexEach(text, 0)
 	}
-	for ; at < len(text); at++ {
-		if classOf[text[at]]&classes != 0 {
-			break
-		}
+	if h.own[text[0]] != 0 {
+		return 0
 	}
-	return at
+	at := indexAVX2(text, &h.halves)
+	if at <= len(text)-33 {
+		return at
+	}
+	return h.indexEach(text, at)
 }
 
-var classOf = func() (t [256]uint8) {
-	for i, c := range classBytes {
-		t[c] = 1 << i
-	}
-	return t
-}()
-
-// indexClassAVX2 looks at the whole blocks of 32 bytes of text, and returns the
-// first place, or their length.
+// indexAVX2 looks at blocks of 32 bytes of text from its second byte on, for as
+// long as there is a byte behind them, and returns the first place, or that of
+// the first byte that it did not look at.
 //
 //go:noescape
-func indexClassAVX2(text []byte, classes uint8) int
+func indexAVX2(text []byte, h *[3]halves) int
 
 func detectAVX2() bool

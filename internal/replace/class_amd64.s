@@ -1,53 +1,55 @@
 #include "textflag.h"
 
-// A byte's class is low[its low four bits] AND high[its high four bits]: the
-// bytes of one half of the bits share a bit with none of the other's but their
-// own. A byte above 127 finds nothing in the first table.
-
-DATA low<>+0(SB)/8, $0x0008040000000001
-DATA low<>+8(SB)/8, $0x0000102000020000
-DATA low<>+16(SB)/8, $0x0008040000000001
-DATA low<>+24(SB)/8, $0x0000102000020000
-GLOBL low<>(SB), RODATA|NOPTR, $32
-
-DATA high<>+0(SB)/8, $0x00002000100c0003
-DATA high<>+8(SB)/8, $0x0000000000000000
-DATA high<>+16(SB)/8, $0x00002000100c0003
-DATA high<>+24(SB)/8, $0x0000000000000000
-GLOBL high<>(SB), RODATA|NOPTR, $32
-
 DATA nibble<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL nibble<>(SB), RODATA|NOPTR, $8
 
-// func indexClassAVX2(text []byte, classes uint8) int
-TEXT ·indexClassAVX2(SB), NOSPLIT, $0-40
+// LOOKUP sets to to the bits that the tables have for both halves of the bytes.
+#define LOOKUP(from, low, high, to, spare) \
+	VPSRLW  $4, from, spare;    \
+	VPAND   Y6, from, to;       \
+	VPAND   Y6, spare, spare;   \
+	VPSHUFB to, low, to;        \
+	VPSHUFB spare, high, spare; \
+	VPAND   spare, to, to
+
+// func indexAVX2(text []byte, h *[3]halves) int
+TEXT ·indexAVX2(SB), NOSPLIT, $0-40
 	MOVQ text_base+0(FP), SI
 	MOVQ text_len+8(FP), CX
-	ANDQ $~31, CX
-	XORQ AX, AX
-	VMOVDQU low<>(SB), Y1
-	VMOVDQU high<>(SB), Y2
-	VPBROADCASTQ nibble<>(SB), Y3
-	VPBROADCASTB classes+24(FP), Y4
-	VPAND Y4, Y1, Y1
-	VPXOR Y5, Y5, Y5
+	MOVQ h+24(FP), DI
+	SUBQ $33, CX // the last place of a block
+	MOVQ $1, AX
+	VBROADCASTI128 0(DI), Y0
+	VBROADCASTI128 16(DI), Y1
+	VBROADCASTI128 32(DI), Y2
+	VBROADCASTI128 48(DI), Y3
+	VBROADCASTI128 64(DI), Y4
+	VBROADCASTI128 80(DI), Y5
+	VPBROADCASTQ nibble<>(SB), Y6
+	VPXOR Y7, Y7, Y7
 
 loop:
 	CMPQ AX, CX
-	JGE  done
-	VMOVDQU (SI)(AX*1), Y6
-	VPSRLW  $4, Y6, Y7
-	VPAND   Y3, Y7, Y7
-	VPSHUFB Y6, Y1, Y8
-	VPSHUFB Y7, Y2, Y9
-	VPAND   Y8, Y9, Y9
+	JG   done
+	VMOVDQU (SI)(AX*1), Y8
+	LOOKUP(Y8, Y2, Y3, Y9, Y10)
 	VPTEST  Y9, Y9
-	JNZ     found
-	ADDQ    $32, AX
-	JMP     loop
+	JNZ     near
 
-found:
-	VPCMPEQB  Y5, Y9, Y9
+next:
+	ADDQ $32, AX
+	JMP  loop
+
+near:
+	VMOVDQU -1(SI)(AX*1), Y11
+	VMOVDQU 1(SI)(AX*1), Y12
+	LOOKUP(Y11, Y0, Y1, Y13, Y10)
+	VPAND Y13, Y9, Y9
+	LOOKUP(Y12, Y4, Y5, Y13, Y10)
+	VPAND Y13, Y9, Y9
+	VPTEST Y9, Y9
+	JZ     next
+	VPCMPEQB  Y7, Y9, Y9
 	VPMOVMSKB Y9, DX
 	NOTL      DX
 	BSFL      DX, DX

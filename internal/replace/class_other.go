@@ -2,4 +2,6 @@
 
 package replace
 
-func indexClass(text []byte, classes uint8) int { return indexClassByBytes(text, classes) }
+// index returns the place of the first byte of text that is worth a look, or
+// text's length.
+func (h *hints) index(text []byte) int { return h.indexEach(text, 0) }

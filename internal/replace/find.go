@@ -74,7 +74,9 @@ type finder struct {
 	from, through int  // where occurrences may start
 	anyCase       bool // letters are compared without case
 	found         []match
-	near          []candidate // windows of patterns that do not stand there to the letter
+	// rehearsing: nothing is entered, but it is told whether anything may be.
+	rehearsing, promising bool
+	near                  []candidate // windows of patterns that do not stand there to the letter
 	*views
 }
 
@@ -90,6 +92,7 @@ type views struct {
 	raw, narrow, quoted, joined view
 	decoded                     [2]view
 	near                        []candidate
+	spans                       []span
 }
 
 var viewPool = sync.Pool{New: func() any { return new(views) }}
@@ -103,24 +106,61 @@ func (s *Set) find(found []match, text []byte, from, through int) []match {
 }
 
 func (f *finder) find() []match {
-	s, text := f.Set, f.text
-	low, high := max(0, f.from-lookbehind), min(len(text), f.through+s.hold)
-	kinds := s.reads.survey(text[low:high])
-	if kinds != 0 {
+	low, high := max(0, f.from-lookbehind), min(len(f.text), f.through+f.hold)
+	text := f.text[low:high]
+	s := survey{Set: f.Set, text: text}
+	s.run()
+	if f.views = s.room; f.views == nil && s.quiet != 0 {
 		f.views = viewPool.Get().(*views)
+	}
+	if f.views != nil {
 		f.near = f.views.near[:0]
 	}
-	for i := range s.indexes {
-		f.literally(&s.indexes[i], high)
+	for i := range f.indexes {
+		f.literally(&f.indexes[i], high)
 	}
-	if kinds != 0 {
-		f.raw = view{text: text[low:high], start: low, units: f.raw.units[:0]}
-		f.look(kinds)
+	if f.views != nil {
+		if kinds := f.rehearse(&s, text, low); kinds != 0 {
+			f.raw = view{text: text, start: low}
+			f.look(kinds)
+		}
 		f.raw.text = nil
-		f.views.near = f.near
+		f.views.near, f.views.spans = f.near, s.spans
 		viewPool.Put(f.views)
 	}
 	return f.found
+}
+
+// rehearse looks around each span, and around what is near a pattern, whether a
+// pattern stands there in some view as far as that shows, and returns the views
+// in which the whole block has to be looked through; 0 if there is none.
+func (f *finder) rehearse(survey *survey, text []byte, low int) (kinds uint8) {
+	kinds = survey.quiet
+	for _, s := range survey.spans {
+		kinds |= s.views
+	}
+	if kinds&viewNarrow != 0 {
+		return kinds
+	}
+	spans := survey.spans
+	for _, c := range f.near {
+		start := c.at - c.offset - low
+		spans = append(spans, span{max(0, start), start + int(f.patterns[c.pattern].length), kinds})
+	}
+	f.rehearsing, f.promising = true, false
+	for _, s := range spans {
+		from := max(0, s.from-aside)
+		f.raw = view{text: text[from:max(from, min(len(text), s.to+aside))], start: low + from}
+		if f.look(s.views); f.promising {
+			break
+		}
+	}
+	f.rehearsing = false
+	survey.spans = spans[:0]
+	if !f.promising {
+		return 0
+	}
+	return kinds
 }
 
 // inOrder sorts the occurrences in a block and leaves out what was found twice.
@@ -147,11 +187,31 @@ func (f *finder) literally(x *index, high int) {
 			if e.mark != m || f.letters(p, e) {
 				continue
 			}
-			if f.views != nil {
+			if f.views != nil && f.viable(p, e) {
 				f.near = append(f.near, candidate{p, e.pattern, int(e.offset)})
 			}
 		}
 	}
+}
+
+// viable tells whether the pattern of an entry whose window is at p, but which
+// does not stand there to the letter, may stand there otherwise: it does up to
+// where an escape may be, on both sides.
+func (f *finder) viable(p int, e entry) bool {
+	pat := &f.patterns[e.pattern]
+	text, k := f.Set.text(pat), int(e.offset)
+	q, i := p, k
+	for i < len(text) && q < len(f.text) && f.same(pat.kind, f.text[q:q+1], text[i:i+1]) {
+		q, i = q+1, i+1
+	}
+	if i < len(text) && q < len(f.text) && classOf[f.text[q]] == 0 && f.text[q] != '\r' {
+		return false
+	}
+	for q, i = p, k; i > 0 && q > 0 && f.same(pat.kind, f.text[q-1:q], text[i-1:i]); {
+		q, i = q-1, i-1
+	}
+	before := f.text[max(0, q-aside):q]
+	return i == 0 || indexClass(before, everyClass) < len(before)
 }
 
 // letters tells whether the pattern of an entry stands where its window is at p,
@@ -208,7 +268,16 @@ func (f *finder) look(kinds uint8) {
 		narrow(&f.raw, &f.views.narrow)
 		base = &f.views.narrow
 		f.view(base, asText)
-		kinds |= f.reads.survey(base.text)
+		s := survey{Set: f.Set, text: base.text}
+		s.run()
+		kinds |= s.quiet
+		for _, s := range s.spans {
+			kinds |= s.views
+		}
+		if s.room != nil {
+			s.room.spans = s.spans
+			viewPool.Put(s.room)
+		}
 	}
 	if kinds&viewJoined != 0 {
 		f.join(base)
@@ -279,17 +348,25 @@ func (f *finder) units(v *view, x *index, least kind) {
 }
 
 // viewed enters the occurrence of a pattern whose byte at the offset is at p of
-// a view, if it is one.
+// a view, if it is one. In a rehearsal it tells whether it may be one, of which
+// the view need not show all.
 func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) {
 	pat := &f.patterns[pattern]
 	text := f.Set.text(pat)
 	end := p - offset + len(text)
-	if pat.kind < least || offset >= len(text) || end > len(v.text) || !f.same(pat.kind, v.text[p:end], text[offset:]) {
+	seen := min(end, len(v.text))
+	if pat.kind < least || p < 0 || p > seen || offset >= len(text) || !f.same(pat.kind, v.text[p:seen], text[offset:][:seen-p]) {
 		return
 	}
 	first, left := p, offset
 	for first > 0 && left > 0 && f.same(pat.kind, v.text[first-1:first], text[left-1:left]) {
 		first, left = first-1, left-1
+	}
+	if f.rehearsing && (seen < end || first == 0 && left > 0) {
+		f.promising = true
+	}
+	if seen < end {
+		return
 	}
 	start, _ := v.raw(first)
 	_, stop := v.raw(end - 1)
@@ -300,6 +377,10 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 	start -= left
 	value := &f.values[pat.value]
 	if start < f.from || start >= f.through || stop-start > value.most {
+		return
+	}
+	if f.rehearsing {
+		f.promising = true
 		return
 	}
 	m := match{set: f.Set, start: start, end: stop, pattern: pattern, kind: pat.kind}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -69,7 +70,7 @@ func textForms(v string) []string {
 	}
 	for range levels {
 		decoded := decodeString(all[0])
-		if decoded == all[0] {
+		if decoded == all[0] || strings.ContainsFunc(decoded, unicode.IsControl) && !strings.ContainsFunc(v, unicode.IsControl) {
 			break
 		}
 		all = append(all, decoded)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"unsafe"
 )
 
@@ -201,4 +202,10 @@ func (x *index) passes(text []byte, p int) bool {
 	hash := x.hash(text, p)
 	bits := filterBits(hash)
 	return x.filter[hash>>x.filterShift]&bits == bits
+}
+
+// known tells whether some entry's window may be the one at p.
+func (x *index) known(text []byte, p int) bool {
+	entries, m := x.bucket(text, p)
+	return slices.ContainsFunc(entries, func(e entry) bool { return e.mark == m })
 }

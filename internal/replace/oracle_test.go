@@ -116,8 +116,12 @@ func oracleValue(name, v string, most int) []oracleForm {
 		add(oracleForm{text: strings.ReplaceAll(little, "\x00", ""), kind: 't'})
 		add(oracleForm{text: strings.ReplaceAll(big, "\x00", ""), kind: 't'})
 	}
+	control := regexp.MustCompile(`\p{Cc}`)
 	for read, i := oracleRaw(v), 0; i < 3; i++ {
 		read = oracleDecode(read)
+		if control.MatchString(read.text()) && !control.MatchString(v) {
+			break
+		}
 		add(oracleForm{text: read.text(), kind: 't'})
 	}
 	digits := fmt.Sprintf("%x", v)
@@ -300,9 +304,15 @@ func oracleNarrow(text string) (all oracleReading) {
 		}
 		return text[i]
 	}
+	run := func(i, step int) (n int) {
+		for ; i >= 0 && i < len(text) && text[i] == 0; i += step {
+			n++
+		}
+		return n
+	}
 	for i, c := range oracleRaw(text) {
 		inner := i > 0 && i < len(text)-1
-		if inner && c.c == 0 && at(i-1) != 0 && at(i+1) != 0 && (at(i-2) == 0 || at(i+2) == 0) {
+		if inner && c.c == 0 && at(i-1) != 0 && at(i+1) != 0 && run(i, 2)+run(i, -2)-1 >= 4 {
 			continue
 		}
 		all = append(all, c)

@@ -16,9 +16,9 @@ const fullLine = 16
 // occurrence of some value, so that a view is made only where one may be. It
 // never changes.
 type reading struct {
-	member  [256]bool // stands in some pattern
-	live    [256]bool // stands in some pattern, or may be part of another escape
-	literal bool      // some pattern holds a byte with which escapes begin
+	member [256]bool // stands in some pattern
+	live   [256]bool // stands in some pattern, or may be part of another escape
+	hints  hints
 }
 
 func newReading(s *Set) (r reading) {
@@ -26,64 +26,70 @@ func newReading(s *Set) (r reading) {
 		r.member[c] = true
 	}
 	for c := range 256 {
-		r.live[c] = r.member[c] || alphanumeric(byte(c))
+		r.live[c] = r.member[c] || inEscape(byte(c))
 	}
-	for _, c := range []byte(`\%&#;{}=`) {
-		r.live[c] = true
+	for i, c := range classBytes {
+		r.hints.own[c] = 1 << i
 	}
-	r.literal = r.member['\\'] || r.member['%'] || r.member['&'] || r.member['=']
+	r.hints.own['\\'] |= brokenClass
+	for c := range 256 {
+		r.hints.before[c], r.hints.behind[c] = r.before(byte(c)), r.behind(byte(c))
+	}
+	r.hints.parted()
 	return r
 }
 
-// survey tells which views of the text could hold an occurrence that the text
-// itself does not.
-func (r *reading) survey(text []byte) (views uint8) {
-	e := escapes{text: text}
-	for {
-		e.i += indexClass(text[e.i:], everyClass)
-		if e.i >= len(text) {
-			return views
-		}
-		view, size := r.look(&e)
-		views |= view
-		e.i += size
-	}
+// inEscape tells whether an escape may have the byte in it.
+func inEscape(c byte) bool {
+	return alphanumeric(c) || c == '\\' || c == '%' || c == '&' || c == '#' || c == ';' || c == '{' || c == '}' || c == '='
 }
 
-// look tells which view the byte at e.i asks for, if any, and how many bytes
-// have been seen with it.
-func (r *reading) look(e *escapes) (view uint8, size int) {
-	text, at := e.text, e.i
-	switch text[at] {
-	case 0:
-		if between(text, at) {
-			return viewNarrow, 1
-		}
-		return 0, zeros(text[at:])
-	case '\n':
-		if _, size := lineBreak(text, at); size > 0 {
-			return viewJoined, 1
-		}
-	case '=':
-		if c, n, size := unquote(text[at:]); size > 0 && (n > 0 && r.live[c] || n == 0 && r.softLive(text, at, size)) {
-			return viewQuoted, 1
-		}
-	default:
-		if n, size := e.read(); size > 0 {
-			if r.decodedLive(text, at, e.out[:n]) {
-				view = viewDecoded
-			}
-			return view, size
-		}
+// before returns the classes that may matter behind the byte.
+func (r *reading) before(c byte) (classes uint8) {
+	classes = escapeClass | equalsClass
+	if c != 0 {
+		classes |= zeroClass
 	}
-	return 0, 1
+	if inLine64[c] {
+		classes |= lineClass | brokenClass
+	}
+	if c == '\r' {
+		classes |= lineClass
+	}
+	return classes
+}
+
+// behind returns the classes that may matter in front of the byte.
+func (r *reading) behind(c byte) (classes uint8) {
+	classes = lineClass
+	if c != 0 {
+		classes |= zeroClass
+	}
+	_, digit := unhex(c)
+	if digit {
+		classes |= percentClass
+	}
+	if digit || c == '\r' || c == '\n' {
+		classes |= equalsClass
+	}
+	if alphanumeric(c) || c == '#' {
+		classes |= ampersandClass
+	}
+	if c == 'n' || c == 'r' {
+		classes |= brokenClass
+	}
+	var out [8]byte
+	if n, _ := unescape([]byte{'\\', c}, &out); c == 'u' || c == 'x' || n > 0 && r.live[out[0]] {
+		classes |= backslashClass
+	}
+	return classes
 }
 
 // decodedLive tells whether an escape at a place of a text, which stands for
 // out, may be part of an occurrence.
 func (r *reading) decodedLive(text []byte, at int, out []byte) bool {
 	c := out[0]
-	return r.live[c] || r.literal && r.member[text[at]] || (c == '\n' || c == '\r') && fullBefore(text, at)
+	return r.live[c] || (c == '\n' || c == '\r') && fullBefore(text, at)
 }
 
 // softLive tells the same of a line break that quoted-printable leaves out.
@@ -101,14 +107,24 @@ func zeros(text []byte) int {
 	return n
 }
 
+// zeroRun is how many zero bytes two bytes apart are UTF-16.
+const zeroRun = 4
+
 // between tells whether the zero byte at a place looks like the other half of a
-// character in UTF-16, in either order: there is one like it two bytes away,
-// and none beside it.
+// character in UTF-16, in either order: there are others like it, and none
+// beside it.
 func between(text []byte, at int) bool {
 	if at == 0 || at == len(text)-1 || text[at-1] == 0 || text[at+1] == 0 {
 		return false
 	}
-	return at >= 2 && text[at-2] == 0 || at+2 < len(text) && text[at+2] == 0
+	n := 1
+	for i := at - 2; i >= 0 && text[i] == 0 && n < zeroRun; i -= 2 {
+		n++
+	}
+	for i := at + 2; i < len(text) && text[i] == 0 && n < zeroRun; i += 2 {
+		n++
+	}
+	return n >= zeroRun
 }
 
 // farIndent bounds how far the next line of base64 may be indented.
