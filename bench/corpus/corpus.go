@@ -14,9 +14,29 @@ import (
 	"math/rand/v2"
 )
 
-// JSON returns n bytes of answers as GitHub, OpenAI, Stripe and Slack write
-// them: one object behind the other, the last one cut.
+// JSON returns n bytes of records as GitHub and Stripe list them, without the
+// texts that people wrote: one object behind the other, the last one cut.
 func JSON(n int) []byte {
+	w := newWriter(7)
+	return w.fill(n, func(b *bytes.Buffer) {
+		switch w.IntN(4) {
+		case 0:
+			encode(b, w.user(), "")
+		case 1:
+			issue := w.issue()
+			delete(issue, "body")
+			encode(b, issue, "")
+		case 2:
+			encode(b, w.charge(), "")
+		case 3:
+			encode(b, w.charge(), "  ")
+		}
+	})
+}
+
+// Prose returns n bytes of answers as GitHub, OpenAI, Stripe and Slack write
+// them, with texts and code of people and models in them.
+func Prose(n int) []byte {
 	w := newWriter(1)
 	return w.fill(n, func(b *bytes.Buffer) {
 		switch w.IntN(4) {

@@ -9,7 +9,7 @@ import (
 func TestTextsHaveTheirLengthAndNoValue(t *testing.T) {
 	values := Values(100)
 	for name, make := range map[string]func(int) []byte{
-		"JSON": JSON, "Base64": Base64, "Random": Random, "Events": Events, "Lines": Lines, "Escapes": Escapes,
+		"JSON": JSON, "Prose": Prose, "Base64": Base64, "Random": Random, "Events": Events, "Lines": Lines, "Escapes": Escapes,
 	} {
 		text := make(100_000)
 		if len(text) != 100_000 || !bytes.Equal(text, make(100_000)) {
@@ -24,14 +24,16 @@ func TestTextsHaveTheirLengthAndNoValue(t *testing.T) {
 }
 
 func TestJSONIsJSON(t *testing.T) {
-	d := json.NewDecoder(bytes.NewReader(JSON(100_000)))
-	for n := 0; ; n++ {
-		var v map[string]any
-		if err := d.Decode(&v); err != nil {
-			if n < 20 { // the last one is cut
-				t.Errorf("after %d objects: %v", n, err)
+	for _, text := range [][]byte{JSON(100_000), Prose(100_000)} {
+		d := json.NewDecoder(bytes.NewReader(text))
+		for n := 0; ; n++ {
+			var v map[string]any
+			if err := d.Decode(&v); err != nil {
+				if n < 20 { // the last one is cut
+					t.Errorf("after %d objects: %v", n, err)
+				}
+				break
 			}
-			return
 		}
 	}
 }

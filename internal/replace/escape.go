@@ -195,7 +195,7 @@ type escapes struct {
 // a size of 0 if there is none.
 func (e *escapes) next() (at, n, size int) {
 	for {
-		e.i += indexClass(e.text[e.i:], escapeClass)
+		e.i = nextEscape(e.text, e.i)
 		if e.i >= len(e.text) {
 			return e.i, 0, 0
 		}
@@ -206,6 +206,17 @@ func (e *escapes) next() (at, n, size int) {
 		}
 		e.i++
 	}
+}
+
+// nextEscape returns the place of the next byte from i on with which an escape
+// may begin. Where there is one, the next is often close.
+func nextEscape(text []byte, i int) int {
+	for near := min(len(text), i+16); i < near; i++ {
+		if classOf[text[i]]&escapeClass != 0 {
+			return i
+		}
+	}
+	return i + indexClass(text[i:], escapeClass)
 }
 
 func (e *escapes) read() (n, size int) {

@@ -85,14 +85,32 @@ func (c *copier) until(j int) {
 // put writes out in the place of the next size bytes, at j.
 func (c *copier) put(j, size int, out []byte) {
 	c.until(j)
-	from, _ := c.from.raw(j)
-	_, to := c.from.raw(j + size - 1)
-	c.to.units = append(c.to.units, unit{int32(len(c.to.text)), int32(len(out)), int32(from), int32(to)})
-	c.to.text = append(c.to.text, out...)
+	from, _ := c.raw(j)
 	c.i = j + size
 	for c.k < len(c.from.units) && c.from.units[c.k].at < int32(c.i) {
 		c.k++
 	}
+	_, to := c.raw(c.i - 1)
+	c.to.units = append(c.to.units, unit{int32(len(c.to.text)), int32(len(out)), int32(from), int32(to)})
+	c.to.text = append(c.to.text, out...)
+}
+
+// raw is from.raw of a place at the unit c.k or behind the one before it.
+func (c *copier) raw(i int) (from, to int) {
+	if c.k < len(c.from.units) {
+		if u := c.from.units[c.k]; u.at == int32(i) && u.n > 0 {
+			return int(u.from), int(u.to)
+		}
+	}
+	if c.k == 0 {
+		return c.from.start + i, c.from.start + i + 1
+	}
+	u := c.from.units[c.k-1]
+	if int32(i) < u.at+u.n {
+		return int(u.from), int(u.to)
+	}
+	from = int(u.to) + i - int(u.at+u.n)
+	return from, from + 1
 }
 
 // finish copies the rest.
@@ -141,22 +159,32 @@ func (r *reading) unquote(from, to *view) (live bool) {
 	return live
 }
 
-// join makes to of from without the breaks between lines of base64 and hex.
+// join makes to of from without the breaks between lines of base64 and hex; if
+// there are none, to is left as it is.
 func join(from, to *view) (live bool) {
-	c := copying(from, to)
 	text := from.text
-	for i := indexClass(text, lineClass); i < len(text); i += indexClass(text[i:], lineClass) {
-		at, size := lineBreak(text, i)
-		if size == 0 {
-			i++
-			continue
-		}
+	i, at, size := nextBreak(text, 0)
+	if size == 0 {
+		return false
+	}
+	c := copying(from, to)
+	for ; size > 0; i, at, size = nextBreak(text, i) {
 		c.put(at, size, nil)
-		i = at + size
-		live = true
 	}
 	c.finish()
-	return live
+	return true
+}
+
+// nextBreak returns the next line break of base64 or hex from i on, and where it
+// ends; a size of 0 if there is none.
+func nextBreak(text []byte, i int) (end, at, size int) {
+	for i += indexClass(text[i:], lineClass); i < len(text); i += indexClass(text[i:], lineClass) {
+		if at, size := lineBreak(text, i); size > 0 {
+			return at + size, at, size
+		}
+		i++
+	}
+	return i, i, 0
 }
 
 // narrow makes to of from without the zero bytes of UTF-16.
