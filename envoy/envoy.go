@@ -43,6 +43,10 @@ const (
 	// the caller's identity itself.
 	AgentPath = "/.well-known/cloakroom"
 
+	// BodyVariant is what the name of an upstream's route ends in for requests
+	// whose body the service reads. It reads a route's name up to the "+".
+	BodyVariant = "+body"
+
 	serviceCluster = "cloakroom"
 	agentCluster   = "cloakroom-agent"
 	agentRoute     = "cloakroom-agent"
@@ -98,6 +102,15 @@ type Upstream struct {
 	CAFile  string // PEM; empty: the system's, which Bootstrap then looks for
 	SNI     string // the certificate's name; empty: Host
 	HTTP2   bool   // speak HTTP/2 to it; else HTTP/1.1
+	// Bodies are the operations in whose request's body something may be
+	// substituted. The body of any other request is not shown to the service.
+	Bodies []Operation
+}
+
+// Operation is a kind of request by method and path.
+type Operation struct {
+	Method string // "*": any
+	Path   string // a regular expression (RE2) of the whole path, prefix included, without the query
 }
 
 // Service is the gRPC service of ext_authz and ext_proc.
@@ -208,6 +221,7 @@ func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
 	m := &bootstrapv3.Bootstrap{
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: clusters},
 		OverloadManager: b.overload(),
+		LayeredRuntime:  b.runtime(),
 	}
 	m.StaticResources.Listeners = append(m.StaticResources.Listeners, b.listener())
 	if b.o.Admin != "" {

@@ -81,15 +81,8 @@ func (b *builder) extAuthz() *authzv3.ExtAuthz {
 // should have gone must not pass in silence.
 func (b *builder) extProc() *procv3.ExternalProcessor {
 	return &procv3.ExternalProcessor{
-		GrpcService: b.grpcService(),
-		ProcessingMode: &procv3.ProcessingMode{
-			RequestHeaderMode:   procv3.ProcessingMode_SEND,
-			RequestBodyMode:     procv3.ProcessingMode_NONE,
-			RequestTrailerMode:  procv3.ProcessingMode_SKIP,
-			ResponseHeaderMode:  procv3.ProcessingMode_SEND,
-			ResponseBodyMode:    procv3.ProcessingMode_FULL_DUPLEX_STREAMED,
-			ResponseTrailerMode: procv3.ProcessingMode_SEND,
-		},
+		GrpcService:       b.grpcService(),
+		ProcessingMode:    headOnly(),
 		RequestAttributes: RequestAttributes,
 		MessageTimeout:    durationpb.New(b.o.Timeouts.Message),
 		MutationRules: &mutationv3.HeaderMutationRules{
@@ -108,6 +101,18 @@ func (b *builder) extProc() *procv3.ExternalProcessor {
 		// The route that was judged is the route that is taken.
 		RouteCacheAction: procv3.ExternalProcessor_RETAIN,
 		StatusOnError:    &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
+	}
+}
+
+// headOnly shows ext_proc the request's head and all of the response.
+func headOnly() *procv3.ProcessingMode {
+	return &procv3.ProcessingMode{
+		RequestHeaderMode:   procv3.ProcessingMode_SEND,
+		RequestBodyMode:     procv3.ProcessingMode_NONE,
+		RequestTrailerMode:  procv3.ProcessingMode_SKIP,
+		ResponseHeaderMode:  procv3.ProcessingMode_SEND,
+		ResponseBodyMode:    procv3.ProcessingMode_FULL_DUPLEX_STREAMED,
+		ResponseTrailerMode: procv3.ProcessingMode_SEND,
 	}
 }
 

@@ -26,16 +26,13 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	var hosts []*routev3.VirtualHost
 	for _, u := range b.o.Upstreams {
 		if u.Prefix != "" {
-			rest.Routes = append(rest.Routes, b.upstreamRoute(u, &routev3.RouteMatch{
-				PathSpecifier: &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: u.Prefix},
-			}))
+			rest.Routes = append(rest.Routes, b.bodyRoutes(u)...)
+			rest.Routes = append(rest.Routes, b.upstreamRoute(u, u.Route))
 			continue
 		}
-		r := b.upstreamRoute(u, &routev3.RouteMatch{
-			PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"},
-		})
+		routes := append(b.agentRoutes(), b.bodyRoutes(u)...)
 		hosts = append(hosts, &routev3.VirtualHost{
-			Name: u.Host, Domains: []string{u.Host}, Routes: append(b.agentRoutes(), r),
+			Name: u.Host, Domains: []string{u.Host}, Routes: append(routes, b.upstreamRoute(u, u.Route)),
 		})
 	}
 	rest.Routes = append(rest.Routes, noRoute())
@@ -63,9 +60,13 @@ func (b *builder) exchanged() map[string]*anypb.Any {
 // upstreamRoute never retries: a retried exchange would be two requests on one
 // grant. It has no timeout for the whole response, which may be a stream of
 // events; the idle timeout ends one on which nothing moves.
-func (b *builder) upstreamRoute(u Upstream, match *routev3.RouteMatch) *routev3.Route {
+func (b *builder) upstreamRoute(u Upstream, name string) *routev3.Route {
+	match := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+	if u.Prefix != "" {
+		match.PathSpecifier = &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: u.Prefix}
+	}
 	r := &routev3.Route{
-		Name:  u.Route,
+		Name:  name,
 		Match: match,
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier:     &routev3.RouteAction_Cluster{Cluster: u.Cluster},
@@ -73,16 +74,21 @@ func (b *builder) upstreamRoute(u Upstream, match *routev3.RouteMatch) *routev3.
 			Timeout:              durationpb.New(0),
 			IdleTimeout:          durationpb.New(b.o.Timeouts.Idle),
 		}},
+		TypedPerFilterConfig: map[string]*anypb.Any{},
 	}
 	if !b.o.Omit.ExtAuthz {
-		settings := &authzv3.CheckSettings{ContextExtensions: map[string]string{
-			RouteExtension: u.Route, ClusterExtension: u.Cluster,
-		}}
-		r.TypedPerFilterConfig = map[string]*anypb.Any{authzFilter: b.pack(&authzv3.ExtAuthzPerRoute{
-			Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: settings},
-		})}
+		r.TypedPerFilterConfig[authzFilter] = b.checked(u, name, nil)
 	}
 	return r
+}
+
+// checked tells Check the route that was taken; body, which may be nil, says
+// how much of the request's body it sees.
+func (b *builder) checked(u Upstream, name string, body *authzv3.BufferSettings) *anypb.Any {
+	return b.pack(&authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{
+		ContextExtensions: map[string]string{RouteExtension: name, ClusterExtension: u.Cluster},
+		WithRequestBody:   body,
+	}}})
 }
 
 // noRoute answers what is left, should Check let it pass.

@@ -16,6 +16,7 @@ func (s *Set) Target(route, cluster, method, path string) (access.Target, error)
 	if s == nil {
 		return access.Target{}, fmt.Errorf("finding route %q: no upstreams", route)
 	}
+	route, _, _ = strings.Cut(route, "+") // a route has variants, "host:a+body"
 	u, ok := s.byRoute[route]
 	switch {
 	case !ok:
