@@ -113,6 +113,7 @@ type Exchange struct {
 	grant    access.Grant
 	target   access.Target
 	sent     map[string]string // by credential: the text that the client sent
+	up       *upload           // the request's body; nil: it has none, or none is shown
 	rewriter *replace.Rewriter // masks what goes down
 	down     stage             // what the response's body goes through, masking last
 	entry    outcome

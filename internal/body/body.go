@@ -1,0 +1,123 @@
+// Package body reads the body of a request, for the half that decides and for
+// the half that substitutes alike: what the one finds, the other finds.
+//
+// It promises that a placeholder is found only in the fields that a rule names
+// for this very request, and that a body which cannot be read for certain is an
+// error. It deliberately holds no value and decides nothing.
+package body
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/fields"
+	"cloakroom/internal/inventory"
+)
+
+// Replace returns what takes the place of a field's text in which placeholders
+// were found. Its error ends the reading, and is returned as it is.
+type Replace func(text string, found []inventory.Found) (string, error)
+
+// Reader reads one body.
+type Reader struct {
+	finder  *inventory.Body
+	replace Replace
+	fields  fields.Rewriter
+}
+
+// errCoding tells that a body is compressed.
+var errCoding = errors.New("the body is compressed in a way that is not read here; send it as it is")
+
+// errMany tells that a body holds more than inventory.MaxFound placeholders.
+var errMany = errors.New("the body holds more than 256 placeholders; send fewer")
+
+// Open begins with the body of a request to t with these headers; nil: nothing
+// in it counts.
+func Open(set *inventory.Set, t access.Target, headers []access.Header, replace Replace) (*Reader, error) {
+	declared := declared(set.BodyUses(t))
+	if len(declared.Pointers)+len(declared.Names) == 0 {
+		return nil, nil
+	}
+	r := &Reader{finder: set.Body(t), replace: replace}
+	var err error
+	r.fields, err = fields.Open(values(headers, "content-type"), declared, r.fill)
+	if r.fields == nil || err != nil {
+		return nil, err
+	}
+	for _, coding := range values(headers, "content-encoding") {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, errCoding
+		}
+	}
+	return r, nil
+}
+
+// Append takes the next piece of the body, and appends to dst what may go on
+// now. With last, nothing follows src. An error is final, and its text holds
+// nothing of the body.
+func (r *Reader) Append(dst, src []byte, last bool) ([]byte, error) {
+	return r.fields.Append(dst, src, last)
+}
+
+// Code is the code of a refusal for an error of Open or Append that is none of
+// Replace's.
+func Code(err error) access.Code {
+	switch {
+	case errors.Is(err, errCoding):
+		return access.Unsupported
+	case errors.Is(err, fields.ErrTooLong), errors.Is(err, errMany):
+		return access.TooLarge
+	}
+	return access.Denied
+}
+
+func declared(uses []inventory.BodyUse) (d fields.Declared) {
+	add := func(names *[]string, name string) {
+		if !slices.Contains(*names, name) {
+			*names = append(*names, name)
+		}
+	}
+	for _, u := range uses {
+		for _, at := range u.In {
+			if at.Kind == access.InBody {
+				add(&d.Pointers, at.Name)
+			} else {
+				add(&d.Names, at.Name)
+			}
+		}
+	}
+	return d
+}
+
+func (r *Reader) fill(dst []byte, f fields.Field) ([]byte, error) {
+	at, encoding := access.Location{Kind: access.InForm, Name: f.Name}, inventory.Form
+	switch f.Kind {
+	case fields.JSON:
+		at.Kind, encoding = access.InBody, inventory.JSON
+	case fields.Multipart:
+		encoding = inventory.Part
+	}
+	text := string(f.Text)
+	found, overflow := r.finder.Find(at, encoding, text)
+	if overflow {
+		return dst, errMany
+	}
+	if len(found) > 0 {
+		var err error
+		if text, err = r.replace(text, found); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, text...), nil
+}
+
+func values(headers []access.Header, name string) (vs []string) {
+	for _, h := range headers {
+		if h.Name == name {
+			vs = append(vs, h.Value)
+		}
+	}
+	return vs
+}
