@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -131,6 +133,11 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	if !reflect.DeepEqual(cfg.Envoy, old.Envoy) || !reflect.DeepEqual(cfg.Listen, old.Listen) ||
 		cfg.Store != old.Store || cfg.Record != old.Record || cfg.Keys != old.Keys {
 		return errors.New("envoy, listen, store, record and keys cannot change without a restart")
+	}
+	for _, u := range cfg.Envoy.Upstreams {
+		if !slices.Equal(bodiesOf(cfg, u), bodiesOf(old, u)) {
+			return fmt.Errorf("rules for host %q: Envoy's routes follow from those with a location in a body, and cannot change without a restart", u.Host)
+		}
 	}
 	r, err := s.compile(ctx, cfg)
 	if err != nil {

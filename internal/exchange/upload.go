@@ -61,7 +61,7 @@ func (x *Exchange) grantsFields() bool {
 // Held tells whether the request's head, and what RequestBody has given so far,
 // must wait: a body of up to access.JudgedBody bytes is judged whole before the
 // backend hears of it.
-func (x *Exchange) Held() bool { return x.up != nil && x.up.held }
+func (x *Exchange) Held() bool { return x.up != nil && x.up.held && x.phase != refused }
 
 // RequestBody puts values in their places in a piece of the request's body, and
 // appends to dst what of it may go up; end tells that no more follows, trailers
