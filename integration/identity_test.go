@@ -242,3 +242,12 @@ func TestIssuers(t *testing.T) {
 		t.Errorf("failures of issuers in the metrics: %v", failed)
 	}
 }
+
+func encode(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,10 +1,5 @@
 package replace
 
-import (
-	"encoding/base64"
-	"strings"
-)
-
 // star is the byte that filler decodes to.
 const star = '*'
 
@@ -54,26 +49,6 @@ func sextet(c byte) (byte, bool) {
 		return 63, true
 	}
 	return 0, false
-}
-
-// base64Forms returns v's form behind 0, 1 and 2 bytes of a group, in both
-// alphabets. The form's text holds the characters that v alone determines.
-func base64Forms(v string) []form {
-	var fs []form
-	for before := range 3 {
-		bits := 8 * (before + len(v))
-		first, end := (8*before+5)/6, bits/6
-		std := base64.StdEncoding.EncodeToString([]byte("\x00\x00"[:before] + v))[first:end]
-		f := form{text: std, left: leftEdge(before), right: rightEdge(bits % 6)}
-		for i := range f.fill {
-			f.fill[i] = "Kioq"[(first+i)%4] // "***" in base64
-		}
-		fs = append(fs, f)
-		if f.text = strings.NewReplacer("+", "-", "/", "_").Replace(std); f.text != std {
-			fs = append(fs, f)
-		}
-	}
-	return fs
 }
 
 // leftEdge is the character in front of a value that begins behind so many

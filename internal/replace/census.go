@@ -2,8 +2,7 @@ package replace
 
 import "math/bits"
 
-// farthest bounds how far behind a pattern's start its windows in the index may
-// begin.
+// farthest bounds how many of a pattern's windows may be in the index.
 const farthest = 256
 
 // dull is what a window costs, in patterns, that ordinary text is full of.
@@ -14,54 +13,60 @@ const dull = 64
 // found by what they share, each text of that kind would be compared with all
 // of them.
 type census struct {
-	multiplier uint64
-	shift      uint
-	counts     []uint32
+	*index
+	shift  uint
+	counts []uint8
 }
 
-func takeCensus(patterns []pattern, multiplier uint64) *census {
+// anchors returns for each pattern the first of the consecutive windows that
+// are to be in the index: those that fewest patterns share.
+func (x *index) anchors(s *Set, patterns []uint32) []uint8 {
 	n := 0
-	for i := range patterns {
-		n += min(len(patterns[i].text), farthest)
+	for _, p := range patterns {
+		n += x.windows(s.text(&s.patterns[p]))
 	}
 	size := min(bits.Len(uint(n)), 22)
-	c := &census{multiplier, uint(64 - size), make([]uint32, 1<<size)}
-	for i := range patterns {
-		for offset := range windows(patterns[i].text) {
-			c.counts[hashAt(patterns[i].text, offset, multiplier)>>c.shift]++
+	c := census{x, uint(64 - size), make([]uint8, 1<<size)}
+	for _, p := range patterns {
+		text := s.text(&s.patterns[p])
+		for offset := range x.windows(text) {
+			if count := &c.counts[x.hash(text, offset)>>c.shift]; *count < 255 {
+				*count++
+			}
 		}
 	}
-	return c
+	firsts := make([]uint8, len(patterns))
+	for i, p := range patterns {
+		firsts[i] = uint8(c.anchor(s.text(&s.patterns[p])))
+	}
+	return firsts
 }
 
 // windows returns how many windows of a text may be in the index.
-func windows(text string) int {
-	return min(len(text)-window+1, farthest)
+func (x *index) windows(text []byte) int {
+	return min(len(text)-x.window+1, farthest)
 }
 
-// anchor returns the offset of the first of the n consecutive windows of text
-// that fewest patterns share.
-func (c *census) anchor(text string, n int) int {
-	var costs [farthest]uint64
-	var sum, least uint64
-	best := 0
-	for i := range windows(text) {
+func (c *census) anchor(text []byte) int {
+	var costs [farthest]int
+	sum, least, best := 0, 0, 0
+	for i := range c.windows(text) {
 		costs[i] = c.cost(text, i)
 		sum += costs[i]
-		if i >= n {
-			sum -= costs[i-n]
+		if i >= c.stride {
+			sum -= costs[i-c.stride]
 		}
-		if i == n-1 || i >= n && sum < least {
-			best, least = i-n+1, sum
+		if i == c.stride-1 || i >= c.stride && sum < least {
+			best, least = i-c.stride+1, sum
 		}
 	}
 	return best
 }
 
-func (c *census) cost(text string, offset int) uint64 {
-	n := uint64(c.counts[hashAt(text, offset, c.multiplier)>>c.shift])
+func (c *census) cost(text []byte, offset int) int {
+	n := int(c.counts[c.hash(text, offset)>>c.shift])
 	other := -1
-	for i := offset + 1; i < offset+window; i++ {
+	for i := offset + 1; i < offset+c.window; i++ {
 		switch {
 		case text[i] == text[offset] || int(text[i]) == other:
 		case other < 0:

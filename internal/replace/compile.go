@@ -1,12 +1,17 @@
 package replace
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"iter"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Shortest is the length in bytes of the shortest value that can be masked.
-const Shortest = window
+const Shortest = 8
 
 // shortestLine is the length from which on a line of a value is worth masking
 // by itself.
@@ -23,24 +28,62 @@ type Secret struct {
 // used by any number of goroutines at once. Only [Compile] makes a usable one:
 // the zero Set panics rather than let text pass.
 type Set struct {
+	values   []value
+	arena    []byte // the patterns' texts, one behind the other
 	patterns []pattern
-	index    *index
-	hold     int // bytes that stay behind while a text goes on
+	indexes  []index // nil: not compiled
+	hold     int     // bytes that stay behind while a text goes on
+	reads    reading
+
+	id      uint64
+	secrets map[[sha256.Size]byte]bool // digests of name and value
+	covered sync.Map                   // by another Set's id: whether its values are all here
 }
 
-// pattern is one form of one secret.
-type pattern struct {
-	form
-	name string
-	rank int // the pattern's place among all: ties go to the first
+// compiled counts Sets, so that each has an id: by its address one would keep
+// those before it in memory.
+var compiled atomic.Uint64
+
+// covers tells whether every secret of another Set is one of s.
+func (s *Set) covers(other *Set) bool {
+	if known, ok := s.covered.Load(other.id); ok {
+		return known.(bool)
+	}
+	all := true
+	for digest := range other.secrets {
+		all = all && s.secrets[digest]
+	}
+	s.covered.Store(other.id, all)
+	return all
 }
+
+func digest(secret Secret) [sha256.Size]byte {
+	return sha256.Sum256(append(append([]byte(secret.Name), 0), secret.Value...))
+}
+
+// value is a secret, or a line of one, that is looked for in all its forms.
+type value struct {
+	name   string
+	length int
+	most   int // bytes that an occurrence of it, escapes and all, may have
+}
+
+// pattern is one form of one value. A pattern's place among all is its rank:
+// ties go to the first.
+type pattern struct {
+	at     uint32 // in the arena
+	length uint32
+	value  uint32
+	kind   kind
+}
+
+func (s *Set) text(p *pattern) []byte { return s.arena[p.at : p.at+p.length] }
 
 // Compile makes the Set of all forms of the secrets. It copies the values. A
 // value shorter than [Shortest] or without a name is an error. Where the same
 // text stands for two names, the first secret has it.
 func Compile(secrets []Secret) (*Set, error) {
-	s := &Set{}
-	known := map[form]bool{}
+	size := 0
 	for _, secret := range secrets {
 		if secret.Name == "" {
 			return nil, fmt.Errorf("compiling values: a value has no name")
@@ -48,38 +91,50 @@ func Compile(secrets []Secret) (*Set, error) {
 		if len(secret.Value) < Shortest {
 			return nil, fmt.Errorf("compiling the value of %q: shorter than %d bytes", secret.Name, Shortest)
 		}
+		size += len(secret.Value)
+	}
+	s := &Set{id: compiled.Add(1), indexes: []index{}, secrets: make(map[[sha256.Size]byte]bool, len(secrets))}
+	s.arena = make([]byte, 0, 32*size)
+	s.patterns = make([]pattern, 0, int(kinds)*len(secrets))
+	for _, secret := range secrets {
+		s.secrets[digest(secret)] = true
 		v := string(secret.Value)
-		for _, text := range append([]string{v}, lines(v)...) {
-			s.add(known, secret.Name, text)
+		parts := lines(v)
+		s.add(secret.Name, v, parts != nil)
+		for _, line := range parts {
+			s.add(secret.Name, line, false)
 		}
 	}
-	for i := range s.patterns {
-		// One byte more than the longest text that follows a match's first
-		// byte, so that the edge before a match is still here.
-		s.hold = max(s.hold, len(s.patterns[i].text))
-	}
-	s.index = newIndex(s.patterns)
+	s.arena = bytes.Clone(s.arena)
+	s.reads = newReading(s)
+	s.indexes = newIndexes(s)
 	return s, nil
 }
 
-func (s *Set) add(known map[form]bool, name, text string) {
-	for _, f := range forms(text) {
-		if known[f] {
-			continue
-		}
-		known[f] = true
-		s.patterns = append(s.patterns, pattern{form: f, name: name, rank: len(s.patterns)})
+// add enters the forms of v. Of a value in parts each part is found by itself
+// however it is escaped, so the whole need not be.
+func (s *Set) add(name, v string, inParts bool) {
+	most := stretch * len(v)
+	if inParts {
+		most = 2 * len(v)
+	}
+	most = max(most, 5*len(v)+128) // hex with separators, base64 twice; with line breaks
+	s.hold = max(s.hold, most+lookahead)
+	s.values = append(s.values, value{name, len(v), most})
+	for _, f := range forms(v) {
+		s.patterns = append(s.patterns, pattern{uint32(len(s.arena)), uint32(len(f.text)), uint32(len(s.values) - 1), f.kind})
+		s.arena = append(s.arena, f.text...)
 	}
 }
 
 // lines returns the lines of a value of several lines that are masked by
 // themselves: not the short ones, and not the armour of PEM, which is no
-// secret.
+// secret. For a value of one line it is nil.
 func lines(v string) []string {
 	if !strings.ContainsAny(v, "\r\n") {
 		return nil
 	}
-	var all []string
+	all := []string{}
 	for _, line := range strings.FieldsFunc(v, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if len(line) >= shortestLine && !strings.HasPrefix(line, "-----") {
 			all = append(all, line)
@@ -88,10 +143,27 @@ func lines(v string) []string {
 	return all
 }
 
-// Longest returns the most bytes that a [Rewriter] keeps between two calls: the
-// length of the longest form, not counting the boundary character behind it. It
-// is 0 for a Set without secrets.
+// Longest returns the most bytes that a [Rewriter] keeps from a text between
+// two calls: the most that an occurrence of any value may have, and a little
+// more. It is 0 for a Set without secrets.
 func (s *Set) Longest() int { return s.hold }
 
+// Forms returns every text that is looked for to the letter, for comparing with
+// other ways to search. They are secret.
+func (s *Set) Forms() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := range s.patterns {
+			if !yield(bytes.Clone(s.text(&s.patterns[i]))) {
+				return
+			}
+		}
+	}
+}
+
 // empty tells whether s has nothing to find.
-func (s *Set) empty() bool { return s.index.stride == 0 }
+func (s *Set) empty() bool {
+	if s.indexes == nil {
+		panic("replace: a Set that was not compiled")
+	}
+	return len(s.indexes) == 0
+}

@@ -63,13 +63,29 @@ func (b *breaks) next(src []byte) int {
 			return i + 1
 		}
 	case Event:
-		for i, c := range src {
-			if b.step(c) {
+		for i := b.lineEnd(src, 0); i < len(src); i = b.lineEnd(src, i+1) {
+			if b.step(src[i]) {
 				return i + 1
 			}
 		}
 	}
 	return -1
+}
+
+// lineEnd returns the next place from i on at which a step can matter: within a
+// line that is its end.
+func (b *breaks) lineEnd(src []byte, i int) int {
+	if b.place != inLine || i >= len(src) {
+		return i
+	}
+	rest := src[i:]
+	if n := bytes.IndexByte(rest, '\n'); n >= 0 {
+		rest = rest[:n]
+	}
+	if n := bytes.IndexByte(rest, '\r'); n >= 0 {
+		rest = rest[:n]
+	}
+	return i + len(rest)
 }
 
 // step takes one byte of an event stream and tells whether a flush point is

@@ -26,19 +26,13 @@ func (s *Set) Contains(text string) (name string, found bool) {
 	if s.empty() {
 		return "", false
 	}
-	x, b := s.index, readOnly(text)
-	end := len(b) - window + 1
-	var ms []match
-	for p := x.next(b, 0, end); p < end; p = x.next(b, p+x.stride, end) {
-		if len(ms) > 0 && ms[0].start < p-x.reach {
-			break // none that is found from here on starts earlier
+	b := readOnly(text)
+	for from := 0; from < len(b); from += block {
+		if ms := inOrder(s.find(nil, b, from, min(from+block, len(b)))); len(ms) > 0 {
+			return ms[0].value().name, true
 		}
-		ms = s.verify(ms, b, p, 0, len(b))
 	}
-	if len(ms) == 0 {
-		return "", false
-	}
-	return ms[0].name, true
+	return "", false
 }
 
 // readOnly returns the bytes of a string without a copy. They must not be

@@ -2,6 +2,9 @@ package replace
 
 import "maps"
 
+// fewMatches is how many a Rewriter keeps room for.
+const fewMatches = 64
+
 // Rewriter masks one text as it streams.
 //
 // Append may be called with the text cut in any way, one byte at a time
@@ -15,7 +18,8 @@ import "maps"
 // A Rewriter costs next to nothing until text has to be kept. It is not for use
 // by several goroutines at once. The zero Rewriter panics.
 type Rewriter struct {
-	set    *Set
+	sets   []*Set
+	hold   int // the longest of them
 	label  func(name string) string
 	filler bool // text forms are written as asterisks, of equal length
 	breaks breaks
@@ -24,25 +28,46 @@ type Rewriter struct {
 
 	// The following speak of the text from the first kept byte on.
 
+	gone    int     // the first bytes have gone, and are kept for what they say of the next
 	scanned int     // occurrences that start before this are dealt with
 	done    int     // everything before this has been written or masked
 	silent  bool    // what overlaps the mask that ends at done writes nothing
 	edge    edge    // of the byte at done, if the next union leaves it over
-	found   []match // in order, not yet written
+	found   []match // room for a block's
 }
 
 // NewRewriter returns a Rewriter for one text with such flush points. The text
 // that replaces the value called name is mask(name), or "[masked]" if mask is
 // nil or returns "".
 func (s *Set) NewRewriter(f Flush, mask func(name string) string) *Rewriter {
-	return &Rewriter{set: s, label: mask, breaks: breaks{kind: f}}
+	return &Rewriter{sets: []*Set{s}, hold: s.hold, label: mask, breaks: breaks{kind: f}}
 }
 
 // NewFiller returns a Rewriter that writes as many bytes as it reads: where a
 // [Set.NewRewriter] would write a mask, it writes asterisks over the form. It is
 // for texts whose parts are counted elsewhere.
 func (s *Set) NewFiller(f Flush) *Rewriter {
-	return &Rewriter{set: s, filler: true, breaks: breaks{kind: f}}
+	return &Rewriter{sets: []*Set{s}, hold: s.hold, filler: true, breaks: breaks{kind: f}}
+}
+
+// Renew has the rest of the text, what is kept of it included, searched for the
+// values of s too: they were changed while the text is under way. Sets whose
+// values s has all are let go. A Set that is there already changes nothing.
+func (r *Rewriter) Renew(s *Set) {
+	if r.sets[len(r.sets)-1] == s {
+		return
+	}
+	sets := []*Set{}
+	for _, old := range r.sets {
+		if old != s && !s.covers(old) {
+			sets = append(sets, old)
+		}
+	}
+	r.sets = append(sets, s)
+	r.hold = 0
+	for _, s := range r.sets {
+		r.hold = max(r.hold, s.hold)
+	}
 }
 
 // Append appends to dst what may go now that src has come, and returns the
@@ -50,7 +75,7 @@ func (s *Set) NewFiller(f Flush) *Rewriter {
 // so that all of it goes; the Rewriter then stands at the beginning of another
 // text, such as the next message of a stream of messages.
 func (r *Rewriter) Append(dst, src []byte, last bool) []byte {
-	if r.set.empty() {
+	if r.empty() {
 		return append(dst, src...)
 	}
 	for n := r.breaks.next(src); n >= 0; n = r.breaks.next(src) {
@@ -66,6 +91,16 @@ func (r *Rewriter) Append(dst, src []byte, last bool) []byte {
 	return dst
 }
 
+// empty tells whether there is nothing to find, nor has been in this text.
+func (r *Rewriter) empty() bool {
+	for _, s := range r.sets {
+		if !s.empty() {
+			return false
+		}
+	}
+	return r.kept.len() == 0
+}
+
 // Hits returns how often each value was masked so far, by name, in all texts.
 // An occurrence counts if it has a byte that those before it had not masked.
 // The map is the caller's; it is nil if there were none.
@@ -75,15 +110,15 @@ func (r *Rewriter) Hits() map[string]int { return maps.Clone(r.hits) }
 func (r *Rewriter) advance(dst, src []byte) []byte {
 	for len(src) > 0 {
 		text, rest := r.kept.join(src)
-		limit := release(len(text), 0, r.set.hold)
-		if limit > 0 {
+		limit := r.gone + release(len(text)-r.gone, 0, r.hold)
+		if limit > r.gone {
 			// An occurrence at the limit itself may change the byte before it,
 			// which goes now.
 			dst = r.settle(dst, text, limit, limit+1)
-			r.done -= limit
-			r.scanned -= limit
 		}
-		r.kept.keep(text[limit:])
+		cut := max(0, limit-lookbehind)
+		r.gone, r.done, r.scanned = limit-cut, r.done-cut, r.scanned-cut
+		r.kept.keep(text[cut:])
 		src = rest
 	}
 	return dst
@@ -96,26 +131,28 @@ func (r *Rewriter) finish(dst, src []byte) []byte {
 		src = src[piece:]
 	}
 	text, _ := r.kept.join(src)
-	n := release(len(text), len(text), r.set.hold)
+	n := release(len(text), len(text), r.hold)
 	dst = r.settle(dst, text, n, n)
 	r.kept.keep(nil)
-	r.scanned, r.done, r.edge = 0, 0, edge{}
+	r.gone, r.scanned, r.done, r.edge = 0, 0, 0, edge{}
 	return dst
 }
 
 // settle writes text up to limit and deals with the occurrences that start
 // before through, all of which must be complete in text.
 func (r *Rewriter) settle(dst, text []byte, limit, through int) []byte {
-	x := r.set.index
-	end := min(through+x.reach, len(text)-window+1)
-	for p := x.next(text, r.scanned, end); p < end; p = x.next(text, p+x.stride, end) {
-		if len(r.found) > 0 {
-			// None that is found from here on starts before p-reach.
-			dst = r.write(dst, text, p-x.reach)
+	for r.scanned < through {
+		next := min(r.scanned+block, through)
+		r.found = r.found[:0]
+		for _, s := range r.sets {
+			r.found = s.find(r.found, text, r.scanned, next)
 		}
-		r.found = r.set.verify(r.found, text, p, r.scanned, through)
+		r.found = inOrder(r.found)
+		dst = r.write(dst, text, next)
+		r.scanned = next
 	}
-	r.scanned = through
-	dst = r.write(dst, text, through)
+	if cap(r.found) > fewMatches {
+		r.found = nil
+	}
 	return r.pass(dst, text, limit)
 }

@@ -49,25 +49,30 @@ func (r *Rewriter) cover(dst []byte, m match) []byte {
 		}
 		return dst
 	}
+	value := m.value()
 	switch {
 	case r.silent:
-	case m.isText() && r.filler:
+	case r.filler && (m.isText() || len(m.written) != m.end-m.start):
 		for range m.end - r.done {
 			dst = append(dst, star)
 		}
 	case m.isText():
-		dst = append(dst, r.mask(m.name)...)
+		dst = append(dst, r.mask(value.name)...)
 		r.silent = true
+	case m.written == nil:
+		dst = append(dst, m.filler(value.length)[r.done-m.start:]...)
 	default:
-		for i := r.done - m.start; i < len(m.text); i++ {
-			dst = append(dst, m.fill[i%len(m.fill)])
+		for i, place := range m.places {
+			if m.start+int(place) >= r.done {
+				dst = append(dst, m.written[i])
+			}
 		}
 	}
 	r.done, r.edge = m.end, m.right
 	if r.hits == nil {
 		r.hits = map[string]int{}
 	}
-	r.hits[m.name]++
+	r.hits[value.name]++
 	return dst
 }
 

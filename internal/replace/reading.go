@@ -1,0 +1,171 @@
+package replace
+
+// What a text has to be viewed as, as far as its first look tells.
+const (
+	viewNarrow uint8 = 1 << iota // without the zero bytes of UTF-16
+	viewDecoded
+	viewQuoted // as quoted-printable
+	viewJoined // without line breaks
+)
+
+// fullLine is how many characters of base64 or hex a line has at least that the
+// next one goes on with.
+const fullLine = 16
+
+// reading tells which of a text's escapes and breaks can be part of an
+// occurrence of some value, so that a view is made only where one may be. It
+// never changes.
+type reading struct {
+	member  [256]bool // stands in some pattern
+	live    [256]bool // stands in some pattern, or may be part of another escape
+	literal bool      // some pattern holds a byte with which escapes begin
+}
+
+func newReading(s *Set) (r reading) {
+	for _, c := range s.arena {
+		r.member[c] = true
+	}
+	for c := range 256 {
+		r.live[c] = r.member[c] || alphanumeric(byte(c))
+	}
+	for _, c := range []byte(`\%&#;{}=`) {
+		r.live[c] = true
+	}
+	r.literal = r.member['\\'] || r.member['%'] || r.member['&'] || r.member['=']
+	return r
+}
+
+// survey tells which views of the text could hold an occurrence that the text
+// itself does not.
+func (r *reading) survey(text []byte) (views uint8) {
+	e := escapes{text: text}
+	for {
+		e.i += indexClass(text[e.i:], everyClass)
+		if e.i >= len(text) {
+			return views
+		}
+		view, size := r.look(&e)
+		views |= view
+		e.i += size
+	}
+}
+
+// look tells which view the byte at e.i asks for, if any, and how many bytes
+// have been seen with it.
+func (r *reading) look(e *escapes) (view uint8, size int) {
+	text, at := e.text, e.i
+	switch text[at] {
+	case 0:
+		if between(text, at) {
+			return viewNarrow, 1
+		}
+		return 0, zeros(text[at:])
+	case '\n':
+		if _, size := lineBreak(text, at); size > 0 {
+			return viewJoined, 1
+		}
+	case '=':
+		if c, n, size := unquote(text[at:]); size > 0 && (n > 0 && r.live[c] || n == 0 && r.softLive(text, at, size)) {
+			return viewQuoted, 1
+		}
+	default:
+		if n, size := e.read(); size > 0 {
+			if r.decodedLive(text, at, e.out[:n]) {
+				view = viewDecoded
+			}
+			return view, size
+		}
+	}
+	return 0, 1
+}
+
+// decodedLive tells whether an escape at a place of a text, which stands for
+// out, may be part of an occurrence.
+func (r *reading) decodedLive(text []byte, at int, out []byte) bool {
+	c := out[0]
+	return r.live[c] || r.literal && r.member[text[at]] || (c == '\n' || c == '\r') && fullBefore(text, at)
+}
+
+// softLive tells the same of a line break that quoted-printable leaves out.
+func (r *reading) softLive(text []byte, at, size int) bool {
+	end := at + size
+	return at > 0 && r.live[text[at-1]] && end < len(text) && r.live[text[end]]
+}
+
+// zeros returns how many zero bytes text begins with.
+func zeros(text []byte) int {
+	n := 0
+	for n < len(text) && text[n] == 0 {
+		n++
+	}
+	return n
+}
+
+// between tells whether the zero byte at a place looks like the other half of a
+// character in UTF-16, in either order: there is one like it two bytes away,
+// and none beside it.
+func between(text []byte, at int) bool {
+	if at == 0 || at == len(text)-1 || text[at-1] == 0 || text[at+1] == 0 {
+		return false
+	}
+	return at >= 2 && text[at-2] == 0 || at+2 < len(text) && text[at+2] == 0
+}
+
+// farIndent bounds how far the next line of base64 may be indented.
+const farIndent = 64
+
+// lineBreak returns where the line break begins whose "\n" is at a place, and
+// its size with the indent behind it; a size of 0 if the next line does not go
+// on with a text of base64 or hex.
+func lineBreak(text []byte, at int) (from, size int) {
+	from = at
+	if from > 0 && text[from-1] == '\r' {
+		from--
+	}
+	if !fullBefore(text, from) {
+		return 0, 0
+	}
+	end := at + 1
+	for end < len(text) && end-at <= farIndent && (text[end] == ' ' || text[end] == '\t') {
+		end++
+	}
+	if end == len(text) || !inLine64[text[end]] {
+		return 0, 0
+	}
+	return from, end - from
+}
+
+// fullBefore tells whether a whole line's worth of base64 or hex is before i.
+func fullBefore(text []byte, i int) bool {
+	if i < fullLine {
+		return false
+	}
+	for _, c := range text[i-fullLine : i] {
+		if !inLine64[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// inLine64 are the bytes of base64 and of hex with separators that are no space.
+var inLine64 = func() (t [256]bool) {
+	for c := range 256 {
+		t[c] = alphanumeric(byte(c)) || c == '+' || c == '/' || c == '-' || c == '_' || c == ':'
+	}
+	return t
+}()
+
+// unquote reads an escape of quoted-printable (RFC 2045, 6.7) that text begins
+// with: a byte, or a line break that is left out. The size is 0 if it is none.
+func unquote(text []byte) (c byte, n, size int) {
+	switch c, ok := hexByte(text[1:]); {
+	case ok:
+		return c, 1, 3
+	case closes(text, 1, '\n'):
+		return 0, 0, 2
+	case closes(text, 1, '\r') && closes(text, 2, '\n'):
+		return 0, 0, 3
+	}
+	return 0, 0, 0
+}
