@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -31,14 +32,36 @@ type upload struct {
 
 func newFielded(t *testing.T) *fielded {
 	t.Helper()
+	b, s := fieldedSetup(t)
+	b.world = newWorld(t, s)
+	b.token = b.world.token(agentClient)
+	return b
+}
+
+// newFieldedRig is newFielded with an Envoy of a patched bootstrap.
+func newFieldedRig(t *testing.T, patch func(node)) *fielded {
+	t.Helper()
+	b, s := fieldedSetup(t)
+	b.world = newRig(t, s, patch).world
+	b.token = b.world.token(agentClient)
+	return b
+}
+
+func fieldedSetup(t *testing.T) (*fielded, setup) {
+	t.Helper()
 	b := &fielded{value: value() + `"\&`, bodies: make(chan upload, 100)}
 	b.backend = backend(t, func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(r.Body)
-		b.bodies <- upload{r.Clone(t.Context()), string(text), err}
+		b.bodies <- upload{r.Clone(context.Background()), string(text), err}
 		w.Header().Set("content-type", r.Header.Get("content-type"))
 		w.Write(text)
 	})
-	b.world = newWorld(t, setup{Values: map[string]string{"SECRET": b.value, "THEIRS": value(), "HOT": value()}, Config: `
+	return b, setup{Values: map[string]string{"SECRET": b.value, "THEIRS": value(), "HOT": value()}, Config: fieldedConfig, Upstreams: []string{
+		fmt.Sprintf(`{host: api.test, address: %q}`, b.backend.address()),
+		fmt.Sprintf(`{host: prefixed.test, prefix: /p, address: %q}`, b.backend.address())}}
+}
+
+const fieldedConfig = `
 tiers:
   low: {lease: 15m}
   high: {lease: 5m, approval: {approvers: [sre], count: 1}}
@@ -48,7 +71,7 @@ credentials:
     groups: [ai-agents]
     value: {env: SECRET}
     allow:
-      - {hosts: [api.test], methods: [POST, PUT], paths: ["/token/**"], in: ["body:/client_secret", "body:/items/1/key", "form:client_secret"]}
+      - {hosts: [api.test, prefixed.test], methods: [POST, PUT], paths: ["/token/**"], in: ["body:/client_secret", "body:/items/1/key", "form:client_secret"]}
       - {hosts: [api.test], methods: [POST, PUT], paths: ["/plain/**"]}
   - name: theirs
     tier: low
@@ -60,10 +83,7 @@ credentials:
     groups: [ai-agents]
     value: {env: HOT}
     allow: [{hosts: [api.test], methods: [POST], paths: ["/token/**"], in: ["body:/client_secret"]}]
-`, Upstreams: []string{fmt.Sprintf(`{host: api.test, address: %q}`, b.backend.address())}})
-	b.token = b.world.token(agentClient)
-	return b
-}
+`
 
 // send posts a body in pieces; one piece is sent with its length. got is what
 // reached the backend, nil if nothing did.
