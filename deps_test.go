@@ -24,6 +24,7 @@ var own = map[string][]string{
 	"internal/replace":           {},
 	"internal/gate":              {},
 	"internal/run":               {},
+	"internal/websocket":         {},
 	"internal/secret":            {},
 	"internal/inventory":         {"internal/access"},
 	"internal/fields":            {},
@@ -40,7 +41,7 @@ var own = map[string][]string{
 	"internal/decide":            {"internal/access", "internal/body", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/agent":             {"internal/access", "internal/decide"},
 	"internal/exchange": {"internal/access", "internal/body", "internal/grant", "internal/inventory", "internal/record",
-		"internal/replace", "internal/secret"},
+		"internal/replace", "internal/secret", "internal/websocket"},
 	"internal/store/sqlite": {"internal/access", "internal/lease", "internal/record"},
 	"rego":                  {"internal/access"},
 	"authz":                 {"internal/access"},
@@ -65,6 +66,7 @@ var only = map[string][]string{
 	"github.com/prometheus/client_golang":       {"internal/metrics"},
 	"github.com/spf13/cobra":                    {"cmd/..."},
 	"github.com/zitadel/oidc":                   {"examples/..."},
+	"github.com/coder/websocket":                {"integration/..."},
 	"google.golang.org/protobuf":                {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/genproto/googleapis/rpc": {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/grpc":                    {"authz", "extproc", "internal/gate", "bench/...", "cmd/...", "integration/..."},
@@ -72,7 +74,7 @@ var only = map[string][]string{
 
 // standardOnly are the packages that import nothing but the standard library
 // and each other's table, their tests included.
-var standardOnly = []string{"internal/access", "internal/replace", "internal/fields", "internal/inventory", "internal/lease", "internal/grant"}
+var standardOnly = []string{"internal/access", "internal/replace", "internal/fields", "internal/inventory", "internal/lease", "internal/grant", "internal/websocket"}
 
 // never holds for a package's tests too.
 var never = map[string][]string{

@@ -6,6 +6,7 @@ import (
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
@@ -31,6 +32,10 @@ func (b *builder) bodyRoutes(u Upstream) []*routev3.Route {
 		}
 		r.Match.Headers = append(r.Match.Headers, header("content-type", &matcherv3.StringMatcher{
 			MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: fielded}}}))
+		grpc := header("content-type", &matcherv3.StringMatcher{
+			MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "application/grpc"}, IgnoreCase: true})
+		grpc.InvertMatch = true // "application/grpc+json" is no JSON, and its stream is never held
+		r.Match.Headers = append(r.Match.Headers, grpc)
 		b.showBody(r, u)
 		routes = append(routes, r)
 	}
@@ -47,13 +52,18 @@ func (b *builder) showBody(r *routev3.Route, u Upstream) {
 		r.TypedPerFilterConfig[authzFilter] = b.checked(u, r.Name, &authzv3.BufferSettings{
 			MaxRequestBytes: JudgedBody, AllowPartialMessage: true, PackAsBytes: true})
 	}
-	if b.o.Omit.ExtProc {
-		return
+	if !b.o.Omit.ExtProc {
+		r.TypedPerFilterConfig[procFilter] = b.bothWays()
 	}
+}
+
+// bothWays shows ext_proc the request's body too, and with it, as that mode
+// demands, its trailers.
+func (b *builder) bothWays() *anypb.Any {
 	mode := headOnly()
 	mode.RequestBodyMode = procv3.ProcessingMode_FULL_DUPLEX_STREAMED
 	mode.RequestTrailerMode = procv3.ProcessingMode_SEND
-	r.TypedPerFilterConfig[procFilter] = b.pack(&procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Overrides{
+	return b.pack(&procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Overrides{
 		Overrides: &procv3.ExtProcOverrides{ProcessingMode: mode}}})
 }
 

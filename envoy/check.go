@@ -86,7 +86,7 @@ func (b *builder) checkPrefix(u Upstream) {
 		return
 	}
 	if p[0] != '/' || p == "/" || strings.HasSuffix(p, "/") ||
-		strings.ContainsAny(p, "?#%\\; ") || strings.Contains(p, "//") || strings.Contains(p, "/.") {
+		strings.ContainsAny(p, "?#%\\;+ ") || strings.Contains(p, "//") || strings.Contains(p, "/.") {
 		b.fail("upstream %q: prefix %q: want a plain path such as /github", u.Host, p)
 	}
 	if p == AgentPath || strings.HasPrefix(p, AgentPath+"/") {

@@ -59,7 +59,7 @@ func (b *builder) upstreamCluster(u Upstream) *clusterv3.Cluster {
 	c := b.cluster(u.Cluster, b.o.Timeouts.Connect, upstreamLimit)
 	setEndpoint(c, u.Address)
 	if u.HTTP2 {
-		c.TypedExtensionProtocolOptions = b.http2Options(&corev3.Http2ProtocolOptions{})
+		c.TypedExtensionProtocolOptions = b.http2Options(&corev3.Http2ProtocolOptions{AllowConnect: true}) // for WebSockets
 	} else {
 		c.TypedExtensionProtocolOptions = b.http1Options()
 	}

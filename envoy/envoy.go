@@ -46,6 +46,9 @@ const (
 	// BodyVariant is what the name of an upstream's route ends in for requests
 	// whose body the service reads. It reads a route's name up to the "+".
 	BodyVariant = "+body"
+	// UpgradeVariant is what the name of an upstream's route ends in for
+	// requests for a WebSocket. The service reads a route's name up to the "+".
+	UpgradeVariant = "+upgrade"
 
 	serviceCluster = "cloakroom"
 	agentCluster   = "cloakroom-agent"
@@ -105,6 +108,9 @@ type Upstream struct {
 	// Bodies are the operations in whose request's body something may be
 	// substituted. The body of any other request is not shown to the service.
 	Bodies []Operation
+	// Messages shows the service what agents send on a WebSocket: something may
+	// be substituted in the first message.
+	Messages bool
 }
 
 // Operation is a kind of request by method and path.

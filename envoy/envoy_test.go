@@ -22,7 +22,7 @@ func full() envoy.Options {
 		Listen: "127.0.0.1:8080",
 		Upstreams: []envoy.Upstream{
 			{Host: "api.example.com", Route: "api", Cluster: "api", Address: "api.example.com:443", TLS: true, CAFile: "testdata/ca.pem", HTTP2: true},
-			{Host: "127.0.0.1", Prefix: "/local", Route: "local", Cluster: "local", Address: "127.0.0.1:9000",
+			{Host: "127.0.0.1", Prefix: "/local", Route: "local", Cluster: "local", Address: "127.0.0.1:9000", Messages: true,
 				Bodies: []envoy.Operation{{Method: "POST", Path: "/local/token"}, {Method: "*", Path: "/local/form/.*"}}},
 		},
 		Service:   envoy.Service{Address: "unix:///run/cloakroom/grpc.sock", Key: "not-a-real-key"},

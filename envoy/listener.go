@@ -108,8 +108,11 @@ func http1() *corev3.Http1ProtocolOptions {
 	}
 }
 
+// http2 lets an agent ask for a WebSocket over HTTP/2 (RFC 8441), which Envoy
+// makes the upgrade of HTTP/1.1 before anybody judges it.
 func http2() *corev3.Http2ProtocolOptions {
 	return &corev3.Http2ProtocolOptions{
+		AllowConnect:                true,
 		MaxConcurrentStreams:        wrapperspb.UInt32(streamsLimit),
 		InitialStreamWindowSize:     wrapperspb.UInt32(256 << 10),
 		InitialConnectionWindowSize: wrapperspb.UInt32(bufferBytes),

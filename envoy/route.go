@@ -26,13 +26,11 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	var hosts []*routev3.VirtualHost
 	for _, u := range b.o.Upstreams {
 		if u.Prefix != "" {
-			rest.Routes = append(rest.Routes, b.bodyRoutes(u)...)
-			rest.Routes = append(rest.Routes, b.upstreamRoute(u, u.Route))
+			rest.Routes = append(rest.Routes, b.variants(u)...)
 			continue
 		}
-		routes := append(b.agentRoutes(), b.bodyRoutes(u)...)
 		hosts = append(hosts, &routev3.VirtualHost{
-			Name: u.Host, Domains: []string{u.Host}, Routes: append(routes, b.upstreamRoute(u, u.Route)),
+			Name: u.Host, Domains: []string{u.Host}, Routes: append(b.agentRoutes(), b.variants(u)...),
 		})
 	}
 	rest.Routes = append(rest.Routes, noRoute())
@@ -44,6 +42,11 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 		ValidateClusters:         wrapperspb.Bool(true),
 		TypedPerFilterConfig:     b.exchanged(),
 	}
+}
+
+// variants are the routes of one upstream, the last for what no other takes.
+func (b *builder) variants(u Upstream) []*routev3.Route {
+	return append(append([]*routev3.Route{b.upgradeRoute(u)}, b.bodyRoutes(u)...), b.upstreamRoute(u, u.Route))
 }
 
 // exchanged turns ext_proc on for every route. It is off where a request is so

@@ -37,12 +37,14 @@ type world struct {
 	server  *Server
 	codec   *grant.Codec
 	live    func() bool
+	done    chan struct{} // closed when the lease ends
 	noted   chan struct{} // closed at the first entry, if there is one
 	mu      sync.Mutex
 	entries []record.Entry
 }
 
 func (w *world) Live(string, time.Time) bool      { return w.live() }
+func (w *world) Done(string) <-chan struct{}      { return w.done }
 func (w *world) CountRefusal(access.Code, string) {}
 
 func (w *world) Note(e record.Entry) {

@@ -54,7 +54,7 @@ func (s *Server) Register(to grpc.ServiceRegistrar) { extprocv3.RegisterExternal
 // Process serves one stream, which is one exchange. The work is done beside it,
 // so that it can end the stream when a step hangs.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
-	c := &conversation{stream: stream}
+	c := &conversation{stream: stream, cutOff: make(chan struct{})}
 	done := make(chan error, 1)
 	s.crew.do(func() { done <- s.converse(c) })
 	tick := time.NewTicker(s.patience)
@@ -63,19 +63,24 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 		select {
 		case err := <-done:
 			return err
+		case <-c.cutOff:
+			return *c.cutBy.Load()
 		case <-tick.C:
 			now := c.beat.Load()
 			if now == last && now%2 == stepping {
-				c.abandoned.Store(true)
-				return errHangs
+				c.cut(errHangs)
 			}
 			last = now
 		}
 	}
 }
 
-// errHangs ends a stream in which nothing happened where something must.
-var errHangs = status.Error(codes.DeadlineExceeded, "the exchange does not go on")
+var (
+	// errHangs ends a stream in which nothing happened where something must.
+	errHangs = status.Error(codes.DeadlineExceeded, "the exchange does not go on")
+	// errLease ends a tunnel.
+	errLease = status.Error(codes.PermissionDenied, "a lease has ended that the tunnel lived under")
+)
 
 // converse receives, steps and sends until the stream or the exchange ends.
 func (s *Server) converse(c *conversation) (err error) {
@@ -100,8 +105,8 @@ func (s *Server) converse(c *conversation) (err error) {
 		if err != nil {
 			return refusal(err)
 		}
-		if c.abandoned.Load() {
-			return errHangs
+		if why := c.cutBy.Load(); why != nil {
+			return *why
 		}
 		for _, r := range replies {
 			if err := c.stream.Send(r); err != nil {
@@ -113,6 +118,9 @@ func (s *Server) converse(c *conversation) (err error) {
 
 // closed answers Envoy's end of the stream.
 func (c *conversation) closed() error {
+	if why := c.cutBy.Load(); why != nil {
+		return *why
+	}
 	if !c.x.Complete() {
 		return status.Error(codes.Aborted, "the stream ended before the exchange did")
 	}

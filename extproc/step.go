@@ -36,8 +36,9 @@ type conversation struct {
 
 	// beat grows with every step: it is even while something must happen (a
 	// step, the first message), odd while Envoy is waited for.
-	beat      atomic.Uint64
-	abandoned atomic.Bool // the stream was ended while a step hung
+	beat   atomic.Uint64
+	cutBy  atomic.Pointer[error] // why the stream was ended from beside it
+	cutOff chan struct{}         // closed once it was
 }
 
 // The parity of a conversation's beat.
@@ -187,8 +188,29 @@ func (c *conversation) responseHeaders(h *extprocv3.HttpHeaders) (replies, error
 	if refused != nil {
 		return c.refuse(refused), nil
 	}
+	c.watch(c.x.LivesUnder())
 	m, err := mutation(change)
 	return replies{responseHeadersReply(m)}, err
+}
+
+// watch cuts the stream as soon as one of the leases ends.
+func (c *conversation) watch(leases []<-chan struct{}) {
+	for _, ended := range leases {
+		go func() {
+			select {
+			case <-ended:
+				c.cut(errLease)
+			case <-c.stream.Context().Done():
+			}
+		}()
+	}
+}
+
+// cut ends the stream from beside it, for the first reason that is given.
+func (c *conversation) cut(why error) {
+	if c.cutBy.CompareAndSwap(nil, &why) {
+		close(c.cutOff)
+	}
 }
 
 // responseBody keeps the last declared byte's piece until the end, which Envoy

@@ -61,6 +61,35 @@ func TestAQuietStreamStays(t *testing.T) {
 	<-done
 }
 
+// TestATunnelEndsWithItsLease: the stream ends with an error, and the log is
+// told why.
+func TestATunnelEndsWithItsLease(t *testing.T) {
+	w := newWorld(t)
+	w.done, w.noted = make(chan struct{}), make(chan struct{})
+	ask := w.request(t)
+	asked := ask.GetRequestHeaders().GetHeaders()
+	asked.Headers = append(asked.Headers, rawLine("upgrade", "websocket"))
+	switched := responseHead(false, "upgrade", "websocket")
+	switched.GetResponseHeaders().GetHeaders().Headers[0] = rawLine(":status", "101")
+	hang, done := make(chan struct{}), make(chan error, 1)
+	s := &stream{hang: hang, say: []*extprocv3.ProcessingRequest{ask, switched, responseBody("\x81\x01x", false)}}
+	go func() { done <- w.server.Process(s) }()
+	select {
+	case err := <-done:
+		t.Errorf("ended before its lease: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(w.done)
+	if err := <-done; code(err) != codes.PermissionDenied {
+		t.Errorf("got %v", err)
+	}
+	close(hang) // as gRPC does for a stream whose handler has returned
+	<-w.noted
+	if e := w.entries[0].End; e.Status != 101 || e.Error != errLease.Error() {
+		t.Errorf("recorded %+v", e)
+	}
+}
+
 // TestAPanicEndsTheStream, and not the service.
 func TestAPanicEndsTheStream(t *testing.T) {
 	w := newWorld(t)

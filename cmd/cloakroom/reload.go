@@ -17,6 +17,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"cloakroom/internal/config"
+	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
 	"cloakroom/internal/secret"
 )
@@ -135,8 +136,9 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 		return errors.New("envoy, listen, store, record and keys cannot change without a restart")
 	}
 	for _, u := range cfg.Envoy.Upstreams {
-		if !slices.Equal(bodiesOf(cfg, u), bodiesOf(old, u)) {
-			return fmt.Errorf("rules for host %q: Envoy's routes follow from those with a location in a body, and cannot change without a restart", u.Host)
+		if !slices.Equal(bodiesOf(cfg, u), bodiesOf(old, u)) ||
+			inventory.HasMessages(cfg.Credentials, u.Host) != inventory.HasMessages(old.Credentials, u.Host) {
+			return fmt.Errorf("rules for host %q: Envoy's routes follow from those with a location in a body or message, and cannot change without a restart", u.Host)
 		}
 	}
 	r, err := s.compile(ctx, cfg)

@@ -154,7 +154,7 @@ func bootstrapOptions(cfg *config.Config, a addresses) envoy.Options {
 	}
 	for _, u := range cfg.Envoy.Upstreams {
 		o.Upstreams = append(o.Upstreams, envoy.Upstream{Host: u.Host, Prefix: u.Prefix, Route: u.Route(), Cluster: u.Cluster(),
-			Address: u.Address, TLS: u.TLS, CAFile: u.CAFile, SNI: u.SNI, HTTP2: u.HTTP2, Bodies: bodiesOf(cfg, u)})
+			Address: u.Address, TLS: u.TLS, CAFile: u.CAFile, SNI: u.SNI, HTTP2: u.HTTP2, Bodies: bodiesOf(cfg, u), Messages: inventory.HasMessages(cfg.Credentials, u.Host)})
 	}
 	return o
 }

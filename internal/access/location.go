@@ -132,6 +132,9 @@ func (l Location) String() string {
 // InFields tells whether l is a field of a request's body.
 func (l Location) InFields() bool { return l.Kind == InBody || l.Kind == InForm }
 
+// InMessages tells whether l is a place in a WebSocket's first message.
+func (l Location) InMessages() bool { return l.Kind == InMessage }
+
 // Covers tells whether a placeholder found at the exact place at stands within
 // l. Only InCredentials covers more than itself.
 func (l Location) Covers(at Location) bool {

@@ -32,6 +32,10 @@ const JudgedBody = 64 << 10
 // body: the variant "+body" of its upstream's route.
 func ShowsBody(route string) bool { return strings.HasSuffix(route, "+body") }
 
+// ShowsMessages tells whether a route is one on which the substituting half sees
+// a WebSocket's messages, where one may carry a value: the variant "+upgrade".
+func ShowsMessages(route string) bool { return strings.HasSuffix(route, "+upgrade") }
+
 // Header returns the values of every header line with the lower-case name.
 func (r *Request) Header(name string) []string {
 	var vs []string

@@ -1,4 +1,4 @@
-// Package body reads the body of a request, for the half that decides and for
+// Package body reads the body of a request, or a WebSocket's first message, for the half that decides and for
 // the half that substitutes alike: what the one finds, the other finds.
 //
 // It promises that a placeholder is found only in the fields that a rule names
@@ -25,6 +25,7 @@ type Reader struct {
 	finder  *inventory.Body
 	replace Replace
 	fields  fields.Rewriter
+	json    access.LocationKind // of the strings in a JSON text
 }
 
 // errCoding tells that a body is compressed.
@@ -40,7 +41,7 @@ func Open(set *inventory.Set, t access.Target, headers []access.Header, replace 
 	if len(declared.Pointers)+len(declared.Names) == 0 {
 		return nil, nil
 	}
-	r := &Reader{finder: set.Body(t), replace: replace}
+	r := &Reader{finder: set.Body(t), replace: replace, json: access.InBody}
 	var err error
 	r.fields, err = fields.Open(values(headers, "content-type"), declared, r.fill)
 	if r.fields == nil || err != nil {
@@ -59,6 +60,14 @@ func Open(set *inventory.Set, t access.Target, headers []access.Header, replace 
 // nothing of the body.
 func (r *Reader) Append(dst, src []byte, last bool) ([]byte, error) {
 	return r.fields.Append(dst, src, last)
+}
+
+// Message reads the first message, a JSON text, of a WebSocket to t, and returns
+// it as it is to go on.
+func Message(set *inventory.Set, t access.Target, message []byte, replace Replace) ([]byte, error) {
+	r := &Reader{finder: set.Body(t), replace: replace, json: access.InMessage}
+	r.fields = fields.NewJSON(declared(set.MessageUses(t)).Pointers, r.fill)
+	return r.Append(nil, message, true)
 }
 
 // Code is the code of a refusal for an error of Open or Append that is none of
@@ -81,10 +90,10 @@ func declared(uses []inventory.BodyUse) (d fields.Declared) {
 	}
 	for _, u := range uses {
 		for _, at := range u.In {
-			if at.Kind == access.InBody {
-				add(&d.Pointers, at.Name)
-			} else {
+			if at.Kind == access.InForm {
 				add(&d.Names, at.Name)
+			} else {
+				add(&d.Pointers, at.Name)
 			}
 		}
 	}
@@ -95,7 +104,7 @@ func (r *Reader) fill(dst []byte, f fields.Field) ([]byte, error) {
 	at, encoding := access.Location{Kind: access.InForm, Name: f.Name}, inventory.Form
 	switch f.Kind {
 	case fields.JSON:
-		at.Kind, encoding = access.InBody, inventory.JSON
+		at.Kind, encoding = r.json, inventory.JSON
 	case fields.Multipart:
 		encoding = inventory.Part
 	}

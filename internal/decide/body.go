@@ -35,14 +35,20 @@ func (a *attempt) inBody(t access.Target) ([]inventory.Found, *refusal) {
 	return found, nil
 }
 
-// foresee adds placeholders that may stand in what is not seen of the body:
-// those of every credential that is open to the caller, needs no approval, and
-// has a location there. What is not granted now is refused when it comes.
+// foresee adds placeholders that may stand in what is not seen here, of the body
+// or of a WebSocket's first message: those of every credential that is open to the
+// caller, needs no approval, and has a location there. What is not granted now is
+// refused when it comes.
 func (a *attempt) foresee() {
-	if !a.cut() || !access.ShowsBody(a.request.Route) || a.who.Ticket {
-		return
+	var uses []inventory.BodyUse
+	switch route := a.request.Route; {
+	case a.who.Ticket:
+	case access.ShowsBody(route) && a.cut():
+		uses = a.set.BodyUses(a.input.Target)
+	case access.ShowsMessages(route):
+		uses = a.set.MessageUses(a.input.Target)
 	}
-	for _, u := range a.set.BodyUses(a.input.Target) {
+	for _, u := range uses {
 		f := a.facts.byName[u.Credential.Name]
 		if f.Approval || !a.who.InAny(f.Groups) {
 			continue

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"cloakroom/internal/replace"
+	"cloakroom/internal/websocket"
 )
 
 // ErrBody is returned by a step whose piece of a body cannot be read as what
@@ -39,4 +40,37 @@ func (c *chain) Append(dst, src []byte, last bool) ([]byte, error) {
 		return dst, err
 	}
 	return c.second.Append(dst, c.between, last)
+}
+
+// openBody makes ready for the response's body: what takes it apart, and how it
+// is masked. Where its parts are counted elsewhere, masks are of equal length.
+func (x *Exchange) openBody(h ResponseHead) {
+	contentType := firstHeader(h.Headers, "content-type")
+	switch {
+	case h.Status == 101:
+		x.socket = websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())
+		x.down = frameStage{x.socket}
+		if x.fillMessage != nil {
+			x.first = frameStage{websocket.NewFirst(x.fillMessage)}
+		}
+	case isGRPC(contentType):
+		x.down = &messages{inside: masking{x.filler()}}
+	default:
+		x.down = masking{x.label(replace.FlushFor(contentType))}
+	}
+}
+
+// label is a new rewriter whose masks tell what they hide, filler one whose
+// masks are of equal length.
+func (x *Exchange) label(f replace.Flush) *replace.Rewriter {
+	return x.counted(x.snap.masks.NewRewriter(f, x.mask))
+}
+
+func (x *Exchange) filler() *replace.Rewriter {
+	return x.counted(x.snap.masks.NewFiller(replace.None))
+}
+
+func (x *Exchange) counted(r *replace.Rewriter) *replace.Rewriter {
+	x.rewriters = append(x.rewriters, r)
+	return r
 }

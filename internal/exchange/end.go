@@ -50,7 +50,7 @@ func (x *Exchange) End(err error) {
 		return
 	}
 	x.entry.over = true
-	if x.rewriter != nil { // cut in the middle of a body
+	if x.down != nil { // cut in the middle of a body
 		x.finishBody(complete)
 	}
 	took := x.deps.Now().Sub(x.entry.began)

@@ -20,11 +20,15 @@ import (
 	"cloakroom/internal/grant"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
+	"cloakroom/internal/websocket"
 )
 
-// Leases tells whether a lease is live. It must answer from memory.
+// Leases tells whether a lease is live, and when it ends. It must answer from
+// memory.
 type Leases interface {
 	Live(id string, now time.Time) bool
+	// Done returns a channel that is closed once the lease is not live any more.
+	Done(id string) <-chan struct{}
 }
 
 // Grants opens what the deciding half has sealed. *grant.Codec is one.
@@ -109,14 +113,23 @@ type Exchange struct {
 	deps Deps
 	snap *Snapshot
 
-	phase    phase
-	grant    access.Grant
-	target   access.Target
-	sent     map[string]string // by credential: the text that the client sent
-	up       *upload           // the request's body; nil: it has none, or none is shown
-	rewriter *replace.Rewriter // masks what goes down
-	down     stage             // what the response's body goes through, masking last
-	entry    outcome
+	phase     phase
+	grant     access.Grant
+	target    access.Target
+	leases    []string             // of the values that were put in
+	upgrade   bool                 // the request asks for a WebSocket
+	socketKey string               // what that request wants to see answered, if it does
+	sent      map[string]string    // by credential: the text that the client sent
+	up        *upload              // the request's body; nil: it has none, or none is shown
+	rewriters []*replace.Rewriter  // mask what goes down
+	down      stage                // what the response's body goes through, masking last
+	socket    *websocket.Rewriting // the same, of an upgraded response
+	first     stage                // what a WebSocket's client sends goes through; nil: it goes as it is
+	entry     outcome
+
+	// fillMessage puts values in the first text message of a WebSocket. An
+	// error ends the exchange. Nil: no value can stand there.
+	fillMessage func(message []byte) ([]byte, error)
 }
 
 // Begin starts an exchange under the rules and values now in force. End must

@@ -10,7 +10,7 @@ import (
 // FuzzOrder takes the steps of an exchange in any order. No order puts a value
 // in without a head that was granted, and none lets one come down.
 func FuzzOrder(f *testing.F) {
-	for _, seed := range []string{"", "gh5e", "gh67E", "ghdt", "uh5", "he", "ggh", "g5", "gH", "gz5e", "ghee5", "ghtt", "rgh5e"} {
+	for _, seed := range []string{"", "gh5e", "gh67E", "ghdt", "uh5", "he", "ggh", "g5", "gH", "gz5e", "ghee5", "ghtt", "rgh5e", "wjffe", "wh5e", "wj5", "gjf"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
@@ -56,28 +56,35 @@ type sequence struct {
 func (s *sequence) step(t *testing.T, b byte) {
 	v := values["plain"]
 	switch b {
-	case 'g', 'u', 'r': // granted, ungranted, under a lease that was revoked
+	case 'g', 'u', 'r', 'w': // granted, ungranted, under a lease that was revoked, for a WebSocket
 		h := head("/x?key="+named("slashed"), "authorization", "Bearer "+named("plain"))
+		if b == 'w' {
+			h.Headers = append(h.Headers, access.Header{Name: "upgrade", Value: "websocket"})
+		}
 		if b != 'u' {
 			h = s.w.granted(t, h, use(t, "plain", "header:authorization"), use(t, "slashed", "query:key"))
 		}
 		s.w.dead["lease-plain"] = b == 'r'
-		s.requestHead(t, h, b == 'g')
-	case 'h', 'H', 'z':
+		s.requestHead(t, h, b == 'g' || b == 'w')
+	case 'h', 'H', 'z', 'j':
+		status := 200
 		lines := head("", "x", v, "content-type", "text/event-stream").Headers
 		if b == 'z' {
 			lines = head("", "content-encoding", "gzip").Headers
 		}
-		change, refused, err := s.x.ResponseHead(ResponseHead{Status: 200, Headers: lines, End: b == 'H'})
+		if b == 'j' {
+			status, lines = 101, head("", "upgrade", "websocket", "x", v).Headers
+		}
+		change, refused, err := s.x.ResponseHead(ResponseHead{Status: status, Headers: lines, End: b == 'H'})
 		s.over = s.over || refused != nil || err == nil && b == 'H'
 		if err == nil && refused == nil {
 			s.lines(change, lines)
 		}
-	case '5', '6', '7', 'd', 'e', 'E':
-		piece := map[byte]string{'5': "x " + v + "\n\n", '6': v[:9], '7': v[9:], 'd': "data", 'E': v}[b]
+	case '5', '6', '7', 'd', 'e', 'E', 'f', 'c':
+		piece := map[byte]string{'f': "\x81" + string(rune(len(v))) + v, 'c': "\x88\x00", '5': "x " + v + "\n\n", '6': v[:9], '7': v[9:], 'd': "data", 'E': v}[b]
 		out, err := s.x.ResponseBody(nil, []byte(piece), b == 'e' || b == 'E')
 		s.down = append(s.down, out...)
-		s.over = s.over || err == nil && (b == 'e' || b == 'E')
+		s.over = s.over || err == nil && (b == 'e' || b == 'E' || b == 'c')
 	case 't':
 		lines := head("", "x", v).Headers
 		out, change, err := s.x.ResponseTrailers(nil, lines)

@@ -144,6 +144,7 @@ func (x *Exchange) allows(f inventory.Found) *access.Refusal {
 	if _, ok := x.snap.values[f.Name]; !ok {
 		return x.refuse(access.Unavailable, "", "the value of credential %q cannot be read now", f.Name)
 	}
+	x.leases = append(x.leases, use.Lease)
 	return nil
 }
 
@@ -163,20 +164,23 @@ func (x *Exchange) permits(f inventory.Found) bool {
 	return ok && slices.ContainsFunc(in, func(l access.Location) bool { return l.Covers(f.At) })
 }
 
-// carries refuses what this version cannot mask on the way back.
+// carries refuses what could not be masked on the way back.
 func (x *Exchange) carries(h RequestHead) *access.Refusal {
 	for _, line := range h.Headers {
 		switch line.Name {
 		case "content-type":
-			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(line.Value)), "application/grpc") {
-				return x.refuse(access.Denied, "", "gRPC is not served yet")
+			if isGRPCWebText(line.Value) {
+				return x.refuse(access.Denied, "", "gRPC-Web is served in its binary form, application/grpc-web, and not as text")
 			}
 		case "upgrade":
-			return x.refuse(access.Denied, "", "upgrades are not served yet")
+			if !isWebSocket(line.Value) {
+				return x.refuse(access.Denied, "", "the only upgrade that is served is to websocket")
+			}
+			x.upgrade, x.socketKey = true, firstHeader(h.Headers, "sec-websocket-key")
 		}
 	}
 	if h.Method == "CONNECT" {
-		return x.refuse(access.Denied, "", "CONNECT is not served yet")
+		return x.refuse(access.Denied, "", "CONNECT is not served")
 	}
 	return nil
 }

@@ -181,8 +181,13 @@ func TestRefusals(t *testing.T) {
 			return w.granted(t, head("/x", "authorization", "Bearer "+named("plain"), "x-named", named("newline")), in("plain"), in("newline"))
 		}, access.Unavailable},
 		{"too many", func(w *world) RequestHead { return w.granted(t, head("/x", "x-named", many), in("plain")) }, access.TooLarge},
-		{"gRPC", func(w *world) RequestHead { return w.granted(t, head("/x", "content-type", "application/grpc+proto")) }, access.Denied},
-		{"an upgrade", func(w *world) RequestHead { return w.granted(t, head("/x", "upgrade", "websocket")) }, access.Denied},
+		{"gRPC-Web as text", func(w *world) RequestHead {
+			return w.granted(t, head("/x", "content-type", " Application/grpc-web-text+proto"))
+		}, access.Denied},
+		{"an upgrade", func(w *world) RequestHead { return w.granted(t, head("/x", "upgrade", "h2c")) }, access.Denied},
+		{"two upgrades", func(w *world) RequestHead {
+			return w.granted(t, head("/x", "upgrade", "websocket", "upgrade", "h2c"))
+		}, access.Denied},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

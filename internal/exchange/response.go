@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"cloakroom/internal/access"
-	"cloakroom/internal/replace"
 )
 
 // ResponseHead is a response's head as it came from the backend, or from Envoy
@@ -38,13 +37,15 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 		return Change{}, r, nil
 	}
 	change := x.maskHead(h.Headers)
+	if h.Status == 101 {
+		x.answerKey(h, &change)
+	}
 	x.phase = answered
 	if h.End {
 		x.phase = complete
 		return change, nil, nil
 	}
-	x.rewriter = x.snap.masks.NewRewriter(replace.FlushFor(firstHeader(h.Headers, "content-type")), x.mask)
-	x.down = masking{x.rewriter}
+	x.openBody(h)
 	return change, nil, nil
 }
 
@@ -52,7 +53,7 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 	switch {
 	case h.Status == 101:
-		return x.refuse(access.Denied, "", "the backend switched protocols, and upgrades are not served yet")
+		return x.switched(h)
 	case h.Status == 206:
 		return x.refuse(access.Denied, "", "the backend answered with a part of the body that nobody asked for")
 	case h.Status == 226: // RFC 3229
@@ -63,6 +64,12 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 	for _, line := range h.Headers {
 		if line.Name == "content-type" && !likeASCII(line.Value) {
 			return x.refuse(access.Denied, "", "the backend answered in a charset that is not read yet; ask it for UTF-8")
+		}
+		if line.Name == "content-type" && isGRPCWebText(line.Value) {
+			return x.refuse(access.Denied, "", "the backend answered with gRPC-Web as text, which is not read")
+		}
+		if line.Name == "grpc-encoding" && !strings.EqualFold(strings.TrimSpace(line.Value), "identity") {
+			return x.refuse(access.Denied, "", "the backend compresses its messages although it was asked not to")
 		}
 		if line.Name != "content-encoding" {
 			continue
@@ -162,7 +169,7 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 		return dst[:before], err
 	}
 	x.entry.bytesTo += int64(len(dst) - before)
-	if end {
+	if end || x.socket != nil && x.socket.Closed() { // behind a close frame nothing may come
 		x.finishBody(drained)
 	}
 	return dst, nil
@@ -188,10 +195,12 @@ func (x *Exchange) ResponseTrailers(dst []byte, lines []access.Header) ([]byte, 
 }
 
 func (x *Exchange) finishBody(next phase) {
-	for name, n := range x.rewriter.Hits() {
-		x.entry.masked(name, n)
+	for _, r := range x.rewriters {
+		for name, n := range r.Hits() {
+			x.entry.masked(name, n)
+		}
 	}
-	x.rewriter, x.down, x.phase = nil, nil, next
+	x.rewriters, x.down, x.phase = nil, nil, next
 }
 
 func firstHeader(lines []access.Header, name string) string {

@@ -73,6 +73,10 @@ func TestUnreadableAnswers(t *testing.T) {
 		refused bool
 	}{
 		{"switching protocols", ResponseHead{Status: 101}, true},
+		{"switching to a WebSocket", ResponseHead{Status: 101, Headers: head("", "upgrade", "websocket").Headers}, true},
+		{"gRPC-Web as text", ResponseHead{Status: 200, Headers: head("", "content-type", "application/grpc-web-text").Headers}, true},
+		{"compressed messages", ResponseHead{Status: 200, Headers: head("", "content-type", "application/grpc", "grpc-encoding", "gzip").Headers}, true},
+		{"messages that are not", ResponseHead{Status: 200, Headers: head("", "content-type", "application/grpc", "grpc-encoding", "Identity").Headers}, false},
 		{"a part", ResponseHead{Status: 206}, true},
 		{"a part without a body", ResponseHead{Status: 206, End: true}, true},
 		{"gzip", ResponseHead{Status: 200, Headers: head("", "content-encoding", "gzip").Headers}, true},

@@ -32,7 +32,11 @@ func (x *Exchange) openUpload(h RequestHead, change *Change) *access.Refusal {
 		return nil
 	}
 	x.up = &upload{}
-	if !access.ShowsBody(h.Route) {
+	switch {
+	case access.ShowsMessages(h.Route):
+		x.openMessages()
+		return nil
+	case !access.ShowsBody(h.Route):
 		return nil
 	}
 	reader, err := body.Open(x.snap.rules, x.target, h.Headers, x.put)
@@ -40,7 +44,7 @@ func (x *Exchange) openUpload(h RequestHead, change *Change) *access.Refusal {
 		return x.refuse(body.Code(err), "", "%v", err)
 	}
 	x.up.reader, x.up.held = reader, reader != nil
-	if !x.grantsFields() {
+	if len(x.granting(access.Location.InFields)) == 0 {
 		return nil
 	}
 	for _, line := range h.Headers {
@@ -51,11 +55,29 @@ func (x *Exchange) openUpload(h RequestHead, change *Change) *access.Refusal {
 	return nil
 }
 
-// grantsFields tells whether a value may come to stand in the body.
-func (x *Exchange) grantsFields() bool {
-	return slices.ContainsFunc(x.grant.Uses, func(u access.Use) bool {
-		return slices.ContainsFunc(u.Locations, access.Location.InFields)
-	})
+// openMessages makes ready for a WebSocket's messages, of which nothing has been
+// judged. It lives under the leases of what may stand in the first, too.
+func (x *Exchange) openMessages() {
+	if len(x.snap.rules.MessageUses(x.target)) == 0 {
+		return
+	}
+	x.up.judged = access.JudgedBody
+	for _, u := range x.granting(access.Location.InMessages) {
+		x.leases = append(x.leases, u.Lease)
+	}
+	x.fillMessage = func(message []byte) ([]byte, error) {
+		out, err := body.Message(x.snap.rules, x.target, message, x.put)
+		var r *access.Refusal
+		if err != nil && !errors.As(err, &r) {
+			return nil, x.refuse(body.Code(err), "", "%v", err)
+		}
+		return out, err
+	}
+}
+
+// granting lists the uses of the grant at such a location.
+func (x *Exchange) granting(at func(access.Location) bool) []access.Use {
+	return slices.DeleteFunc(slices.Clone(x.grant.Uses), func(u access.Use) bool { return !slices.ContainsFunc(u.Locations, at) })
 }
 
 // Held tells whether the request's head, and what RequestBody has given so far,
@@ -79,7 +101,11 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 		return dst, nil, nil
 	}
 	u.ended = end
-	if u.reader == nil {
+	switch {
+	case x.fillMessage != nil:
+		dst, err := x.sendFrames(dst, chunk, end)
+		return dst, nil, err
+	case u.reader == nil:
 		return append(dst, chunk...), nil, nil
 	}
 	before, phase := len(dst), x.phase

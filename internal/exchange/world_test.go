@@ -40,6 +40,7 @@ type world struct {
 	engine  *Engine
 	values  map[string]secret.Value
 	dead    map[string]bool // leases that are not live
+	done    chan struct{}   // closed when any lease ends
 	now     time.Time
 	entries []record.Entry
 	counted []string
@@ -87,6 +88,7 @@ func newWorld(t testing.TB) *world {
 }
 
 func (w *world) Live(id string, _ time.Time) bool { return !w.dead[id] }
+func (w *world) Done(string) <-chan struct{}      { return w.done }
 func (w *world) Note(e record.Entry)              { w.entries = append(w.entries, e) }
 func (w *world) CountRefusal(code access.Code, source string) {
 	w.counted = append(w.counted, string(code)+" "+source)

@@ -76,7 +76,7 @@ func Open(contentType []string, d Declared, fill Fill) (Rewriter, error) {
 		return nil, nil
 	}
 	kind, parameters, err := mime.ParseMediaType(contentType[0])
-	if err != nil {
+	if err != nil || strings.HasPrefix(kind, "application/grpc") { // which is framed, "application/grpc+json" too
 		return nil, nil
 	}
 	json := kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")

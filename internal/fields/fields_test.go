@@ -91,6 +91,7 @@ var rewriteTests = []struct {
 	{"a boundary in two pieces", "multipart/form-data; boundary*0=B; boundary*1=C", "", "", ErrMultipart},
 	{"a part too long", "multipart/form-data; boundary=B", crlf("--B", part, "", strings.Repeat("v", maxField+100)), "", ErrTooLong},
 
+	{"gRPC", "application/grpc+json", "\x00\x00\x00\x00\x00", "", nil},
 	{"another type", "text/plain", `{"k":"v"}`, "", nil},
 	{"a type that is none", "application/json; charset", `{"k":"v"}`, "", nil},
 }

@@ -8,15 +8,21 @@ import (
 	"cloakroom/internal/access"
 )
 
-// BodyUse is a credential that may stand in the body of a request.
+// BodyUse is a credential that may stand in what follows the head of a request.
 type BodyUse struct {
 	Credential *Credential
-	In         []access.Location // fields only
+	In         []access.Location // there only
 }
 
 // BodyUses tells which credentials may stand in the body of a request to t, and
 // in which fields, by name.
-func (s *Set) BodyUses(t access.Target) []BodyUse {
+func (s *Set) BodyUses(t access.Target) []BodyUse { return s.uses(t, access.Location.InFields) }
+
+// MessageUses tells which credentials may stand in the first message of a
+// WebSocket to t, and where, by name.
+func (s *Set) MessageUses(t access.Target) []BodyUse { return s.uses(t, access.Location.InMessages) }
+
+func (s *Set) uses(t access.Target, wanted func(access.Location) bool) []BodyUse {
 	if s == nil {
 		return nil
 	}
@@ -24,7 +30,7 @@ func (s *Set) BodyUses(t access.Target) []BodyUse {
 	var r reader
 	for _, c := range s.inBodies[t.Host] {
 		in, _ := c.permits(t, &r)
-		in = slices.DeleteFunc(in, func(l access.Location) bool { return !l.InFields() })
+		in = slices.DeleteFunc(in, func(l access.Location) bool { return !wanted(l) })
 		if len(in) > 0 {
 			uses = append(uses, BodyUse{c, in})
 		}
@@ -45,7 +51,7 @@ func BodyOperations(credentials []Credential, host string) []Operation {
 	seen := map[Operation]bool{}
 	for _, c := range credentials {
 		for _, r := range c.Rules {
-			if !r.inBody() || !slices.Contains(r.Hosts, host) {
+			if !slices.ContainsFunc(r.In, access.Location.InFields) || !slices.Contains(r.Hosts, host) {
 				continue
 			}
 			for _, method := range r.Methods {
@@ -61,12 +67,22 @@ func BodyOperations(credentials []Credential, host string) []Operation {
 	return all
 }
 
-func (r *Rule) inBody() bool { return slices.ContainsFunc(r.In, access.Location.InFields) }
+// HasMessages tells whether a rule for host has a location in a message.
+func HasMessages(credentials []Credential, host string) bool {
+	for _, c := range credentials {
+		for _, r := range c.Rules {
+			if slices.Contains(r.Hosts, host) && slices.ContainsFunc(r.In, access.Location.InMessages) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
-// index notes, by host, that c may stand in bodies.
+// index notes, by host, that c may stand in bodies or messages.
 func (s *Set) index(c *Credential) {
 	for _, r := range c.Rules {
-		if !r.inBody() {
+		if !slices.ContainsFunc(r.In, func(l access.Location) bool { return l.InFields() || l.InMessages() }) {
 			continue
 		}
 		for _, host := range r.Hosts {

@@ -87,6 +87,9 @@ func checkUpstream(u Upstream) error {
 	if err == nil && (u.Route == "" || u.Cluster == "") {
 		err = errors.New("route and cluster must be named")
 	}
+	if err == nil && strings.Contains(u.Route, "+") {
+		err = errors.New("a route's name holds no +, which its variants have")
+	}
 	if err != nil {
 		return fmt.Errorf("upstream %q: %w", u.Host, err)
 	}
@@ -94,12 +97,13 @@ func checkUpstream(u Upstream) error {
 }
 
 // CheckPrefixPath tells why an upstream cannot have that path prefix. It is
-// empty, or a plain path that reads in one way only and has no trailing slash.
+// empty, or a plain path that reads in one way only, has no trailing slash and no
+// "+", by which the variants of a route are named.
 func CheckPrefixPath(prefix string) error {
 	if prefix == "" {
 		return nil
 	}
-	if prefix == "/" || strings.HasSuffix(prefix, "/") || !plain(prefix) || strings.Contains(prefix, "*") {
+	if prefix == "/" || strings.HasSuffix(prefix, "/") || !plain(prefix) || strings.ContainsAny(prefix, "*+") {
 		return fmt.Errorf("prefix %q: want a plain path such as /github, without a trailing slash", prefix)
 	}
 	return nil

@@ -64,6 +64,8 @@ func TestNewSetRefuses(t *testing.T) {
 		"no route":        {upstreams: []Upstream{{Host: "h", Cluster: "c"}}},
 		"no cluster":      {upstreams: []Upstream{{Host: "h", Route: "r"}}},
 		"host with port":  {upstreams: []Upstream{{Host: "h:1", Route: "r", Cluster: "c"}}},
+		"prefix's plus":   {upstreams: []Upstream{{Host: "h", Route: "r", Cluster: "c", Prefix: "/a+b"}}},
+		"route's plus":    {upstreams: []Upstream{{Host: "h", Route: "r+x", Cluster: "c"}}},
 		"prefix's slash":  {upstreams: []Upstream{{Host: "h", Route: "r", Cluster: "c", Prefix: "/a/"}}},
 		"prefix's dots":   {upstreams: []Upstream{{Host: "h", Route: "r", Cluster: "c", Prefix: "/a/../b"}}},
 	} {
@@ -86,6 +88,10 @@ func TestTarget(t *testing.T) {
 		host, want           string // host empty: an error
 	}{
 		{"host:api.test", "one", "/x?y", "api.test", "/x?y"},
+		{"host:api.test+upgrade", "one", "/x?y", "api.test", "/x?y"},
+		{"host:api.test+upgrade", "two", "/x", "", ""},
+		{"prefix:/github+upgrade", "two", "/githubx", "", ""},
+		{"+host:api.test", "one", "/x", "", ""},
 		{"host:api.test", "one", "/", "api.test", "/"},
 		{"host:api.test", "one", "/github/x", "api.test", "/github/x"},
 		{"prefix:/github", "two", "/github/x?y", "github.test", "/x?y"},
