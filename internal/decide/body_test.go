@@ -17,7 +17,7 @@ func newBodyFakes(t *testing.T) *fakes {
 	t.Helper()
 	f := newFakes(t)
 	rule := inventory.Rule{Hosts: []string{"api.example.com"}, Methods: []string{"POST"}, Paths: []string{"/token/**"}}
-	for _, text := range []string{"body:/secret", "form:secret"} {
+	for _, text := range []string{"body:/secret", "form:secret", "message:/secret"} {
 		l, err := access.ParseLocation(text)
 		if err != nil {
 			t.Fatal(err)
@@ -162,5 +162,21 @@ func TestWhatMayComeIsForeseen(t *testing.T) {
 		if seen := f.entries[0].Decision.Seen; len(seen) != 0 {
 			t.Errorf("%s: the log saw %+v", tt.name, seen)
 		}
+	}
+}
+
+// TestAMessageIsForeseen: the handshake of a WebSocket tells nothing of its first
+// message.
+func TestAMessageIsForeseen(t *testing.T) {
+	f := newBodyFakes(t)
+	r := post("", "")
+	r.Route = "r+upgrade"
+	d := f.decider(t).Decide(t.Context(), r, nil)
+	if d.Outcome != access.Allow || !reflect.DeepEqual(places(d.Grant), []string{"more message:/secret", "read message:/secret"}) {
+		t.Errorf("got %+v, %+v", d.Grant, d.Refusal)
+	}
+	r.Route = "r"
+	if d := f.decider(t).Decide(t.Context(), r, nil); d.Outcome != access.Allow || len(d.Grant.Uses) != 0 {
+		t.Errorf("without an upgrade: %+v, %+v", d.Grant, d.Refusal)
 	}
 }

@@ -233,3 +233,42 @@ func TestABodyOutOfOrder(t *testing.T) {
 		t.Errorf("where none was to come: %v", err)
 	}
 }
+
+// TestAMessageGetsWhatIsGranted, and the tunnel lives under that lease too.
+func TestAMessageGetsWhatIsGranted(t *testing.T) {
+	ticket := "ckr_plain_" + strings.Repeat("0", 26)
+	short := func(text string) string { return `{"secret":"` + text + `"}` }
+	for _, tt := range []struct {
+		name, message, want string
+		uses                []access.Use
+		err                 error
+	}{
+		{"granted", short(named("plain")), short(values["plain"]), []access.Use{use(t, "plain", "message:/secret")}, nil},
+		{"nothing to put in", "{}", "{}", nil, nil},
+		{"not granted", short(named("plain")), "", nil, ErrLate},
+		{"granted in a body", short(named("plain")), "", []access.Use{use(t, "plain", "body:/secret")}, ErrLate},
+		{"a ticket", short(ticket), "", []access.Use{use(t, "plain", "message:/secret")}, ErrLate},
+		{"no JSON", "x", "", nil, ErrLate},
+	} {
+		w := newWorld(t)
+		h := head("/x", "upgrade", "websocket")
+		h.Route, h.Body = "route+upgrade", true
+		x := w.engine.Begin()
+		if _, r, err := x.RequestHead(w.granted(t, h, tt.uses...)); r != nil || err != nil || x.Held() {
+			t.Fatal(r, err)
+		}
+		if _, r, err := x.ResponseHead(switching()); r != nil || err != nil {
+			t.Fatal(r, err)
+		}
+		if granted := tt.name == "granted" || tt.name == "a ticket"; len(x.LivesUnder()) == 1 != granted {
+			t.Errorf("%s: lives under %d leases", tt.name, len(x.LivesUnder()))
+		}
+		frame := func(text string) string { // masked by zeros
+			return "\x81" + string([]byte{0x80 | byte(len(text))}) + "\x00\x00\x00\x00" + text
+		}
+		out, r, err := x.RequestBody(nil, []byte(frame(tt.message)), false)
+		if r != nil || !errors.Is(err, tt.err) || err == nil && !strings.HasSuffix(string(out), tt.want) || err != nil && len(out) > 0 {
+			t.Errorf("%s: %q, %v, %v", tt.name, out, r, err)
+		}
+	}
+}
