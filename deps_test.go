@@ -22,6 +22,7 @@ const module = "cloakroom"
 var own = map[string][]string{
 	"internal/access":            {},
 	"internal/replace":           {},
+	"internal/coding":            {},
 	"internal/gate":              {},
 	"internal/run":               {},
 	"internal/websocket":         {},
@@ -40,7 +41,7 @@ var own = map[string][]string{
 	"internal/config":            {"internal/access", "internal/inventory", "internal/secret"},
 	"internal/decide":            {"internal/access", "internal/body", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/agent":             {"internal/access", "internal/decide"},
-	"internal/exchange": {"internal/access", "internal/body", "internal/grant", "internal/inventory", "internal/record",
+	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
 	"internal/store/sqlite": {"internal/access", "internal/lease", "internal/record"},
 	"rego":                  {"internal/access"},
@@ -59,6 +60,8 @@ var own = map[string][]string{
 var only = map[string][]string{
 	"github.com/open-policy-agent/opa":          {"rego"},
 	"github.com/coreos/go-oidc":                 {"internal/identity"},
+	"github.com/klauspost/compress":             {"internal/coding", "integration/..."},
+	"github.com/andybalholm/brotli":             {"internal/coding", "integration/..."},
 	"github.com/envoyproxy/go-control-plane":    {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"modernc.org/sqlite":                        {"internal/store/..."},
 	"database/sql":                              {"internal/store/..."},

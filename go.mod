@@ -3,11 +3,13 @@ module cloakroom
 go 1.26.0
 
 require (
+	github.com/andybalholm/brotli v1.2.7 // 1.2.8 to 1.3.0 take a good end that comes byte by byte for bytes behind it
 	github.com/coder/websocket v1.8.15
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/envoyproxy/go-control-plane/envoy v1.40.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/go-jose/go-jose/v4 v4.1.9
+	github.com/klauspost/compress v1.20.4
 	github.com/open-policy-agent/opa v1.22.2
 	github.com/prometheus/client_golang v1.25.0
 	github.com/spf13/cobra v1.10.2

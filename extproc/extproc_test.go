@@ -1,7 +1,10 @@
 package extproc
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -274,6 +277,56 @@ func TestLongBodiesGoInPieces(t *testing.T) {
 	}
 	if !got[len(got)-1].GetResponseBody().GetResponse().GetBodyMutation().GetStreamedResponse().GetEndOfStream() {
 		t.Error("the end is not in the last message")
+	}
+}
+
+// TestCodedBodiesGoPartByPart: what a part became is on its way before the next
+// is decoded.
+func TestCodedBodiesGoPartByPart(t *testing.T) {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	for i := range 200_000 {
+		fmt.Fprintf(z, "%x and so on", i*i)
+	}
+	z.Write([]byte(planted))
+	z.Close()
+	if zipped.Len() < 3*partSize {
+		t.Fatalf("%d bytes are no long piece", zipped.Len())
+	}
+	for _, length := range []string{"", fmt.Sprint(zipped.Len())} {
+		w := newWorld(t)
+		got, err := w.serve(nil, w.request(t), responseHead(false, "content-encoding", "gzip", "content-length", length),
+			responseBody(zipped.String(), length == ""), responseBody("", true))
+		if err != nil || !strings.HasSuffix(body(got), "so on"+placeholder()) || ends(got) != 1 && length != "" {
+			t.Errorf("%v: %d bytes with %d ends", err, len(body(got)), ends(got))
+		}
+		for _, r := range got[2 : len(got)-1] {
+			if size := proto.Size(r); size > 200*partSize || size == 0 {
+				t.Errorf("a message of %d bytes", size)
+			}
+		}
+		if len(got) < 2+zipped.Len()/partSize {
+			t.Errorf("%d replies", len(got))
+		}
+	}
+}
+
+// TestBrokenCodedBodies: a refusal is sent as long as nothing of the body was.
+func TestBrokenCodedBodies(t *testing.T) {
+	w := newWorld(t)
+	got, err := w.serve(nil, w.request(t), responseHead(false, "content-encoding", "gzip"),
+		responseBody("", false), responseBody(planted, false), responseBody("under way", true))
+	if last := got[len(got)-1].GetImmediateResponse(); err != nil || last.GetStatus().GetCode() != 403 || len(got) != 3 {
+		t.Errorf("%v, and %d replies: %v", err, len(got), last)
+	}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(bytes.Repeat([]byte("some text "), 10_000))
+	z.Flush()
+	got, err = w.serve(nil, w.request(t), responseHead(false, "content-encoding", "gzip"),
+		responseBody(zipped.String(), false), responseBody(planted, false))
+	if code(err) != codes.FailedPrecondition || len(got) != 3 || strings.Contains(body(got), planted) {
+		t.Errorf("%v, and %d replies", err, len(got))
 	}
 }
 

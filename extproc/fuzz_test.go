@@ -28,7 +28,7 @@ func (w *world) message(t testing.TB, b byte) *extprocv3.ProcessingRequest {
 	case 3:
 		return responseHead(true, "x", planted)
 	case 4:
-		return responseHead(false, "content-encoding", "gzip")
+		return responseHead(false, "content-encoding", "x-new")
 	case 5:
 		return responseBody("text "+planted+"\n\n", false)
 	case 6:

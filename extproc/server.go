@@ -101,19 +101,34 @@ func (s *Server) converse(c *conversation) (err error) {
 		if err != nil {
 			return err
 		}
-		replies, err := c.attempt(msg)
-		if err != nil {
-			return refusal(err)
-		}
-		if why := c.cutBy.Load(); why != nil {
-			return *why
-		}
-		for _, r := range replies {
-			if err := c.stream.Send(r); err != nil {
+		for _, part := range c.parts(msg) {
+			if err := c.answer(part); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// answer steps through a message and sends the replies to it.
+func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
+	replies, err := c.attempt(msg)
+	if errors.Is(err, exchange.ErrBody) {
+		if r := c.x.Undecodable(); r != nil {
+			replies, err = c.refuse(r), nil
+		}
+	}
+	if err != nil {
+		return refusal(err)
+	}
+	if why := c.cutBy.Load(); why != nil {
+		return *why
+	}
+	for _, r := range replies {
+		if err := c.stream.Send(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closed answers Envoy's end of the stream.

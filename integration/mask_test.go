@@ -3,7 +3,6 @@ package integration
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -236,18 +235,18 @@ func TestMaskEvents(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	var m *masking
-	var zipped bytes.Buffer
-	coded := func(coding string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("content-encoding", coding)
-			w.Write(zipped.Bytes())
-		}
-	}
 	m = newMasking(t, map[string]http.HandlerFunc{
-		"/v1/gzip": coded("gzip"), "/v1/twice": coded("identity, GZIP"), "/v1/unknown": coded("x-new"),
 		"/v1/part": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("content-range", "bytes 0-9/99")
 			w.WriteHeader(http.StatusPartialContent)
+			io.WriteString(w, m.key[:10])
+		},
+		"/v1/parts": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("content-type", "multipart/byteranges; boundary=x")
+			io.WriteString(w, "--x\r\ncontent-range: bytes 0-9/99\r\n\r\n"+m.key[:10]+"\r\n--x--")
+		},
+		"/v1/utf-7": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("content-type", "text/plain; charset=utf-7")
 			io.WriteString(w, m.key[:10])
 		},
 		"/v1/identity": func(w http.ResponseWriter, r *http.Request) {
@@ -255,11 +254,8 @@ func TestUnreadable(t *testing.T) {
 			io.WriteString(w, r.Header.Get("accept-encoding")+","+r.Header.Get("range")+","+m.key)
 		},
 	})
-	z := gzip.NewWriter(&zipped)
-	io.WriteString(z, m.key)
-	z.Close()
 	asking := append([]string{"accept-encoding", "gzip, br", "range", "bytes=0-9"}, m.agent...)
-	for _, page := range []string{"gzip", "twice", "unknown", "part"} {
+	for _, page := range []string{"part", "parts", "utf-7"} {
 		before := m.b.count()
 		answer, body := m.get("/api/v1/"+page, asking...)
 		if answer.StatusCode != http.StatusForbidden || errorCode(body) != "denied" {
@@ -268,8 +264,8 @@ func TestUnreadable(t *testing.T) {
 		if m.b.count() != before+1 {
 			t.Errorf("%s: the backend was not asked", page)
 		}
-		if bytes.Contains([]byte(body), zipped.Bytes()[:10]) {
-			t.Errorf("%s: the compressed body passed", page)
+		if strings.Contains(body, m.key[:10]) {
+			t.Errorf("%s: the body passed", page)
 		}
 	}
 	if answer, body := m.get("/api/v1/identity", asking...); answer.StatusCode != 200 || body != "identity,,"+m.placeholder {

@@ -58,6 +58,9 @@ func (x *Exchange) openBody(h ResponseHead) {
 	default:
 		x.down = masking{x.label(replace.FlushFor(contentType))}
 	}
+	if x.decoder != nil && h.Status != 101 {
+		x.down = &chain{first: decoding{x}, second: x.down}
+	}
 }
 
 // label is a new rewriter whose masks tell what they hide, filler one whose

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/coding"
 	"cloakroom/internal/grant"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
@@ -122,6 +123,7 @@ type Exchange struct {
 	sent      map[string]string    // by credential: the text that the client sent
 	up        *upload              // the request's body; nil: it has none, or none is shown
 	rewriters []*replace.Rewriter  // mask what goes down
+	decoder   *coding.Decoder      // of the response's body; nil: it is not coded
 	down      stage                // what the response's body goes through, masking last
 	socket    *websocket.Rewriting // the same, of an upgraded response
 	first     stage                // what a WebSocket's client sends goes through; nil: it goes as it is

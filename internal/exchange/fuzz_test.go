@@ -70,7 +70,7 @@ func (s *sequence) step(t *testing.T, b byte) {
 		status := 200
 		lines := head("", "x", v, "content-type", "text/event-stream").Headers
 		if b == 'z' {
-			lines = head("", "content-encoding", "gzip").Headers
+			lines = head("", "content-encoding", "x-new").Headers
 		}
 		if b == 'j' {
 			status, lines = 101, head("", "upgrade", "websocket", "x", v).Headers

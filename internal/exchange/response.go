@@ -15,14 +15,6 @@ type ResponseHead struct {
 	End     bool            // nothing follows
 }
 
-// describesUnmasked are the response headers that tell of the bytes before
-// masking: a digest or a validator of bytes that the agent never
-// gets, or an offer of parts that would cut a value in two. The length is the transport's to write anew.
-var describesUnmasked = []string{
-	"content-md5", "digest", "repr-digest", "content-digest",
-	"etag", "accept-ranges", "content-range",
-}
-
 // ResponseHead masks the head of the response and makes ready for its body. A
 // refusal takes the response's place.
 //
@@ -36,7 +28,13 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 	if r := x.readable(h); r != nil {
 		return Change{}, r, nil
 	}
+	if r := x.decodable(h); r != nil {
+		return Change{}, r, nil
+	}
 	change := x.maskHead(h.Headers)
+	if x.decoder != nil {
+		change.decoded(h.Headers)
+	}
 	if h.Status == 101 {
 		x.answerKey(h, &change)
 	}
@@ -62,8 +60,8 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 		return nil
 	}
 	for _, line := range h.Headers {
-		if line.Name == "content-type" && !likeASCII(line.Value) {
-			return x.refuse(access.Denied, "", "the backend answered in a charset that is not read yet; ask it for UTF-8")
+		if line.Name == "content-type" && !searchable(line.Value) {
+			return x.refuse(access.Denied, "", "the backend answered in a charset that is not read; ask it for UTF-8")
 		}
 		if line.Name == "content-type" && isGRPCWebText(line.Value) {
 			return x.refuse(access.Denied, "", "the backend answered with gRPC-Web as text, which is not read")
@@ -71,29 +69,23 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 		if line.Name == "grpc-encoding" && !strings.EqualFold(strings.TrimSpace(line.Value), "identity") {
 			return x.refuse(access.Denied, "", "the backend compresses its messages although it was asked not to")
 		}
-		if line.Name != "content-encoding" {
-			continue
-		}
-		for coding := range strings.SplitSeq(line.Value, ",") {
-			coding = strings.ToLower(strings.TrimSpace(coding))
-			if coding != "" && coding != "identity" {
-				return x.refuse(access.Denied, "", "the backend compressed its answer although it was asked not to, and compressed answers are not read yet")
-			}
+		if line.Name == "content-type" && strings.Contains(strings.ToLower(line.Value), "multipart/byteranges") {
+			return x.refuse(access.Denied, "", "the backend answered with parts of the body that nobody asked for")
 		}
 	}
 	return nil
 }
 
-// asciiCharsets are how the names begin of charsets in which ASCII stands as it
-// is, without "-" and "_". In UTF-16 and the like no value would be found.
-var asciiCharsets = []string{
+// searchableCharsets are how the names begin, without "-" and "_", of charsets
+// in which values are found: those in which ASCII stands as it is, and UTF-16.
+var searchableCharsets = []string{
 	"utf8", "ascii", "usascii", "ansi", "binary", "iso8859", "latin", "windows", "cp125", "koi8", "macintosh", "xmac",
-	"iso2022", "euc", "shiftjis", "sjis", "gb", "big5", "ksc5601", "tis620",
+	"iso2022", "euc", "shiftjis", "sjis", "gb", "big5", "ksc5601", "tis620", "utf16",
 }
 
-// likeASCII tells whether each charset that a content type names is one in which
-// values are found. None is fine.
-func likeASCII(contentType string) bool {
+// searchable tells whether each charset that a content type names is one in
+// which values are found. None is fine.
+func searchable(contentType string) bool {
 	parameters := strings.FieldsFunc(strings.ToLower(contentType), func(r rune) bool { return r == ';' || r == ',' })
 	for _, parameter := range parameters {
 		name, charset, _ := strings.Cut(parameter, "=")
@@ -101,7 +93,7 @@ func likeASCII(contentType string) bool {
 			continue
 		}
 		charset = strings.NewReplacer("-", "", "_", "").Replace(strings.Trim(charset, " \t\"'"))
-		if charset != "" && !slices.ContainsFunc(asciiCharsets, func(s string) bool { return strings.HasPrefix(charset, s) }) {
+		if charset != "" && !slices.ContainsFunc(searchableCharsets, func(s string) bool { return strings.HasPrefix(charset, s) }) {
 			return false
 		}
 	}
@@ -110,12 +102,12 @@ func likeASCII(contentType string) bool {
 
 // maskHead masks header lines, or trailers. A name that holds a value is
 // removed, since no mask could stand in a name, and so is what describes the
-// bytes before masking. A weak validator speaks of the meaning, and stays.
+// bytes before masking.
 func (x *Exchange) maskHead(lines []access.Header) Change {
 	var change Change
 	touched := make(map[string]bool)
 	for i, line := range lines {
-		if slices.Contains(describesUnmasked, line.Name) && !weak(line) {
+		if describesUnmasked(line) {
 			change.Remove = append(change.Remove, line.Name)
 			continue
 		}
@@ -136,12 +128,6 @@ func (x *Exchange) maskHead(lines []access.Header) Change {
 		}
 	}
 	return change
-}
-
-// weak tells whether a line is one weak validator and nothing else: several
-// lines may have been joined to one on the way.
-func weak(line access.Header) bool {
-	return line.Name == "etag" && strings.HasPrefix(line.Value, `W/"`) && strings.Count(line.Value, `"`) == 2
 }
 
 // ResponseBody masks a piece of the body and appends to dst what of it may go
@@ -200,7 +186,8 @@ func (x *Exchange) finishBody(next phase) {
 			x.entry.masked(name, n)
 		}
 	}
-	x.rewriters, x.down, x.phase = nil, nil, next
+	x.decoder.Close()
+	x.rewriters, x.decoder, x.down, x.phase = nil, nil, nil, next
 }
 
 func firstHeader(lines []access.Header, name string) string {

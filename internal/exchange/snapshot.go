@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"bytes"
 	"fmt"
 
 	"cloakroom/internal/inventory"
@@ -15,7 +14,6 @@ import (
 type Snapshot struct {
 	rules  *inventory.Set
 	masks  *replace.Set
-	names  *replace.Set // values in lower case, as they would stand in a header's name
 	values map[string]secret.Value
 }
 
@@ -37,15 +35,7 @@ func Compile(rules *inventory.Set, current map[string]secret.Value, former map[s
 	if err != nil {
 		return nil, fmt.Errorf("compiling masks: %w", err)
 	}
-	// Envoy writes the names of headers in lower case, HTTP/2 demands it.
-	for i, s := range all {
-		all[i].Value = bytes.ToLower(s.Value)
-	}
-	names, err := replace.Compile(all)
-	if err != nil {
-		return nil, fmt.Errorf("compiling masks of names: %w", err)
-	}
-	return &Snapshot{rules: rules, masks: masks, names: names, values: current}, nil
+	return &Snapshot{rules: rules, masks: masks, values: current}, nil
 }
 
 // Rules are the inventory of the snapshot.
@@ -55,10 +45,8 @@ func (s *Snapshot) Rules() *inventory.Set { return s.rules }
 // metric's label. It is what record.Open asks for.
 func (s *Snapshot) Mask(text string) replace.Masked { return s.masks.Mask(text, nil) }
 
-// inName tells whether a header's name holds a value, and whose.
+// inName tells whether a header's name holds a value, and whose. Envoy writes
+// names in lower case, HTTP/2 demands it.
 func (s *Snapshot) inName(header string) (credential string, found bool) {
-	if credential, found = s.masks.Contains(header); found {
-		return credential, true
-	}
-	return s.names.Contains(header)
+	return s.masks.ContainsFold(header)
 }

@@ -3,12 +3,19 @@
 //
 // # What is found
 //
-// [Compile] turns each value into the forms in which a server may give it back:
-// as it is; escaped for JSON; percent- and form-encoded; in base64, either
-// alphabet, at each of the three places in a group of three bytes at which it
-// can begin; in hex; escaped for HTML. A value of several lines is also looked
-// for line by line, since a stream may be cut, indented or prefixed at its
-// lines.
+// [Compile] turns each value into the forms in which it is looked for to the
+// letter: as it is; in base64, either alphabet, at each of the three places in a
+// group of three bytes at which it can begin, and in base64 of these; in hex,
+// with separators or without. A value of several lines is also looked for line
+// by line, since a stream may be cut, indented or prefixed at its lines.
+//
+// Escapes cannot be listed: any of a value's characters may be written in many
+// ways. Where an escape stands that can be part of a value, the text is viewed
+// as it reads: decoded (JSON and JavaScript, percent, HTML) up to three times,
+// as quoted-printable, without the line breaks of base64 and hex, without the
+// zero bytes of UTF-16. A view knows where each of its bytes comes from, so that
+// an occurrence in it is one in the text. An occurrence whose first bytes were
+// read as part of an escape in front of it is found too.
 //
 // # What is written
 //
@@ -18,10 +25,11 @@
 //
 //   - A text form (all but base64 and hex) writes the mask for its name once.
 //     Whatever overlaps it, directly or through others, disappears into that
-//     mask.
-//   - Base64 and hex write filler of equal length, which decodes to asterisks.
-//     An occurrence that overlaps the filler and goes on behind it writes its
-//     own filler for the rest, or its own mask in place of the rest.
+//     mask. In UTF-16 it is asterisks instead.
+//   - Base64 and hex write filler, which decodes to asterisks, a character for
+//     each of the form's; what was left out of the view stays. An occurrence that
+//     overlaps the filler and goes on behind it writes its own filler for the
+//     rest, or its own mask in place of the rest.
 //
 // Occurrences that merely touch are masked one after the other.
 //
@@ -42,8 +50,6 @@
 //
 // # What is not done
 //
-// Forms of forms are not looked for (base64 of base64, base64 wrapped in lines,
-// base64 that was then percent-encoded), nor text in which only some of the
-// characters are escaped that a known encoder escapes, nor values of fewer than
-// [Shortest] bytes. Compressed text is somebody else's to decode.
+// docs/masking.md lists what is out of reach. Compressed text is somebody else's
+// to decode, and so are frames and messages.
 package replace

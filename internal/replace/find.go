@@ -71,7 +71,8 @@ func (m *match) filler(n int) string {
 type finder struct {
 	*Set
 	text          []byte
-	from, through int // where occurrences may start
+	from, through int  // where occurrences may start
+	anyCase       bool // letters are compared without case
 	found         []match
 	near          []candidate // windows of patterns that do not stand there to the letter
 	*views
@@ -98,7 +99,12 @@ var viewPool = sync.Pool{New: func() any { return new(views) }}
 // text.
 func (s *Set) find(found []match, text []byte, from, through int) []match {
 	f := finder{Set: s, text: text, from: from, through: through, found: found}
-	low, high := max(0, from-lookbehind), min(len(text), through+s.hold)
+	return f.find()
+}
+
+func (f *finder) find() []match {
+	s, text := f.Set, f.text
+	low, high := max(0, f.from-lookbehind), min(len(text), f.through+s.hold)
 	kinds := s.reads.survey(text[low:high])
 	if kinds != 0 {
 		f.views = viewPool.Get().(*views)
@@ -153,7 +159,7 @@ func (f *finder) literally(x *index, high int) {
 func (f *finder) letters(p int, e entry) bool {
 	pat := &f.patterns[e.pattern]
 	start, end := p-int(e.offset), p-int(e.offset)+int(pat.length)
-	if start < 0 || end > len(f.text) || !same(pat.kind, f.text[start:end], f.Set.text(pat)) {
+	if start < 0 || end > len(f.text) || !f.same(pat.kind, f.text[start:end], f.Set.text(pat)) {
 		return false
 	}
 	if start >= f.from && start < f.through {
@@ -181,17 +187,19 @@ func endsEscape(text []byte) bool {
 }
 
 // same compares a text with a pattern's. The digits of hex are of either case.
-func same(k kind, text, pattern []byte) bool {
-	if k < asHex || k >= asBase64 {
+func (f *finder) same(k kind, text, pattern []byte) bool {
+	if !f.anyCase && (k < asHex || k >= asBase64) {
 		return bytes.Equal(text, pattern)
 	}
 	for i, c := range pattern {
-		if text[i] != c && (c < 'a' || text[i]|0x20 != c) {
+		if text[i] != c && (!letter(c) || text[i]|0x20 != c|0x20) {
 			return false
 		}
 	}
 	return true
 }
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // look looks through the views of the block of the given kinds.
 func (f *finder) look(kinds uint8) {
@@ -276,17 +284,17 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 	pat := &f.patterns[pattern]
 	text := f.Set.text(pat)
 	end := p - offset + len(text)
-	if pat.kind < least || offset >= len(text) || end > len(v.text) || !same(pat.kind, v.text[p:end], text[offset:]) {
+	if pat.kind < least || offset >= len(text) || end > len(v.text) || !f.same(pat.kind, v.text[p:end], text[offset:]) {
 		return
 	}
 	first, left := p, offset
-	for first > 0 && left > 0 && same(pat.kind, v.text[first-1:first], text[left-1:left]) {
+	for first > 0 && left > 0 && f.same(pat.kind, v.text[first-1:first], text[left-1:left]) {
 		first, left = first-1, left-1
 	}
 	start, _ := v.raw(first)
 	_, stop := v.raw(end - 1)
 	// What is left of the pattern may have been swallowed by an escape.
-	if left > swallowed || left > start || !same(pat.kind, f.text[start-left:start], text[:left]) {
+	if left > swallowed || left > start || !f.same(pat.kind, f.text[start-left:start], text[:left]) {
 		return
 	}
 	start -= left

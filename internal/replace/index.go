@@ -10,11 +10,12 @@ import (
 const (
 	// longPattern is the length from which on a pattern has wide windows.
 	longPattern = 16
-	// most windows of all patterns together before the stride is kept short: a
-	// larger filter misses the cache oftener than longer strides save.
+	// longStride is how far apart windows are at most. Where patterns are many it
+	// is shortStride: a larger filter misses the cache oftener than longer strides
+	// save.
+	longStride  = 24
+	shortStride = 16
 	manyWindows = 1 << 19
-	shortStride = 8
-	longStride  = 16
 	// fold makes one of the digits of hex in either case, at the price of a
 	// few more windows that pass the filter.
 	fold = 0x2020202020202020
@@ -35,7 +36,7 @@ type index struct {
 	stride     int
 	reach      int // the farthest that a window lies behind its pattern's start
 
-	filter      []uint64 // two bits for each window, in one word
+	filter      []uint64 // the bits of each window, in one word
 	filterShift uint
 	heads       []uint32 // of bucket i: entries[heads[i]:heads[i+1]]
 	headShift   uint
@@ -51,12 +52,23 @@ type entry struct {
 
 func mark(hash uint64) uint16 { return uint16(hash >> 12) }
 
-// filterBits returns the two bits of a word of the filter that belong to a
-// hash. They are not among those that choose the word: a filter has at most
-// 2^24 words.
-func filterBits(hash uint64) uint64 {
-	return 1<<(hash>>34&63) | 1<<(hash>>28&63)
-}
+// maskBits is how many of a word's bits are one window's.
+const maskBits = 3
+
+// masks are the bits that a window sets in its word of the filter.
+var masks = func() (all [1024]uint64) {
+	for i := range all {
+		for bits.OnesCount64(all[i]) < maskBits {
+			all[i] |= 1 << rand.IntN(64)
+		}
+	}
+	return all
+}()
+
+// filterBits returns the bits of a word of the filter that belong to a hash.
+// What chooses them does not also choose the word: a filter has at most 2^24
+// words.
+func filterBits(hash uint64) uint64 { return masks[hash>>28&1023] }
 
 // newIndexes makes the indexes of s's patterns: one for the long, one for the
 // short, each if there are any.
@@ -92,9 +104,9 @@ func newIndex(s *Set, patterns []uint32, window int) index {
 		x.stride = min(x.stride, shortStride)
 	}
 	n := len(patterns) * x.stride
-	x.filter = make([]uint64, 1<<min(max(bits.Len(uint(n/4)), 1), 24))
+	x.filter = make([]uint64, 1<<min(max(bits.Len(uint(n/8)), 1), 24))
 	x.filterShift = uint(64 - bits.TrailingZeros(uint(len(x.filter))))
-	x.headShift = uint(65 - bits.Len(uint(n)))
+	x.headShift = uint(66 - bits.Len(uint(n)))
 	x.fill(s, patterns, n)
 	return x
 }
@@ -157,7 +169,7 @@ func (x *index) next(text []byte, p, end int) int {
 	for ; p < end; p += stride {
 		hash := (*(*uint64)(unsafe.Add(base, p)) | fold) * multiplier
 		word := *(*uint64)(unsafe.Add(filter, hash>>(shift&63)&^7))
-		if word>>(hash>>34&63)&1 != 0 && word>>(hash>>28&63)&1 != 0 {
+		if mask := masks[hash>>28&1023]; word&mask == mask {
 			return p
 		}
 	}
@@ -170,7 +182,7 @@ func (x *index) next4(text []byte, p, end int) int {
 	for ; p < end; p += stride {
 		hash := uint64(*(*uint32)(unsafe.Add(base, p))|fold&0xffffffff) * multiplier
 		word := *(*uint64)(unsafe.Add(filter, hash>>(shift&63)&^7))
-		if word>>(hash>>34&63)&1 != 0 && word>>(hash>>28&63)&1 != 0 {
+		if mask := masks[hash>>28&1023]; word&mask == mask {
 			return p
 		}
 	}

@@ -35,6 +35,22 @@ func (s *Set) Contains(text string) (name string, found bool) {
 	return "", false
 }
 
+// ContainsFold is Contains for a text whose letters may have lost their case, as
+// in the name of a header.
+func (s *Set) ContainsFold(text string) (name string, found bool) {
+	if s.empty() {
+		return "", false
+	}
+	b := readOnly(text)
+	for from := 0; from < len(b); from += block {
+		f := finder{Set: s, text: b, from: from, through: min(from+block, len(b)), anyCase: true}
+		if ms := inOrder(f.find()); len(ms) > 0 {
+			return ms[0].value().name, true
+		}
+	}
+	return "", false
+}
+
 // readOnly returns the bytes of a string without a copy. They must not be
 // written to.
 func readOnly(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -140,8 +140,8 @@ func fullBefore(text []byte, i int) bool {
 	if i < fullLine {
 		return false
 	}
-	for _, c := range text[i-fullLine : i] {
-		if !inLine64[c] {
+	for n := 1; n <= fullLine; n++ { // words are short: from the end it is soon seen
+		if !inLine64[text[i-n]] {
 			return false
 		}
 	}

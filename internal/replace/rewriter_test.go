@@ -111,6 +111,18 @@ func TestContains(t *testing.T) {
 	}
 }
 
+func TestContainsFold(t *testing.T) {
+	set := compile(t, Secret{"a", []byte("AbCd-eFgH_1234[")}, Secret{"b", []byte("hunter2!")})
+	for text, want := range map[string]bool{
+		"x-abcd-efgh_1234[": true, "AbCd-eFgH_1234[": true, "ABCD-EFGH_1234[": true, "x-hunter2!": true,
+		"abcd-efgh_1234{": false, "hunter2\x01": false, "": false,
+	} {
+		if _, found := set.ContainsFold(text); found != want {
+			t.Errorf("%q: got %v", text, found)
+		}
+	}
+}
+
 // TestContainsFirst has a value within another that is recognized only by what
 // stands far behind its start, since others begin alike.
 func TestContainsFirst(t *testing.T) {
