@@ -29,7 +29,7 @@ var own = map[string][]string{
 	"internal/secret":            {},
 	"internal/inventory":         {"internal/access"},
 	"internal/fields":            {},
-	"internal/body":              {"internal/access", "internal/fields", "internal/inventory"},
+	"internal/body":              {"internal/access", "internal/coding", "internal/fields", "internal/inventory"},
 	"internal/lease":             {"internal/access"},
 	"internal/lease/leasetest":   {"internal/access", "internal/lease"},
 	"internal/grant":             {"internal/access"},

@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"slices"
+
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
@@ -49,12 +51,33 @@ func header(name string, match *matcherv3.StringMatcher) *routev3.HeaderMatcher 
 // showBody shows the beginning of the body to Check, and all of it to ext_proc.
 func (b *builder) showBody(r *routev3.Route, u Upstream) {
 	if !b.o.Omit.ExtAuthz {
-		r.TypedPerFilterConfig[authzFilter] = b.checked(u, r.Name, &authzv3.BufferSettings{
-			MaxRequestBytes: JudgedBody, AllowPartialMessage: true, PackAsBytes: true})
+		r.TypedPerFilterConfig[authzFilter] = b.checked(&authzv3.CheckSettings{
+			ContextExtensions: extensions(u, r.Name), WithRequestBody: judged(JudgedBody)})
 	}
 	if !b.o.Omit.ExtProc {
 		r.TypedPerFilterConfig[procFilter] = b.bothWays()
 	}
+}
+
+func judged(bytes uint32) *authzv3.BufferSettings {
+	return &authzv3.BufferSettings{MaxRequestBytes: bytes, AllowPartialMessage: true, PackAsBytes: true}
+}
+
+// shownToCheck is what Check sees of a body by the filter's own setting. Envoy
+// reads from it alone whether bytes stay bytes, so it is there for the sake of
+// single routes too; the others then turn it off.
+func (b *builder) shownToCheck() *authzv3.BufferSettings {
+	switch {
+	case b.o.CheckBody > 0:
+		return judged(b.o.CheckBody)
+	case b.showsBodies():
+		return judged(JudgedBody)
+	}
+	return nil
+}
+
+func (b *builder) showsBodies() bool {
+	return slices.ContainsFunc(b.o.Upstreams, func(u Upstream) bool { return len(u.Bodies) > 0 })
 }
 
 // bothWays shows ext_proc the request's body too, and with it, as that mode

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -243,14 +244,41 @@ func TestAnUploadKeepsItsLength(t *testing.T) {
 // TestPartsOfARealClient sends a file and fields as mime/multipart writes them.
 func TestPartsOfARealClient(t *testing.T) {
 	b := newFielded(t)
-	var text strings.Builder
-	w := multipart.NewWriter(&text)
-	file, _ := w.CreateFormFile("file", "f.bin")
-	io.WriteString(file, strings.Repeat("\x00\r\n--", 20000)+b.placeholder("oauth"))
-	w.WriteField("note", b.placeholder("oauth"))
-	w.Close()
-	_, page, got := b.send("/token/x", w.FormDataContentType(), text.String())
-	if got == nil || got.text != text.String() {
-		t.Errorf("the backend got other bytes: %.200s", page)
+	for _, size := range []int{10, 20_000} {
+		var text strings.Builder
+		w := multipart.NewWriter(&text)
+		file, _ := w.CreateFormFile("file", "f.bin")
+		io.WriteString(file, strings.Repeat("\x00\xff\xfe\r\n--", size)+b.placeholder("oauth"))
+		w.WriteField("note", b.placeholder("oauth"))
+		w.WriteField("client_secret", "{}")
+		w.Close()
+		with := func(s string) string { return strings.Replace(text.String(), "{}", s, 1) }
+		_, page, got := b.send("/token/x", w.FormDataContentType(), with(b.placeholder("oauth")))
+		if got == nil || got.text != with(b.value) {
+			t.Errorf("the backend got other bytes: %.200s", page)
+		}
 	}
+}
+
+// TestCompressedUploads go on without their coding, whatever their size.
+func TestCompressedUploads(t *testing.T) {
+	b := newFielded(t)
+	p := b.placeholder("oauth")
+	encoded := quoted(b.value)
+	encoded = strings.ReplaceAll(encoded[1:len(encoded)-1], `\u0026`, "&")
+	for name, fill := range map[string]string{"small": "x", "1 MiB": strings.Repeat("some words ", 100_000), "1 MiB of noise": value() + strings.Repeat(value(), 20_000)} {
+		text := `{"x":"` + fill + `","client_secret":"` + p + `"}`
+		answer, page, got := b.send("/token/x", "application/json", gzipped(text), "content-encoding", "gzip")
+		if answer.StatusCode != 200 || got == nil || got.err != nil || got.text != strings.ReplaceAll(text, p, encoded) || got.head.Header.Get("content-encoding") != "" {
+			t.Errorf("%s: status %d, %.200s; the backend got %.200v", name, answer.StatusCode, page, got)
+		}
+	}
+}
+
+func gzipped(text string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	io.WriteString(w, text)
+	w.Close()
+	return b.String()
 }

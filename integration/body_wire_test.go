@@ -116,7 +116,9 @@ func TestAnEnvoyThatShowsNoBody(t *testing.T) {
 		status int
 	}{
 		"from ext_authz": {func(config node) {
-			delete(config["envoy.filters.http.ext_authz"].(node)["check_settings"].(node), "with_request_body")
+			settings := config["envoy.filters.http.ext_authz"].(node)["check_settings"].(node)
+			delete(settings, "with_request_body")
+			settings["disable_request_body_buffering"] = true
 		}, 403},
 		"from ext_proc": {func(config node) { delete(config, "envoy.filters.http.ext_proc") }, 200},
 	} {

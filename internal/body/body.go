@@ -3,15 +3,16 @@
 //
 // It promises that a placeholder is found only in the fields that a rule names
 // for this very request, and that a body which cannot be read for certain is an
-// error. It deliberately holds no value and decides nothing.
+// error. Content codings are taken off. It deliberately holds no value and decides
+// nothing.
 package body
 
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/coding"
 	"cloakroom/internal/fields"
 	"cloakroom/internal/inventory"
 )
@@ -25,17 +26,20 @@ type Reader struct {
 	finder  *inventory.Body
 	replace Replace
 	fields  fields.Rewriter
+	decoder *coding.Decoder // nil: the body is not coded
+	decoded []byte
 	json    access.LocationKind // of the strings in a JSON text
 }
 
-// errCoding tells that a body is compressed.
-var errCoding = errors.New("the body is compressed in a way that is not read here; send it as it is")
-
-// errMany tells that a body holds more than inventory.MaxFound placeholders.
-var errMany = errors.New("the body holds more than 256 placeholders; send fewer")
+// The errors beside those of package fields. Their texts are for the caller.
+var (
+	errCoding  = errors.New("the body is compressed in a way that is not read here; send it as it is")
+	errDecoded = errors.New("the body cannot be decoded as its content-encoding says")
+	errMany    = errors.New("the body holds more than 256 placeholders; send fewer")
+)
 
 // Open begins with the body of a request to t with these headers; nil: nothing
-// in it counts.
+// in it counts. A Reader must be closed.
 func Open(set *inventory.Set, t access.Target, headers []access.Header, replace Replace) (*Reader, error) {
 	declared := declared(set.BodyUses(t))
 	if len(declared.Pointers)+len(declared.Names) == 0 {
@@ -47,19 +51,36 @@ func Open(set *inventory.Set, t access.Target, headers []access.Header, replace 
 	if r.fields == nil || err != nil {
 		return nil, err
 	}
-	for _, coding := range values(headers, "content-encoding") {
-		if coding != "" && !strings.EqualFold(coding, "identity") {
-			return nil, errCoding
-		}
+	if r.decoder, err = coding.New(values(headers, "content-encoding")); err != nil {
+		return nil, errCoding
 	}
 	return r, nil
+}
+
+// Decodes tells whether content codings are taken off: the body may grow much,
+// and goes on without them.
+func (r *Reader) Decodes() bool { return r.decoder != nil }
+
+// Close must be called when no more of the body will come; that of nil does
+// nothing.
+func (r *Reader) Close() {
+	if r != nil {
+		r.decoder.Close()
+	}
 }
 
 // Append takes the next piece of the body, and appends to dst what may go on
 // now. With last, nothing follows src. An error is final, and its text holds
 // nothing of the body.
 func (r *Reader) Append(dst, src []byte, last bool) ([]byte, error) {
-	return r.fields.Append(dst, src, last)
+	if r.decoder == nil {
+		return r.fields.Append(dst, src, last)
+	}
+	var err error
+	if r.decoded, err = r.decoder.Append(r.decoded[:0], src, last); err != nil {
+		return dst, errDecoded
+	}
+	return r.fields.Append(dst, r.decoded, last)
 }
 
 // Message reads the first message, a JSON text, of a WebSocket to t, and returns

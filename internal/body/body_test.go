@@ -102,6 +102,7 @@ func TestCodes(t *testing.T) {
 	}{
 		{"compressed", "", typed("application/json", access.Header{Name: "content-encoding", Value: "x-none"}), told, access.Unsupported, nil},
 		{"another charset", "", typed("application/json; charset=utf-16"), told, access.Denied, nil},
+		{"not compressed as it says", "{}", typed("application/json", access.Header{Name: "content-encoding", Value: "gzip"}), told, access.Denied, nil},
 		{"no JSON", "x", typed("application/json"), told, access.Denied, nil},
 		{"a long field", `{"s":"` + strings.Repeat("x", 65<<10) + `"}`, typed("application/json"), told, access.TooLarge, nil},
 		{"many", "s=" + strings.Repeat(key.Placeholder("a"), inventory.MaxFound+1), typed("application/x-www-form-urlencoded"), told, access.TooLarge, nil},
@@ -111,6 +112,7 @@ func TestCodes(t *testing.T) {
 		if r != nil {
 			_, err = r.Append(nil, []byte(tt.body), true)
 		}
+		r.Close()
 		if err == nil || Code(err) != tt.code || tt.err != nil && !errors.Is(err, tt.err) {
 			t.Errorf("%s: %v, code %s", tt.name, err, Code(err))
 		}

@@ -14,6 +14,9 @@ func (a *attempt) cut() bool {
 	return a.request.BodyTruncated || len(a.request.Body) >= access.JudgedBody
 }
 
+// step is how much of a body is read at a time: it may be compressed, and grow.
+const step = 4 << 10
+
 // inBody finds the placeholders in the fields of the body, as far as it is seen.
 func (a *attempt) inBody(t access.Target) ([]inventory.Found, *refusal) {
 	if len(a.request.Body) == 0 || !access.ShowsBody(a.request.Route) {
@@ -24,8 +27,12 @@ func (a *attempt) inBody(t access.Target) ([]inventory.Found, *refusal) {
 		found = append(found, fs...)
 		return text, nil
 	})
-	if r != nil {
-		_, err = r.Append(nil, a.request.Body, !a.cut())
+	defer r.Close()
+	var out []byte
+	for rest := a.request.Body; r != nil && err == nil && len(rest) > 0; {
+		n := min(len(rest), step)
+		out, err = r.Append(out[:0], rest[:n], n == len(rest) && !a.cut())
+		rest = rest[n:]
 	}
 	if err != nil {
 		r := refused(body.Code(err), err.Error())

@@ -1,6 +1,8 @@
 package decide
 
 import (
+	"compress/gzip"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -45,6 +47,14 @@ func post(contentType, body string, headers ...string) *access.Request {
 	return r
 }
 
+func gzipped(text string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	io.WriteString(w, text)
+	w.Close()
+	return b.String()
+}
+
 const (
 	isJSON = "application/json"
 	isForm = "application/x-www-form-urlencoded"
@@ -72,6 +82,7 @@ func TestABodyIsDecided(t *testing.T) {
 		{"JSON", post(isJSON, member(named("read"))), []string{"read body:/secret"}, []string{"read"}},
 		{"a form", post(isForm, "secret="+named("read")+"&x=1"), []string{"read form:secret"}, []string{"read"}},
 		{"parts", post("multipart/form-data; boundary=B", "--B\r\ncontent-disposition: form-data; name=secret\r\n\r\n"+named("more")+"\r\n--B--"), []string{"more form:secret"}, []string{"more"}},
+		{"JSON, compressed", post(isJSON, gzipped(member(named("read"))), "content-encoding", "gzip"), []string{"read body:/secret"}, []string{"read"}},
 		{"nothing to use", post(isJSON, member("x")), nil, nil},
 		{"another member", post(isJSON, `{"text":"`+named("read")+`"}`), nil, nil},
 		{"another type", post("text/plain", member(named("read"))), nil, nil},
@@ -115,7 +126,9 @@ func TestRefusesForABody(t *testing.T) {
 		{"forged", post(isJSON, member("ckr_read_"+strings.Repeat("0", 26))), access.UnknownPlaceholder},
 		{"no JSON", post(isJSON, member(named("read"))+"x"), access.Denied},
 		{"an overriding header", post(isJSON, member(named("read")), "x-http-method-override", "PUT"), access.Denied},
-		{"compressed", post(isJSON, member("x"), "content-encoding", "gzip"), access.Unsupported},
+		{"compressed otherwise than it says", post(isJSON, "{}", "content-encoding", "gzip"), access.Denied},
+		{"compressed, a bomb", post(isJSON, gzipped(strings.Repeat(" ", 32<<20)), "content-encoding", "gzip"), access.Denied},
+		{"compressed in a way that nobody knows", post(isJSON, member("x"), "content-encoding", "x-none"), access.Unsupported},
 		{"many", post(isForm, many), access.TooLarge},
 		{"many, with the headers'", post(isForm, "secret="+named("read"), "x-note", strings.Repeat(named("read"), inventory.MaxFound)), access.TooLarge},
 	} {

@@ -44,7 +44,9 @@ func (x *Exchange) openUpload(h RequestHead, change *Change) *access.Refusal {
 		return x.refuse(body.Code(err), "", "%v", err)
 	}
 	x.up.reader, x.up.held = reader, reader != nil
-	if len(x.granting(access.Location.InFields)) == 0 {
+	if x.DecodesUp() {
+		change.Remove = append(change.Remove, "content-encoding")
+	} else if len(x.granting(access.Location.InFields)) == 0 {
 		return nil
 	}
 	for _, line := range h.Headers {
@@ -84,6 +86,12 @@ func (x *Exchange) granting(at func(access.Location) bool) []access.Use {
 // must wait: a body of up to access.JudgedBody bytes is judged whole before the
 // backend hears of it.
 func (x *Exchange) Held() bool { return x.up != nil && x.up.held && x.phase != refused }
+
+// DecodesUp tells whether the request's body may grow much on its way: it is to be
+// given in small pieces, so that what they become is small too.
+func (x *Exchange) DecodesUp() bool {
+	return x.up != nil && x.up.reader != nil && x.up.reader.Decodes()
+}
 
 // RequestBody puts values in their places in a piece of the request's body, and
 // appends to dst what of it may go up; end tells that no more follows, trailers

@@ -1,8 +1,10 @@
 package exchange
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/url"
 	"strings"
 	"testing"
@@ -269,6 +271,40 @@ func TestAMessageGetsWhatIsGranted(t *testing.T) {
 		out, r, err := x.RequestBody(nil, []byte(frame(tt.message)), false)
 		if r != nil || !errors.Is(err, tt.err) || err == nil && !strings.HasSuffix(string(out), tt.want) || err != nil && len(out) > 0 {
 			t.Errorf("%s: %q, %v, %v", tt.name, out, r, err)
+		}
+	}
+}
+
+// TestACompressedBodyIsDecoded and goes up without its coding; a bomb does not.
+func TestACompressedBodyIsDecoded(t *testing.T) {
+	compressed := func(text string) string {
+		var b strings.Builder
+		w := gzip.NewWriter(&b)
+		io.WriteString(w, text)
+		w.Close()
+		return b.String()
+	}
+	w := newWorld(t)
+	for _, size := range []int{1, 50, 10_000} {
+		h := w.granted(t, shown(isJSON, "content-encoding", "gzip", "content-digest", "x"), use(t, "plain", "body:/secret"))
+		x, up, r := w.upload(t, h, compressed(member(named("plain"))), size)
+		x.End(nil)
+		if r != nil || up != `{"note":"`+named("plain")+`","secret":"`+values["plain"]+`"}` {
+			t.Errorf("in pieces of %d: %q, %v", size, up, r)
+		}
+	}
+	h := w.granted(t, shown(isJSON, "content-encoding", "gzip", "content-digest", "x"))
+	x := w.engine.Begin()
+	change, r, err := x.RequestHead(h)
+	if lines := text(apply(change, h.Headers)); r != nil || err != nil || strings.Contains(lines, "content-encoding") || strings.Contains(lines, "digest") {
+		t.Errorf("%s, %v, %v", lines, r, err)
+	}
+	x.End(nil)
+	for name, body := range map[string]string{"cut": compressed(member("x"))[:30], "a bomb": compressed(strings.Repeat(" ", 64<<20)), "garbage behind it": compressed("{}") + "{}"} {
+		x, _, r := w.upload(t, w.granted(t, shown(isJSON, "content-encoding", "gzip")), body, 4<<10)
+		x.End(nil)
+		if r == nil || r.Code != access.Denied {
+			t.Errorf("%s: %v", name, r)
 		}
 	}
 }
