@@ -113,7 +113,7 @@ func (s *Server) converse(c *conversation) (err error) {
 func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 	replies, err := c.attempt(msg)
 	if errors.Is(err, exchange.ErrBody) {
-		if r := c.x.Undecodable(); r != nil {
+		if r := c.x.Unreadable(); r != nil {
 			replies, err = c.refuse(r), nil
 		}
 	}

@@ -2,11 +2,10 @@ package integration
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -28,9 +27,17 @@ func TestWebSocketOverHTTP2(t *testing.T) {
 	r.Header[":protocol"] = []string{"websocket"}
 	r.Header.Set("sec-websocket-version", "13")
 	r.Header.Set("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-	client := &http2.Transport{AllowHTTP: true, DialTLSContext: func(_ context.Context, _, address string, _ *tls.Config) (net.Conn, error) { return dial(address) }}
+	wire, err := dial(strings.TrimPrefix(k.gateway, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer wire.Close()
 	//lint:ignore SA1019 net/http sends no :protocol
-	answer, err := client.RoundTrip(r)
+	conn, err := new(http2.Transport).NewClientConn(wire)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := conn.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ type talker struct {
 // and the value.
 func newTalker(t *testing.T, say func(ctx context.Context, c *websocket.Conn, text, key string) error, lease string, patch func(node)) *talker {
 	t.Helper()
-	k := &talker{key: value()}
+	k := &talker{key: `k"9/<+&é~` + value()[3:]}
 	k.seen = backend(t, func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"demo"}, CompressionMode: websocket.CompressionContextTakeover})
 		if err != nil {
@@ -187,6 +188,46 @@ func talk(t *testing.T, k *talker) {
 	<-answered.Done()
 }
 
+// TestWebSocketForms sends every form of a value in every kind of message.
+func TestWebSocketForms(t *testing.T) {
+	t.Parallel()
+	var forms map[string]string
+	kinds := map[string]websocket.MessageType{"text": websocket.MessageText, "binary": websocket.MessageBinary}
+	k := newTalker(t, func(ctx context.Context, c *websocket.Conn, ask, _ string) error {
+		kind, form, _ := strings.Cut(ask, " ")
+		kind, cut, _ := strings.Cut(kind, "/")
+		size, _ := strconv.Atoi(cut)
+		w, err := c.Writer(ctx, kinds[kind])
+		if err != nil {
+			return err
+		}
+		for piece := range slices.Chunk([]byte("<"+forms[form]+">"), max(size, 1)) {
+			if _, err := w.Write(piece); err != nil {
+				return err
+			}
+		}
+		return w.Close()
+	}, "15m", asPrinted)
+	forms = textForms(k.key)
+	texts, masks := binaryForms(k.key)
+	maps.Copy(forms, texts)
+	c := k.socket()
+	for _, kind := range []string{"text/10000", "text/7", "text/1", "binary/10000", "binary/7"} {
+		for name, form := range forms {
+			want, ok := masks[name]
+			if !ok && strings.HasPrefix(kind, "text") {
+				want = k.placeholder
+			} else if !ok {
+				want = strings.Repeat("*", len(form))
+			}
+			tell(t, c, kind+" "+name)
+			if _, got, err := hear(t, c); err != nil || got != "<"+want+">" {
+				t.Errorf("%s, %s: %q, %v, want <%s>", kind, name, got, err, want)
+			}
+		}
+	}
+}
+
 // TestWebSocketEnds: what a close frame says is masked, and the exchange is in
 // the log with what became of it.
 func TestWebSocketEnds(t *testing.T) {
@@ -228,6 +269,24 @@ func TestWebSocketDenied(t *testing.T) {
 	}
 	if k.count() != 1 {
 		t.Error("the backend heard of it")
+	}
+}
+
+// TestWebSocketWithoutFrames: what a backend sends that is none ends the tunnel,
+// and does not come down.
+func TestWebSocketWithoutFrames(t *testing.T) {
+	t.Parallel()
+	key := value()
+	for _, sent := range []string{"no frames but " + key, "\xc1\x2e" + key, "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff" + key} {
+		address, _ := rawBackend(t, func(string) string {
+			return "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n" + sent
+		})
+		r := newRig(t, demo(key, address), asPrinted)
+		got, hung := r.raw("GET /api/v1/x HTTP/1.1\r\nhost: api.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
+			"x-cloakroom-token: " + r.token(agentClient) + "\r\nauthorization: Bearer " + r.placeholder("demo") + "\r\n\r\n")
+		if hung || strings.Contains(got, key) {
+			t.Errorf("%.10q came down as %q (hung: %v)", sent, got, hung)
+		}
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 	"cloakroom/internal/config"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
-	"cloakroom/internal/secret"
 )
 
 // followConfig reloads on SIGHUP and when the file changes, or the folder's
@@ -148,21 +147,21 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	if err := s.lead(r); err != nil {
 		return err
 	}
-	return s.replace(r, old.Sources)
+	return s.replace(r, old)
 }
 
 // replace puts r in force with the values of its sources. Nobody else may put
 // rules and values in force meanwhile: a name may stand for another value now,
 // which must never meet the old rules.
-func (s *service) replace(r *rules, old map[string]secret.Source) error {
+func (s *service) replace(r *rules, old *config.Config) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	if err := s.vault.Update(r.config.Sources); err != nil {
+	if err := s.vault.Update(r.config.Sources, r.config.Mask.Former); err != nil {
 		return err
 	}
 	s.tellFailing()
 	if err := s.putInForce(r); err != nil {
-		return errors.Join(err, s.vault.Update(old))
+		return errors.Join(err, s.vault.Update(old.Sources, old.Mask.Former))
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if s.keys, err = root.Keys(); err != nil {
 		return nil, err
 	}
-	if s.vault, err = secret.Open(cfg.Sources, s.valuesChanged); err != nil {
+	if s.vault, err = secret.Open(cfg.Sources, cfg.Mask.Former, s.valuesChanged); err != nil {
 		return nil, err
 	}
 	r, err := s.compile(ctx, cfg)

@@ -17,6 +17,7 @@ type Config struct {
 	Credentials []inventory.Credential
 	Sources     map[string]secret.Source // where values are, by credential
 	Strict      bool                     // placeholders: strict
+	Mask        Mask
 	Policy      Policy
 	Store       Store
 	Record      Record
@@ -42,6 +43,11 @@ type Issuer struct {
 	Human         bool     // its tokens mean a person who logged in
 	GroupsAllowed []string // the groups that count; empty: all
 	CAFile        string   // PEM; empty: the system's
+}
+
+// Mask says what is taken out of responses beside the values in force.
+type Mask struct {
+	Former time.Duration // for so long, values that were replaced
 }
 
 // Policy is the author's own policy.

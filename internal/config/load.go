@@ -147,7 +147,7 @@ func (l *loader) syntax(err error) {
 func (l *loader) root(n *yaml.Node) {
 	sections := map[string]*yaml.Node{}
 	f := fields{}
-	for _, name := range []string{"identity", "tiers", "credentials", "placeholders", "policy", "store", "record", "keys", "listen", "admin", "envoy"} {
+	for _, name := range []string{"identity", "tiers", "credentials", "placeholders", "mask", "policy", "store", "record", "keys", "listen", "admin", "envoy"} {
 		f[name] = func(n *yaml.Node) { sections[name] = n }
 	}
 	if !l.mapping(n, "the configuration", f) {
@@ -158,7 +158,7 @@ func (l *loader) root(n *yaml.Node) {
 		read func(*yaml.Node) // nil if the section is not there
 	}{
 		{"identity", l.identity}, {"tiers", l.tierSection}, {"envoy", l.envoy}, {"credentials", l.credentials},
-		{"placeholders", l.placeholders}, {"policy", l.policy}, {"store", l.store}, {"record", l.record},
+		{"placeholders", l.placeholders}, {"mask", l.mask}, {"policy", l.policy}, {"store", l.store}, {"record", l.record},
 		{"keys", l.keys}, {"listen", l.listen}, {"admin", l.admin},
 	} {
 		s.read(sections[s.name])

@@ -16,6 +16,20 @@ import (
 
 var decisionPath = regexp.MustCompile(`^[A-Za-z_]\w*(/[A-Za-z_]\w*)+$`)
 
+// defaultFormer is long enough for a backend that caches a value and gives it
+// back.
+const defaultFormer = 10 * time.Minute
+
+func (l *loader) mask(n *yaml.Node) {
+	l.cfg.Mask.Former = defaultFormer
+	if n == nil {
+		return
+	}
+	l.mapping(n, "mask", fields{
+		"former": func(n *yaml.Node) { l.cfg.Mask.Former = l.duration(n, time.Second) },
+	})
+}
+
 func (l *loader) policy(n *yaml.Node) {
 	if n == nil {
 		return

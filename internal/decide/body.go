@@ -27,12 +27,8 @@ func (a *attempt) inBody(t access.Target) ([]inventory.Found, *refusal) {
 		found = append(found, fs...)
 		return text, nil
 	})
-	defer r.Close()
-	var out []byte
-	for rest := a.request.Body; r != nil && err == nil && len(rest) > 0; {
-		n := min(len(rest), step)
-		out, err = r.Append(out[:0], rest[:n], n == len(rest) && !a.cut())
-		rest = rest[n:]
+	if err == nil {
+		err = readThrough(r, a.request.Body, !a.cut())
 	}
 	if err != nil {
 		r := refused(body.Code(err), err.Error())
@@ -40,6 +36,19 @@ func (a *attempt) inBody(t access.Target) ([]inventory.Found, *refusal) {
 		return nil, r
 	}
 	return found, nil
+}
+
+// readThrough reads a body for what its reader does on the way; whole tells that
+// no more of it follows.
+func readThrough(r *body.Reader, text []byte, whole bool) (err error) {
+	defer r.Close()
+	var out []byte
+	for r != nil && err == nil && len(text) > 0 {
+		n := min(len(text), step)
+		out, err = r.Append(out[:0], text[:n], whole && n == len(text))
+		text = text[n:]
+	}
+	return err
 }
 
 // foresee adds placeholders that may stand in what is not seen here, of the body

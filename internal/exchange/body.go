@@ -3,8 +3,8 @@ package exchange
 import (
 	"errors"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/replace"
-	"cloakroom/internal/websocket"
 )
 
 // ErrBody is returned by a step whose piece of a body cannot be read as what
@@ -48,17 +48,13 @@ func (x *Exchange) openBody(h ResponseHead) {
 	contentType := firstHeader(h.Headers, "content-type")
 	switch {
 	case h.Status == 101:
-		x.socket = websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())
-		x.down = frameStage{x.socket}
-		if x.fillMessage != nil {
-			x.first = frameStage{websocket.NewFirst(x.fillMessage)}
-		}
+		x.down = x.openSocket()
 	case isGRPC(contentType):
 		x.down = &messages{inside: masking{x.filler()}}
 	default:
 		x.down = masking{x.label(replace.FlushFor(contentType))}
 	}
-	if x.decoder != nil && h.Status != 101 {
+	if x.decoder != nil {
 		x.down = &chain{first: decoding{x}, second: x.down}
 	}
 }
@@ -76,4 +72,15 @@ func (x *Exchange) filler() *replace.Rewriter {
 func (x *Exchange) counted(r *replace.Rewriter) *replace.Rewriter {
 	x.rewriters = append(x.rewriters, r)
 	return r
+}
+
+// Unreadable puts a refusal in the place of a response, if a step has returned
+// ErrBody before anything of the body went down. It returns nil where it is too
+// late for that. Whether the head has already gone is the transport's to know;
+// then it ends the response.
+func (x *Exchange) Unreadable() *access.Refusal {
+	if x.phase != answered || x.entry.bytesTo > 0 {
+		return nil
+	}
+	return x.refuse(access.Denied, "", "the backend's answer cannot be read as what its head says it is")
 }

@@ -35,17 +35,6 @@ func (d decoding) Append(dst, src []byte, last bool) ([]byte, error) {
 	return dst, nil
 }
 
-// Undecodable puts a refusal in the place of a response, if a step has returned
-// ErrBody because the first bytes of a coded body cannot be decoded. It returns
-// nil where it is too late for that, or nothing is coded. Whether the head has
-// already gone is the transport's to know; then it ends the response.
-func (x *Exchange) Undecodable() *access.Refusal {
-	if x.phase != answered || x.decoder == nil || x.entry.bytesTo > 0 {
-		return nil
-	}
-	return x.refuse(access.Denied, "", "the backend's answer cannot be decoded as its content-encoding says")
-}
-
 // decoded makes lines those of a body without content codings, which does not
 // depend on accept-encoding any more.
 func (c *Change) decoded(lines []access.Header) {

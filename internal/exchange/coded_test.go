@@ -80,9 +80,9 @@ func TestBrokenCodedBodies(t *testing.T) {
 	}
 }
 
-// TestUndecodable: a refusal takes the response's place as long as nothing of the
+// TestUnreadable: a refusal takes the response's place as long as nothing of the
 // body has gone down.
-func TestUndecodable(t *testing.T) {
+func TestUnreadable(t *testing.T) {
 	var flushed bytes.Buffer
 	z := gzip.NewWriter(&flushed)
 	z.Write([]byte(strings.Repeat("some text ", 1000)))
@@ -94,7 +94,6 @@ func TestUndecodable(t *testing.T) {
 	}{
 		{"at its first bytes", "gzip", []string{"", "this is no gzip"}, true},
 		{"when some has gone", "gzip", []string{flushed.String(), "this is no gzip"}, false},
-		{"not coded", "", []string{"text"}, false},
 	} {
 		w := newWorld(t)
 		x := w.asked(t)
@@ -103,7 +102,7 @@ func TestUndecodable(t *testing.T) {
 		for _, piece := range tt.pieces {
 			_, err = x.ResponseBody(nil, []byte(piece), false)
 		}
-		refused := x.Undecodable()
+		refused := x.Unreadable()
 		if (refused != nil) != tt.refused || tt.refused && (refused.Code != access.Denied || !errors.Is(err, ErrBody) || !x.Complete()) {
 			t.Errorf("%s: %v, %v", tt.name, refused, err)
 		}

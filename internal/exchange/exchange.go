@@ -21,7 +21,6 @@ import (
 	"cloakroom/internal/grant"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
-	"cloakroom/internal/websocket"
 )
 
 // Leases tells whether a lease is live, and when it ends. It must answer from
@@ -117,21 +116,13 @@ type Exchange struct {
 	phase     phase
 	grant     access.Grant
 	target    access.Target
-	leases    []string             // of the values that were put in
-	upgrade   bool                 // the request asks for a WebSocket
-	socketKey string               // what that request wants to see answered, if it does
-	sent      map[string]string    // by credential: the text that the client sent
-	up        *upload              // the request's body; nil: it has none, or none is shown
-	rewriters []*replace.Rewriter  // mask what goes down
-	decoder   *coding.Decoder      // of the response's body; nil: it is not coded
-	down      stage                // what the response's body goes through, masking last
-	socket    *websocket.Rewriting // the same, of an upgraded response
-	first     stage                // what a WebSocket's client sends goes through; nil: it goes as it is
+	sent      map[string]string   // by credential: the text that the client sent
+	up        *upload             // the request's body; nil: it has none, or none is shown
+	rewriters []*replace.Rewriter // mask what goes down
+	decoder   *coding.Decoder     // of the response's body; nil: it is not coded
+	down      stage               // what the response's body goes through, masking last
+	socket    socket
 	entry     outcome
-
-	// fillMessage puts values in the first text message of a WebSocket. An
-	// error ends the exchange. Nil: no value can stand there.
-	fillMessage func(message []byte) ([]byte, error)
 }
 
 // Begin starts an exchange under the rules and values now in force. End must

@@ -90,6 +90,23 @@ func TestAMessageGoesWhenItEnds(t *testing.T) {
 	}
 }
 
+// TestUnreadableMessages: a refusal takes the place of an answer of which nothing
+// has gone down.
+func TestUnreadableMessages(t *testing.T) {
+	for first, refused := range map[string]bool{"": true, prefixed(0, "x"): false} {
+		w := newWorld(t)
+		x := w.asked(t)
+		x.ResponseHead(grpcHead("application/grpc"))
+		x.ResponseBody(nil, []byte(first), false)
+		if _, err := x.ResponseBody(nil, []byte(prefixed(1, "x")), false); err != ErrBody {
+			t.Errorf("a compressed message behind %q: %v", first, err)
+		}
+		if r := x.Unreadable(); (r != nil) != refused {
+			t.Errorf("behind %q: %v", first, r)
+		}
+	}
+}
+
 // FuzzMessages takes any bytes, cut in any way, beside a reading of the whole.
 func FuzzMessages(f *testing.F) {
 	v := values["plain"]

@@ -144,7 +144,6 @@ func (x *Exchange) allows(f inventory.Found) *access.Refusal {
 	if _, ok := x.snap.values[f.Name]; !ok {
 		return x.refuse(access.Unavailable, "", "the value of credential %q cannot be read now", f.Name)
 	}
-	x.leases = append(x.leases, use.Lease)
 	return nil
 }
 
@@ -176,7 +175,7 @@ func (x *Exchange) carries(h RequestHead) *access.Refusal {
 			if !isWebSocket(line.Value) {
 				return x.refuse(access.Denied, "", "the only upgrade that is served is to websocket")
 			}
-			x.upgrade, x.socketKey = true, firstHeader(h.Headers, "sec-websocket-key")
+			x.socket.asked, x.socket.key = true, firstHeader(h.Headers, "sec-websocket-key")
 		}
 	}
 	if h.Method == "CONNECT" {

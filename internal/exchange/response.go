@@ -60,16 +60,16 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 		return nil
 	}
 	for _, line := range h.Headers {
-		if line.Name == "content-type" && !searchable(line.Value) {
-			return x.refuse(access.Denied, "", "the backend answered in a charset that is not read; ask it for UTF-8")
-		}
-		if line.Name == "content-type" && isGRPCWebText(line.Value) {
-			return x.refuse(access.Denied, "", "the backend answered with gRPC-Web as text, which is not read")
-		}
-		if line.Name == "grpc-encoding" && !strings.EqualFold(strings.TrimSpace(line.Value), "identity") {
+		value := strings.ToLower(strings.TrimSpace(line.Value))
+		switch {
+		case line.Name == "grpc-encoding" && value != "identity":
 			return x.refuse(access.Denied, "", "the backend compresses its messages although it was asked not to")
-		}
-		if line.Name == "content-type" && strings.Contains(strings.ToLower(line.Value), "multipart/byteranges") {
+		case line.Name != "content-type":
+		case !searchable(value):
+			return x.refuse(access.Denied, "", "the backend answered in a charset that is not read; ask it for UTF-8")
+		case isGRPCWebText(value):
+			return x.refuse(access.Denied, "", "the backend answered with gRPC-Web as text, which is not read")
+		case strings.Contains(value, "multipart/byteranges"):
 			return x.refuse(access.Denied, "", "the backend answered with parts of the body that nobody asked for")
 		}
 	}
@@ -155,7 +155,7 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 		return dst[:before], err
 	}
 	x.entry.bytesTo += int64(len(dst) - before)
-	if end || x.socket != nil && x.socket.Closed() { // behind a close frame nothing may come
+	if end || x.socket.closed() {
 		x.finishBody(drained)
 	}
 	return dst, nil

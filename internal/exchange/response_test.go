@@ -1,11 +1,14 @@
 package exchange
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"cloakroom/internal/access"
 )
@@ -122,6 +125,27 @@ func TestUnreadableAnswers(t *testing.T) {
 				t.Errorf("recorded %+v", end)
 			}
 		})
+	}
+}
+
+// TestUTF16IsMasked: a charset that passes is one in which values are found.
+func TestUTF16IsMasked(t *testing.T) {
+	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		wide := func(text string) (b []byte) {
+			for _, unit := range utf16.Encode([]rune(text)) {
+				b = order.AppendUint16(b, unit)
+			}
+			return b
+		}
+		x := newWorld(t).asked(t)
+		_, refused, err := x.ResponseHead(ResponseHead{Status: 200, Headers: head("", "content-type", "text/plain; charset=utf-16").Headers})
+		if refused != nil || err != nil {
+			t.Fatal(refused, err)
+		}
+		out, err := x.ResponseBody(nil, wide("a "+values["plain"]+" b"), true)
+		if err != nil || !bytes.HasPrefix(out, wide("a ")) || !bytes.HasSuffix(out, wide(" b")) || bytes.Contains(out, wide(values["plain"])) {
+			t.Errorf("%v: %q, %v", order, out, err)
+		}
 	}
 }
 

@@ -8,7 +8,25 @@ import (
 	"strings"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/replace"
+	"cloakroom/internal/websocket"
 )
+
+// socket is what an exchange knows of the WebSocket that it asks for, and of the
+// one that it has become.
+type socket struct {
+	asked bool                 // by the request
+	key   string               // of the request, which wants it answered; empty: it does not
+	down  *websocket.Rewriting // what the backend sends goes through; nil: there is no WebSocket
+	up    stage                // what the client sends goes through; nil: it goes as it is
+	// fill puts values in the client's first text message. An error ends the
+	// exchange. Nil: no value can stand there.
+	fill func(message []byte) ([]byte, error)
+}
+
+// closed tells whether the backend has sent a close frame, behind which nothing
+// may come.
+func (s *socket) closed() bool { return s.down != nil && s.down.Closed() }
 
 func isWebSocket(upgrade string) bool {
 	return strings.EqualFold(strings.TrimSpace(upgrade), "websocket")
@@ -22,7 +40,7 @@ func (x *Exchange) switched(h ResponseHead) *access.Refusal {
 			return x.refuse(access.Denied, "", "the backend negotiated an extension of WebSocket that nobody asked for")
 		}
 	}
-	if !x.upgrade || !isWebSocket(firstHeader(h.Headers, "upgrade")) {
+	if !x.socket.asked || !isWebSocket(firstHeader(h.Headers, "upgrade")) {
 		return x.refuse(access.Denied, "", "the backend switched protocols, and nobody asked it to")
 	}
 	return nil
@@ -32,19 +50,28 @@ func (x *Exchange) switched(h ResponseHead) *access.Refusal {
 // on HTTP/2 none does (RFC 8441), and an agent on HTTP/1.1 waits for it.
 func (x *Exchange) answerKey(h ResponseHead, change *Change) {
 	const accept = "sec-websocket-accept"
-	if x.socketKey == "" || firstHeader(h.Headers, accept) != "" {
+	if x.socket.key == "" || firstHeader(h.Headers, accept) != "" {
 		return
 	}
-	sum := sha1.Sum([]byte(x.socketKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	sum := sha1.Sum([]byte(x.socket.key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	change.Set = append(change.Set, access.Header{Name: accept, Value: base64.StdEncoding.EncodeToString(sum[:])})
 }
 
-// frameStage is a stage of package websocket: bytes that are no frames are a
-// body that is not what its head says.
-type frameStage struct{ stage }
+// openSocket makes the exchange a WebSocket.
+func (x *Exchange) openSocket() stage {
+	x.socket.down = websocket.NewRewriting(x.label(replace.None), x.filler(), x.filler())
+	if x.socket.fill != nil {
+		x.socket.up = websocket.NewFirst(x.socket.fill)
+	}
+	return framed{x.socket.down}
+}
 
-func (s frameStage) Append(dst, src []byte, last bool) ([]byte, error) {
-	dst, err := s.stage.Append(dst, src, last)
+// framed is the stage for what the backend sends: bytes that are no frames are a
+// body that is not what its head says.
+type framed struct{ *websocket.Rewriting }
+
+func (f framed) Append(dst, src []byte, last bool) ([]byte, error) {
+	dst, err := f.Rewriting.Append(dst, src, last)
 	if err != nil {
 		return dst, fmt.Errorf("%w: %w", ErrBody, err)
 	}
@@ -54,14 +81,14 @@ func (s frameStage) Append(dst, src []byte, last bool) ([]byte, error) {
 // sendFrames is RequestBody for a WebSocket in whose first message a value may
 // stand. Before the backend has agreed there are no frames.
 func (x *Exchange) sendFrames(dst, chunk []byte, end bool) ([]byte, error) {
-	if x.first == nil {
+	if x.socket.up == nil {
 		if len(chunk) > 0 {
 			return dst, ErrOrder
 		}
 		return dst, nil
 	}
 	before := len(dst)
-	dst, err := x.first.Append(dst, chunk, end)
+	dst, err := x.socket.up.Append(dst, chunk, end)
 	var r *access.Refusal
 	if errors.As(err, &r) {
 		err = ErrLate // nothing could take the answer's place any more
@@ -72,15 +99,16 @@ func (x *Exchange) sendFrames(dst, chunk []byte, end bool) ([]byte, error) {
 	return dst, nil
 }
 
-// LivesUnder returns the channels that are closed as the leases end that a tunnel
-// lives under; it must then be cut. What is no tunnel has none.
+// LivesUnder returns the channels that are closed as the leases of the grant end,
+// at the first of which a WebSocket must be cut. Any other exchange has none: it
+// may finish.
 func (x *Exchange) LivesUnder() []<-chan struct{} {
-	if x.phase != answered || x.socket == nil {
+	if x.phase != answered || x.socket.down == nil {
 		return nil
 	}
 	var ends []<-chan struct{}
-	for _, id := range x.leases {
-		ends = append(ends, x.deps.Leases.Done(id))
+	for _, use := range x.grant.Uses {
+		ends = append(ends, x.deps.Leases.Done(use.Lease))
 	}
 	return ends
 }

@@ -13,7 +13,7 @@ import (
 func (w *world) upgraded(t testing.TB, fill func([]byte) ([]byte, error)) *Exchange {
 	t.Helper()
 	x := w.engine.Begin()
-	x.fillMessage = fill
+	x.socket.fill = fill
 	h := head("/x", "authorization", "Bearer "+named("plain"), "upgrade", "WebSocket")
 	h.Body = true
 	if _, refused, err := x.RequestHead(w.granted(t, h, use(t, "plain", "header:authorization"))); refused != nil || err != nil {
@@ -135,7 +135,7 @@ func TestFirstMessage(t *testing.T) {
 		t.Errorf("refused: %q, %v", out, err)
 	}
 	early := w.engine.Begin()
-	early.fillMessage = func(m []byte) ([]byte, error) { return m, nil }
+	early.socket.fill = func(m []byte) ([]byte, error) { return m, nil }
 	h := head("/x", "upgrade", "websocket")
 	h.Body = true
 	early.RequestHead(w.granted(t, h))

@@ -46,7 +46,7 @@ func (x *Exchange) openUpload(h RequestHead, change *Change) *access.Refusal {
 	x.up.reader, x.up.held = reader, reader != nil
 	if x.DecodesUp() {
 		change.Remove = append(change.Remove, "content-encoding")
-	} else if len(x.granting(access.Location.InFields)) == 0 {
+	} else if !x.grantsFields() {
 		return nil
 	}
 	for _, line := range h.Headers {
@@ -58,16 +58,13 @@ func (x *Exchange) openUpload(h RequestHead, change *Change) *access.Refusal {
 }
 
 // openMessages makes ready for a WebSocket's messages, of which nothing has been
-// judged. It lives under the leases of what may stand in the first, too.
+// judged.
 func (x *Exchange) openMessages() {
 	if len(x.snap.rules.MessageUses(x.target)) == 0 {
 		return
 	}
 	x.up.judged = access.JudgedBody
-	for _, u := range x.granting(access.Location.InMessages) {
-		x.leases = append(x.leases, u.Lease)
-	}
-	x.fillMessage = func(message []byte) ([]byte, error) {
+	x.socket.fill = func(message []byte) ([]byte, error) {
 		out, err := body.Message(x.snap.rules, x.target, message, x.put)
 		var r *access.Refusal
 		if err != nil && !errors.As(err, &r) {
@@ -77,9 +74,11 @@ func (x *Exchange) openMessages() {
 	}
 }
 
-// granting lists the uses of the grant at such a location.
-func (x *Exchange) granting(at func(access.Location) bool) []access.Use {
-	return slices.DeleteFunc(slices.Clone(x.grant.Uses), func(u access.Use) bool { return !slices.ContainsFunc(u.Locations, at) })
+// grantsFields tells whether a value may come to stand in the body.
+func (x *Exchange) grantsFields() bool {
+	return slices.ContainsFunc(x.grant.Uses, func(u access.Use) bool {
+		return slices.ContainsFunc(u.Locations, access.Location.InFields)
+	})
 }
 
 // Held tells whether the request's head, and what RequestBody has given so far,
@@ -110,7 +109,7 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 	}
 	u.ended = end
 	switch {
-	case x.fillMessage != nil:
+	case x.socket.fill != nil:
 		dst, err := x.sendFrames(dst, chunk, end)
 		return dst, nil, err
 	case u.reader == nil:

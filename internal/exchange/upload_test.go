@@ -262,7 +262,7 @@ func TestAMessageGetsWhatIsGranted(t *testing.T) {
 		if _, r, err := x.ResponseHead(switching()); r != nil || err != nil {
 			t.Fatal(r, err)
 		}
-		if granted := tt.name == "granted" || tt.name == "a ticket"; len(x.LivesUnder()) == 1 != granted {
+		if len(x.LivesUnder()) != len(tt.uses) {
 			t.Errorf("%s: lives under %d leases", tt.name, len(x.LivesUnder()))
 		}
 		frame := func(text string) string { // masked by zeros

@@ -311,8 +311,8 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 // finds the characters beside it that hold some of its bits: those that a line
 // break or an escape parts from it are left as they are.
 func (f *finder) write(v *view, m *match, first, end, left, length int) {
-	if m.kind == asText && !v.narrow {
-		return
+	if m.kind == asText && !(v.narrow && bytes.IndexByte(f.text[m.start:m.end], 0) >= 0) {
+		return // a mask, which cannot stand in UTF-16
 	}
 	before, behind := edges(m.kind, length)
 	if from, to := v.raw(max(first-1, 0)); left == 0 && first > 0 && from == m.start-1 && to == m.start {

@@ -405,7 +405,8 @@ func oracleIn(fs []oracleForm, raw string, o oracleReading, wide, onlyCodes bool
 				if o[end-1].to-start > f.most {
 					continue
 				}
-				m := oracleMatch{start: start, end: o[end-1].to, oracleForm: f, wide: wide}
+				m := oracleMatch{start: start, end: o[end-1].to, oracleForm: f}
+				m.wide = wide && strings.Contains(raw[start:m.end], "\x00")
 				m.chars = append(oracleRaw(raw[start:start+lost]), o[from:end]...)
 				for i := range lost {
 					m.chars[i].from, m.chars[i].to = start+i, start+i+1

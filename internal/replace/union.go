@@ -52,7 +52,7 @@ func (r *Rewriter) cover(dst []byte, m match) []byte {
 	value := m.value()
 	switch {
 	case r.silent:
-	case r.filler && (m.isText() || len(m.written) != m.end-m.start):
+	case r.filler && (m.isText() || m.written != nil && len(m.written) != m.end-m.start):
 		for range m.end - r.done {
 			dst = append(dst, star)
 		}

@@ -6,12 +6,10 @@ import "slices"
 // breaks or zero bytes left out. It knows where in the text each of its bytes
 // comes from.
 type view struct {
-	text  []byte
-	start int // of the text's part that is viewed
-	units []unit
-	// narrow tells that the text is of two bytes a character, where no mask of
-	// one byte each can stand.
-	narrow bool
+	text   []byte
+	start  int // of the text's part that is viewed
+	units  []unit
+	narrow bool // zero bytes are left out
 }
 
 // unit is where a view differs from the text: its bytes [at, at+n) are how

@@ -2,15 +2,12 @@ package secret
 
 import "time"
 
-// Keep is how long a value is still masked after it was replaced or its source
-// was taken away: an exchange that used it may still be running.
-const Keep = 10 * time.Minute
-
 // ledger is what a Vault knows. It takes the time and the reading of sources as
 // arguments; it is not safe for concurrent use.
 type ledger struct {
 	entries map[string]*entry
 	retired map[string][]retired
+	keep    time.Duration // how long a value that was replaced is told still
 }
 
 type entry struct {
@@ -74,7 +71,7 @@ func (l *ledger) retire(name string, v Value, now time.Time) {
 	if l.retired == nil {
 		l.retired = map[string][]retired{}
 	}
-	l.retired[name] = append(l.retired[name], retired{v, now.Add(Keep)})
+	l.retired[name] = append(l.retired[name], retired{v, now.Add(l.keep)})
 }
 
 // expire forgets what has been kept long enough, and what is current again.

@@ -52,16 +52,18 @@ type Vault struct {
 
 // Open reads all sources. One that fails is no error of Open: its value is
 // Unavailable until it can be read, and the others are unaffected (see
-// Failing). onChange is called, from whichever goroutine noticed, after
+// Failing). A value that was replaced, or whose source was taken away, is told
+// by Values for keep: somebody may still give it back. onChange is called, from whichever goroutine noticed, after
 // anything changed that Values, Value or Failing tells, but by Update, whose
 // caller knows; it may be nil.
-func Open(sources map[string]Source, onChange func()) (*Vault, error) {
+func Open(sources map[string]Source, keep time.Duration, onChange func()) (*Vault, error) {
 	for name, s := range sources {
 		if (s.Env == "") == (s.File == "") {
 			return nil, fmt.Errorf("opening the value of %q: want a file or an environment variable", name)
 		}
 	}
 	v := &Vault{onChange: onChange, now: time.Now, read: Source.Read, updated: make(chan struct{}, 1)}
+	v.ledger.keep = keep
 	v.ledger.declare(sources, v.now())
 	v.ledger.refresh(v.read, v.now())
 	v.current.Store(v.ledger.snapshot())
@@ -69,15 +71,16 @@ func Open(sources map[string]Source, onChange func()) (*Vault, error) {
 }
 
 // Update replaces the sources and reads them. Values that are no longer
-// declared, or differ now, are still told by Values for Keep. onChange is not
+// declared, or differ now, are still told by Values for keep. onChange is not
 // called: the caller may first have to put in force what the new values are for.
-func (v *Vault) Update(sources map[string]Source) error {
+func (v *Vault) Update(sources map[string]Source, keep time.Duration) error {
 	for name, s := range sources {
 		if (s.Env == "") == (s.File == "") {
 			return fmt.Errorf("opening the value of %q: want a file or an environment variable", name)
 		}
 	}
 	v.change(func(now time.Time) bool {
+		v.ledger.keep = keep
 		declared := v.ledger.declare(sources, now)
 		return v.ledger.refresh(v.read, now) || declared
 	})
@@ -120,7 +123,7 @@ func (v *Vault) Value(name string) (Value, error) {
 
 // Values tells at one moment the current value of every source that works, and
 // what is not to be used but still masked: the last good value of each source
-// that now fails, and those replaced or taken away within the last Keep.
+// that now fails, and those replaced or taken away lately.
 func (v *Vault) Values() (current map[string]Value, former map[string][]Value) {
 	s := v.current.Load()
 	current, former = make(map[string]Value, len(s.entries)), map[string][]Value{}

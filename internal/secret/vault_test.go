@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// keep is how long the tests' vaults tell former values.
+const keep = time.Hour
+
 // fake is a Vault over values in a map, with a clock of its own.
 type fake struct {
 	vault   *Vault
@@ -22,7 +25,7 @@ type fake struct {
 func newFake(t *testing.T, values map[string]string) *fake {
 	t.Helper()
 	f := &fake{values: values, clock: time.Unix(1000, 0)}
-	v, err := Open(nil, func() { f.changes++ })
+	v, err := Open(nil, keep, func() { f.changes++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +57,7 @@ func val(c string) string { return c + canary }
 func TestVault(t *testing.T) {
 	f := newFake(t, map[string]string{"A": val("1"), "B": val("2")})
 	sources := map[string]Source{"a": {Env: "A"}, "b": {Env: "B"}, "c": {Env: "C"}}
-	if err := f.vault.Update(sources); err != nil {
+	if err := f.vault.Update(sources, keep); err != nil {
 		t.Fatal(err)
 	}
 	expect := func(what, masked string, failing, changes int) {
@@ -89,7 +92,7 @@ func TestVault(t *testing.T) {
 		t.Errorf("a value whose source fails is still used: %v", err)
 	}
 
-	f.clock = f.clock.Add(Keep)
+	f.clock = f.clock.Add(keep)
 	f.vault.Refresh()
 	expect("kept long enough", "a~3 b=2 c=4", 1, 3)
 
@@ -99,7 +102,7 @@ func TestVault(t *testing.T) {
 	f.vault.Refresh()
 	expect("there and back", "a=3 a~1 b=2 c=4", 0, 5)
 
-	if err := f.vault.Update(map[string]Source{"a": {Env: "NONE"}, "b": {Env: "B"}}); err != nil {
+	if err := f.vault.Update(map[string]Source{"a": {Env: "NONE"}, "b": {Env: "B"}}, keep); err != nil {
 		t.Fatal(err)
 	}
 	expect("sources replaced", "a~1 a~3 b=2 c~4", 1, 5)
@@ -109,14 +112,14 @@ func TestVault(t *testing.T) {
 	if _, err := f.vault.Value("c"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("a source that was taken away: %v", err)
 	}
-	f.clock = f.clock.Add(Keep)
+	f.clock = f.clock.Add(keep)
 	f.vault.Refresh()
 	expect("in the end", "a~3 b=2", 1, 6)
 }
 
 func TestOpenRefuses(t *testing.T) {
 	for name, s := range map[string]Source{"nothing": {}, "both": {Env: "A", File: "a"}} {
-		if _, err := Open(map[string]Source{"a": s}, nil); err == nil {
+		if _, err := Open(map[string]Source{"a": s}, keep, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -142,7 +145,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := make(chan struct{}, 100)
-	v, err := Open(map[string]Source{"a": {File: file}, "b": {File: swapped}, "c": {File: linked}}, func() { changed <- struct{}{} })
+	v, err := Open(map[string]Source{"a": {File: file}, "b": {File: swapped}, "c": {File: linked}}, keep, func() { changed <- struct{}{} })
 	if err != nil || len(v.Failing()) != 0 {
 		t.Fatal(err, v.Failing())
 	}
@@ -183,7 +186,7 @@ func TestWatch(t *testing.T) {
 	write(t, file, val("6"))
 	await("a", val("6"))
 	late := write(t, filepath.Join(t.TempDir(), "d"), val("1"))
-	if err := v.Update(map[string]Source{"d": {File: late}}); err != nil {
+	if err := v.Update(map[string]Source{"d": {File: late}}, keep); err != nil {
 		t.Fatal(err)
 	}
 	write(t, late, val("2"))
