@@ -26,6 +26,11 @@ func (d *document) step(c byte) error {
 	if c == ' ' || c == '\t' || c == '\n' || c == '\r' {
 		return nil
 	}
+	return d.begin(c)
+}
+
+// begin takes the first byte of what comes next.
+func (d *document) begin(c byte) error {
 	switch d.expect {
 	case value, valueOr:
 		return d.beginValue(c)
