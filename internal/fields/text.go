@@ -10,9 +10,14 @@ type text struct {
 // read takes src up to and with the closing quote, if that is there, and tells
 // how many bytes that is.
 func (t *text) read(src []byte) (n int, closed bool, err error) {
-	for i, c := range src {
-		switch {
-		case t.escape == 0 && ordinary[c]:
+	for i := 0; i < len(src); i++ {
+		if t.escape == 0 {
+			i += ordinaryRun(src[i:])
+			if i == len(src) {
+				break
+			}
+		}
+		switch c := src[i]; {
 		case t.escape == 0 && c == '"':
 			return i + 1, true, nil
 		case t.escape == 0 && c == '\\':
@@ -28,6 +33,21 @@ func (t *text) read(src []byte) (n int, closed bool, err error) {
 		}
 	}
 	return len(src), false, nil
+}
+
+// ordinaryRun is how many bytes at the beginning of src stand for themselves.
+// Most of a document is such bytes.
+func ordinaryRun(src []byte) int {
+	i := 0
+	for ; i+4 <= len(src); i += 4 {
+		if !(ordinary[src[i]] && ordinary[src[i+1]] && ordinary[src[i+2]] && ordinary[src[i+3]]) {
+			break
+		}
+	}
+	for i < len(src) && ordinary[src[i]] {
+		i++
+	}
+	return i
 }
 
 // runs calls fill for each run without escapes of a string as it stands, and
