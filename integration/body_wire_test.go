@@ -136,3 +136,27 @@ func TestAnEnvoyThatShowsNoBody(t *testing.T) {
 		}
 	}
 }
+
+// TestReloadOfBodies: a place in a body may go while the service runs; a new one
+// needs an Envoy that shows it.
+func TestReloadOfBodies(t *testing.T) {
+	b := newFielded(t)
+	text := `{"client_secret":"` + b.placeholder("oauth") + `"}`
+	ask := func() bool {
+		_, _, got := b.send("/token/x", "application/json", text)
+		return got != nil && got.text != text
+	}
+	if !ask() {
+		t.Fatal("no value went up")
+	}
+	rule := `in: ["body:/client_secret", "body:/items/1/key", "form:client_secret"]`
+	b.rewrite(rule, `in: ["form:client_secret"]`)
+	b.eventually("a place goes", func() bool { return !ask() })
+	b.rewrite(`paths: ["/plain/**"]`, `paths: ["/plain/**"], in: ["body:/key"]`)
+	b.eventually("a new operation is refused", func() bool {
+		return strings.Contains(b.up.out.String(), "a location in a body or message need a restart")
+	})
+	if ask() {
+		t.Error("the old rules do not hold any more")
+	}
+}
