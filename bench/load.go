@@ -21,6 +21,7 @@ type load struct {
 	request     []byte
 	connections int
 	requests    int
+	size        int // bytes of every answer's body
 }
 
 // outcome is one load's: latencies in the order of their length.
@@ -62,14 +63,14 @@ func (l load) connection(ctx context.Context, left *atomic.Int64) ([]time.Durati
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	r := bufio.NewReaderSize(c, 16<<10)
+	r := bufio.NewReaderSize(c, 64<<10)
 	var took []time.Duration
 	for left.Add(-1) >= 0 {
 		start := time.Now()
 		if _, err := c.Write(l.request); err != nil {
 			return nil, err
 		}
-		if err := readAnswer(r); err != nil {
+		if err := readAnswer(r, l.size); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(start))
@@ -78,8 +79,8 @@ func (l load) connection(ctx context.Context, left *atomic.Int64) ([]time.Durati
 }
 
 // readAnswer reads one chunked answer, which every answer through ext_proc is,
-// and wants a body of exactly the upstream's size.
-func readAnswer(r *bufio.Reader) error {
+// and wants a body of exactly that size.
+func readAnswer(r *bufio.Reader, want int) error {
 	for first := true; ; first = false {
 		line, err := r.ReadSlice('\n')
 		if err != nil {
@@ -106,8 +107,8 @@ func readAnswer(r *bufio.Reader) error {
 			return err
 		}
 		if total += size; size == 0 {
-			if total != len(answer) {
-				return fmt.Errorf("the answer has %d bytes, want %d: %w", total, len(answer), io.ErrUnexpectedEOF)
+			if total != want {
+				return fmt.Errorf("the answer has %d bytes, want %d: %w", total, want, io.ErrUnexpectedEOF)
 			}
 			return nil
 		}

@@ -7,6 +7,10 @@
 // machine does meets both; only the ratio within one run means anything. It
 // deliberately measures one size and one number of connections, and prints the
 // table as it stands in the README.
+//
+// With -bodies it measures what takes time or memory by its length or its
+// number instead: bodies of several sizes, server-sent events, 1 GiB either way,
+// thousands of open streams, and answers that mean harm.
 package main
 
 import (
@@ -25,6 +29,9 @@ import (
 type options struct {
 	rounds, requests, connections, credentials int
 
+	bodies              bool
+	streams             int
+	only                string
 	require             float64
 	profile, dir, child string
 }
@@ -35,7 +42,10 @@ func main() {
 	flag.IntVar(&o.requests, "requests", 10000, "requests in one turn")
 	flag.IntVar(&o.connections, "connections", 32, "connections at once")
 	flag.IntVar(&o.credentials, "credentials", 20, "credentials in the inventory, all of which are masked")
-	flag.Float64Var(&o.require, "require", 0, "fail below this `ratio` of requests/s")
+	flag.BoolVar(&o.bodies, "bodies", false, "measure bodies, events and memory instead of requests/s")
+	flag.IntVar(&o.streams, "streams", 10000, "event streams that are open at once, with -bodies")
+	flag.StringVar(&o.only, "only", "", "with -bodies, measure only what has this `text` in its name")
+	flag.Float64Var(&o.require, "require", 0, "fail below this `ratio` of requests/s, or with -bodies of MB/s (and then above the other targets)")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write the service's CPU profile to this `file`")
 	flag.StringVar(&o.dir, "dir", "bench/results", "`folder` for results, and for the log: it must be on the disk to be measured")
 	flag.StringVar(&o.child, "child", "", "what this process is in a run; for bench's own use")
@@ -58,6 +68,8 @@ func child(what, socket string) error {
 	switch what {
 	case "upstream":
 		return serveUpstream()
+	case "origin":
+		return serveOrigin()
 	case "noop":
 		return serveNoop(socket)
 	}
@@ -85,12 +97,12 @@ func start(ctx context.Context, o options) error {
 
 // bench starts both sides, lets them take turns, and reports.
 func bench(ctx context.Context, o options, dir string) error {
-	upstream, address, err := startUpstream(ctx)
+	upstream, address, err := startUpstream(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer upstream.end()
-	base, err := startBaseline(ctx, dir, address)
+	base, err := startBaseline(ctx, o, address)
 	if err != nil {
 		return err
 	}
@@ -100,6 +112,9 @@ func bench(ctx context.Context, o options, dir string) error {
 		return err
 	}
 	defer full.close()
+	if o.bodies {
+		return measureBodies(ctx, o, base, full)
+	}
 	if err := takeTurns(ctx, o, dir, base, full); err != nil {
 		return err
 	}
@@ -115,7 +130,7 @@ func takeTurns(ctx context.Context, o options, dir string, base, full *side) err
 			order[0], order[1] = full, base
 		}
 		for _, s := range order {
-			t, err := s.turn(ctx, o)
+			t, err := s.turn(ctx, s.load("/v1/items?page=2", len(answer), o.connections, o.requests))
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}

@@ -63,11 +63,18 @@ func unchanged(in *extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse {
 		out.Response = &extprocv3.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extprocv3.HeadersResponse{}}
 	case *extprocv3.ProcessingRequest_ResponseTrailers:
 		out.Response = &extprocv3.ProcessingResponse_ResponseTrailers{ResponseTrailers: &extprocv3.TrailersResponse{}}
+	case *extprocv3.ProcessingRequest_RequestTrailers:
+		out.Response = &extprocv3.ProcessingResponse_RequestTrailers{RequestTrailers: &extprocv3.TrailersResponse{}}
+	case *extprocv3.ProcessingRequest_RequestBody:
+		out.Response = &extprocv3.ProcessingResponse_RequestBody{RequestBody: same(m.RequestBody)}
 	case *extprocv3.ProcessingRequest_ResponseBody:
-		out.Response = &extprocv3.ProcessingResponse_ResponseBody{ResponseBody: &extprocv3.BodyResponse{
-			Response: &extprocv3.CommonResponse{BodyMutation: &extprocv3.BodyMutation{
-				Mutation: &extprocv3.BodyMutation_StreamedResponse{StreamedResponse: &extprocv3.StreamedBodyResponse{
-					Body: m.ResponseBody.Body, EndOfStream: m.ResponseBody.EndOfStream}}}}}}
+		out.Response = &extprocv3.ProcessingResponse_ResponseBody{ResponseBody: same(m.ResponseBody)}
 	}
 	return out
+}
+
+func same(m *extprocv3.HttpBody) *extprocv3.BodyResponse {
+	return &extprocv3.BodyResponse{Response: &extprocv3.CommonResponse{BodyMutation: &extprocv3.BodyMutation{
+		Mutation: &extprocv3.BodyMutation_StreamedResponse{StreamedResponse: &extprocv3.StreamedBodyResponse{
+			Body: m.Body, EndOfStream: m.EndOfStream}}}}}
 }

@@ -17,6 +17,15 @@ import (
 
 const host = "api.bench.test"
 
+// hosts are the names of the upstream. Envoy opens 4096 connections to each, so
+// that many open streams need several.
+func hosts(o options) []string {
+	if !o.bodies {
+		return []string{host}
+	}
+	return []string{host, "a.bench.test", "b.bench.test", "c.bench.test"}
+}
+
 // side is one of the two things that are compared.
 type side struct {
 	name           string
@@ -35,12 +44,16 @@ type turn struct {
 	envoyCPU, serviceCPU float64
 }
 
+// load is so many requests for a path, which is answered with so many bytes.
+func (s *side) load(path string, size, connections, requests int) load {
+	return load{address: s.address, connections: connections, requests: requests, size: size,
+		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench/1\r\nAccept: application/json\r\n"+
+			"Authorization: Bearer %s\r\nX-Cloakroom-Token: %s\r\n\r\n", path, host, s.key, s.token)}
+}
+
 // turn sends one load. The service's CPU is taken until its log is indexed,
 // which happens behind the requests.
-func (s *side) turn(ctx context.Context, o options) (turn, error) {
-	l := load{address: s.address, connections: o.connections, requests: o.requests,
-		request: fmt.Appendf(nil, "GET /v1/items?page=2 HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench/1\r\nAccept: application/json\r\n"+
-			"Authorization: Bearer %s\r\nX-Cloakroom-Token: %s\r\n\r\n", host, s.key, s.token)}
+func (s *side) turn(ctx context.Context, l load) (turn, error) {
 	envoyBefore, serviceBefore, err := s.cpu()
 	if err != nil {
 		return turn{}, err
@@ -54,7 +67,7 @@ func (s *side) turn(ctx context.Context, o options) (turn, error) {
 	if err != nil {
 		return turn{}, err
 	}
-	n := float64(o.requests)
+	n := float64(l.requests)
 	at := func(q float64) float64 {
 		return float64(out.latencies[int(q*float64(len(out.latencies)-1))].Microseconds()) / 1000
 	}
@@ -71,16 +84,21 @@ func (s *side) cpu() (envoy, service time.Duration, err error) {
 	return envoy, service, err
 }
 
-// get asks s's Envoy for a path, with the token and the key.
-func (s *side) get(ctx context.Context, path string) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+path, nil)
+// ask sends s's Envoy a request for a host, with the token and the key.
+func (s *side) ask(ctx context.Context, client *http.Client, method, host, path string, body io.Reader) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+path, body)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	r.Host = host
 	r.Header.Set("X-Cloakroom-Token", s.token)
 	r.Header.Set("Authorization", "Bearer "+s.key)
-	answer, err := http.DefaultClient.Do(r)
+	return client.Do(r)
+}
+
+// get asks s's Envoy for a path.
+func (s *side) get(ctx context.Context, path string) (string, error) {
+	answer, err := s.ask(ctx, http.DefaultClient, http.MethodGet, host, path, nil)
 	if err != nil {
 		return "", err
 	}
@@ -92,11 +110,16 @@ func (s *side) get(ctx context.Context, path string) (string, error) {
 	return string(text), err
 }
 
-func startUpstream(ctx context.Context) (*process, string, error) { return self(ctx, true, "upstream") }
+func startUpstream(ctx context.Context, o options) (*process, string, error) {
+	if o.bodies {
+		return self(ctx, true, "origin")
+	}
+	return self(ctx, true, "upstream")
+}
 
 // startBaseline starts the service that does nothing, and an Envoy that is
 // configured as the other side's.
-func startBaseline(ctx context.Context, dir, upstream string) (*side, error) {
+func startBaseline(ctx context.Context, o options, upstream string) (*side, error) {
 	sockets, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return nil, err
@@ -113,7 +136,7 @@ func startBaseline(ctx context.Context, dir, upstream string) (*side, error) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	proxy, err := startEnvoy(ctx, sockets, socket, upstream)
+	proxy, err := startEnvoy(ctx, o, sockets, socket, upstream)
 	if err != nil {
 		service.end()
 		return nil, err
@@ -130,14 +153,16 @@ func startBaseline(ctx context.Context, dir, upstream string) (*side, error) {
 	return s, err
 }
 
-func startEnvoy(ctx context.Context, dir, socket, upstream string) (*run.Process, error) {
+func startEnvoy(ctx context.Context, o options, dir, socket, upstream string) (*run.Process, error) {
 	bin, err := run.Find(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	options := envoy.Options{Listen: "127.0.0.1:0", Service: envoy.Service{Address: "unix://" + socket},
-		Agent: filepath.Join(dir, "agent.sock"), Admin: filepath.Join(dir, "envoy-admin.sock"),
-		Upstreams: []envoy.Upstream{{Host: host, Route: host, Cluster: host, Address: upstream}}}
+		Agent: filepath.Join(dir, "agent.sock"), Admin: filepath.Join(dir, "envoy-admin.sock")}
+	for _, name := range hosts(o) {
+		options.Upstreams = append(options.Upstreams, envoy.Upstream{Host: name, Route: name, Cluster: name, Address: upstream})
+	}
 	bootstrap, err := envoy.Bootstrap(options)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"bytes"
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -49,5 +50,57 @@ func TestUnmarshalLeavesOnlyRepeatedMetadataOut(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUnmarshalMergesAsProtobufDoes reads messages whose parts came twice.
+func TestUnmarshalMergesAsProtobufDoes(t *testing.T) {
+	pieces := []*extprocv3.ProcessingRequest{
+		responseBody("first", false), responseBody("", true), requestBody("up", true), responseHead(true, "a", "b"), responseTrailers("c", "d"),
+	}
+	for i, first := range pieces {
+		for j, second := range pieces {
+			a, errA := proto.Marshal(first)
+			b, errB := proto.Marshal(second)
+			want, got := new(extprocv3.ProcessingRequest), new(extprocv3.ProcessingRequest)
+			text := append(a, b...)
+			if errA != nil || errB != nil || proto.Unmarshal(text, want) != nil {
+				t.Fatal("a message that protobuf does not take")
+			}
+			if err := unmarshal(text, got); err != nil || !proto.Equal(got, want) {
+				t.Errorf("%d and %d: got %v and %v, want %v", i, j, got, err, want)
+			}
+		}
+	}
+}
+
+func TestABodyStaysWhereItIs(t *testing.T) {
+	text, err := proto.Marshal(responseBody("body", false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := new(extprocv3.ProcessingRequest)
+	if err := unmarshal(text, m); err != nil {
+		t.Fatal(err)
+	}
+	text[bytes.Index(text, []byte("body"))] = 'B'
+	if got := string(m.GetResponseBody().GetBody()); got != "Body" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPoolLendsWhatIsAskedFor(t *testing.T) {
+	p := new(pool)
+	for _, length := range []int{0, 1, 1 << 10, 1<<10 + 1, 70_000, 1 << 20, 1 << 21, 1<<21 + 1} {
+		b := p.Get(length)
+		if len(*b) != length {
+			t.Errorf("got %d bytes, want %d", len(*b), length)
+		}
+		p.Put(b)
+		odd := make([]byte, length, length+length/3)
+		p.Put(&odd) // grown by its user
+		if b = p.Get(length); len(*b) != length {
+			t.Errorf("got %d bytes at the second time, want %d", len(*b), length)
+		}
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -47,9 +46,6 @@ func New(engine *exchange.Engine, logger *slog.Logger) (*Server, error) {
 	}
 	return &Server{engine: engine, logger: logger, crew: crew{make(chan func())}, patience: stepLimit}, nil
 }
-
-// Register makes s answer for a gRPC server's ext_proc service.
-func (s *Server) Register(to grpc.ServiceRegistrar) { extprocv3.RegisterExternalProcessorServer(to, s) }
 
 // Process serves one stream, which is one exchange. The work is done beside it,
 // so that it can end the stream when a step hangs.
@@ -91,6 +87,7 @@ func (s *Server) converse(c *conversation) (err error) {
 			err = status.Error(codes.Internal, "the exchange panicked")
 		}
 		c.x.End(err)
+		give(c.out)
 	}()
 	for {
 		msg, err := c.stream.Recv()

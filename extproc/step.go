@@ -217,7 +217,7 @@ func (c *conversation) cut(why error) {
 // tells in a message of its own right behind: one answer to both spares Envoy,
 // the client and this process a third of the messages of a small response.
 func (c *conversation) responseBody(m *extprocv3.HttpBody) (replies, error) {
-	out, err := c.x.ResponseBody(c.out, m.GetBody(), m.GetEndOfStream())
+	out, err := c.x.ResponseBody(room(c.out, len(m.GetBody())), m.GetBody(), m.GetEndOfStream())
 	c.out = out
 	if err != nil {
 		return nil, err

@@ -118,7 +118,7 @@ func TestThroughGRPC(t *testing.T) {
 		return true
 	}
 	l := bufconn.Listen(1 << 20)
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.ForceServerCodecV2(Codec()))
 	w.server.Register(server)
 	go server.Serve(l)
 	defer server.Stop()

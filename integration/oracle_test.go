@@ -1,0 +1,144 @@
+package integration
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// still is how long nothing must come before what came is all that may come.
+const still = 40 * time.Millisecond
+
+// teller is a backend that writes an answer piece by piece, each when told to.
+type teller struct {
+	contentType string
+	pieces      []string
+	next        chan time.Time // told when a piece was written
+}
+
+// tellers are the answers that are asked for, by name.
+type tellers struct {
+	mu  sync.Mutex
+	all map[string]*teller
+}
+
+func (e *tellers) page(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	one := e.all[r.URL.Query().Get("name")]
+	e.mu.Unlock()
+	w.Header().Set("content-type", one.contentType)
+	for _, piece := range one.pieces {
+		io.WriteString(w, piece)
+		http.NewResponseController(w).Flush()
+		one.next <- time.Now()
+		<-one.next // until the agent has seen what comes of it
+	}
+}
+
+// watch asks for an answer, and returns how much of it had come when each piece
+// was through, and how long the last byte of each took.
+func (m *masking) watch(e *tellers, name string, one *teller) (seen []int, delays []time.Duration, err error) {
+	e.mu.Lock()
+	e.all[name] = one
+	e.mu.Unlock()
+	answer := m.open("/api/v1/echo?name="+name, m.agent...)
+	defer answer.Body.Close()
+	arrived := make(chan int)
+	go func() {
+		defer close(arrived)
+		b := make([]byte, 64<<10)
+		for {
+			n, err := answer.Body.Read(b)
+			if n > 0 {
+				arrived <- n
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	total := 0
+	for range one.pieces {
+		wrote := <-one.next
+		last := wrote
+	waiting:
+		for {
+			select {
+			case n, ok := <-arrived:
+				if !ok {
+					return nil, nil, fmt.Errorf("%s: ended early", name)
+				}
+				total, last = total+n, time.Now()
+			case <-time.After(still):
+				break waiting
+			}
+		}
+		seen, delays = append(seen, total), append(delays, last.Sub(wrote))
+		one.next <- time.Now()
+	}
+	for n := range arrived {
+		total += n
+	}
+	return append(seen, total), delays, nil
+}
+
+// oracleKinds are the streams in which an agent tries what comes behind a
+// beginning of the value.
+var oracleKinds = map[string]func(guess string) *teller{
+	"a stream": func(guess string) *teller {
+		return &teller{contentType: "text/plain", pieces: []string{strings.Repeat("=", 5000), guess, strings.Repeat("-", 30), strings.Repeat("-", 3000)}}
+	},
+	"events": func(guess string) *teller {
+		return &teller{contentType: "text/event-stream", pieces: []string{"data: first\n\n", "data: " + guess, "\ndata: more", "\n\n"}}
+	},
+	"NDJSON": func(guess string) *teller {
+		return &teller{contentType: "application/x-ndjson", pieces: []string{"{}\n", `{"a":"` + guess, `"}`, "\n"}}
+	},
+}
+
+// TestNoOracle is an agent with a backend that tellers: it tries every next
+// character behind every beginning of a value, and watches what comes when. A
+// right guess and a wrong one come in the same pieces.
+func TestNoOracle(t *testing.T) {
+	t.Parallel()
+	e := &tellers{all: map[string]*teller{}}
+	m := newMasking(t, map[string]http.HandlerFunc{"/v1/echo": e.page})
+	var wait sync.WaitGroup
+	limit := make(chan bool, 24)
+	var mu sync.Mutex
+	took := map[bool][]time.Duration{}
+	for kind, write := range oracleKinds {
+		for n := 1; n < len(m.other); n += 3 {
+			wait.Add(1)
+			limit <- true
+			go func() {
+				defer func() { <-limit; wait.Done() }()
+				var got [2][]int
+				for i, guess := range []string{m.other[:n], strings.Repeat("!", n)} {
+					seen, delays, err := m.watch(e, fmt.Sprintf("%.1s%d-%d", kind, n, i)+kind[2:3], write(guess))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					got[i] = seen
+					mu.Lock()
+					took[i == 0] = append(took[i == 0], delays[len(delays)-1])
+					mu.Unlock()
+				}
+				if !slices.Equal(got[0], got[1]) {
+					t.Errorf("%s: %d characters of the value come as %v, others as %v", kind, n, got[0], got[1])
+				}
+			}()
+		}
+	}
+	wait.Wait()
+	for _, all := range took {
+		slices.Sort(all)
+	}
+	t.Logf("median delay of a piece: right guess %v, wrong guess %v", took[true][len(took[true])/2], took[false][len(took[false])/2])
+}
