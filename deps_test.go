@@ -28,6 +28,8 @@ var own = map[string][]string{
 	"internal/websocket":         {},
 	"internal/secret":            {},
 	"internal/inventory":         {"internal/access"},
+	"internal/fields":            {},
+	"internal/body":              {"internal/access", "internal/coding", "internal/fields", "internal/inventory"},
 	"internal/lease":             {"internal/access"},
 	"internal/lease/leasetest":   {"internal/access", "internal/lease"},
 	"internal/grant":             {"internal/access"},
@@ -37,9 +39,9 @@ var own = map[string][]string{
 	"internal/record":            {"internal/access", "internal/replace"},
 	"internal/record/recordtest": {"internal/access", "internal/record", "internal/replace"},
 	"internal/config":            {"internal/access", "internal/inventory", "internal/secret"},
-	"internal/decide":            {"internal/access", "internal/inventory", "internal/lease", "internal/record"},
+	"internal/decide":            {"internal/access", "internal/body", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/agent":             {"internal/access", "internal/decide"},
-	"internal/exchange": {"internal/access", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
+	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
 	"internal/store/sqlite": {"internal/access", "internal/lease", "internal/record"},
 	"rego":                  {"internal/access"},
@@ -77,7 +79,7 @@ var only = map[string][]string{
 
 // standardOnly are the packages that import nothing but the standard library
 // and each other's table, their tests included.
-var standardOnly = []string{"internal/access", "internal/replace", "internal/inventory", "internal/lease", "internal/grant", "internal/websocket"}
+var standardOnly = []string{"internal/access", "internal/replace", "internal/fields", "internal/inventory", "internal/lease", "internal/grant", "internal/websocket"}
 
 // never holds for a package's tests too.
 var never = map[string][]string{

@@ -15,6 +15,7 @@ import (
 	"cloakroom/authz"
 	"cloakroom/envoy"
 	"cloakroom/extproc"
+	"cloakroom/internal/access"
 	"cloakroom/internal/agent"
 	"cloakroom/internal/gate"
 )
@@ -28,6 +29,9 @@ func TestNamesDoNotDrift(t *testing.T) {
 	}
 	if agent.Path != envoy.AgentPath {
 		t.Errorf("agents are routed at %q and served at %q", envoy.AgentPath, agent.Path)
+	}
+	if envoy.JudgedBody != access.JudgedBody || !access.ShowsBody("route"+envoy.BodyVariant) || !access.ShowsMessages("route"+envoy.UpgradeVariant) {
+		t.Errorf("Check sees %d bytes of a body on routes %q, and %d are judged; messages pass on %q", envoy.JudgedBody, envoy.BodyVariant, access.JudgedBody, envoy.UpgradeVariant)
 	}
 	p, _ := newTransport(t)
 	check, err := authz.New(p.decider, p.codec, slog.New(slog.DiscardHandler))

@@ -3,6 +3,7 @@ package envoy
 import (
 	"net"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -76,6 +77,11 @@ func (b *builder) checkUpstream(u Upstream) {
 	}
 	if !u.TLS && (u.CAFile != "" || u.SNI != "") {
 		b.fail("upstream %q: a CA or a server name needs TLS", host)
+	}
+	for _, o := range u.Bodies {
+		if _, err := regexp.Compile(o.Path); err != nil || o.Method == "" || o.Path == "" {
+			b.fail("upstream %q: operation %q %q: want a method and an expression for the path", host, o.Method, o.Path)
+		}
 	}
 	b.checkPrefix(u)
 }

@@ -43,6 +43,9 @@ const (
 	// the caller's identity itself.
 	AgentPath = "/.well-known/cloakroom"
 
+	// BodyVariant is what the name of an upstream's route ends in for requests
+	// whose body the service reads. It reads a route's name up to the "+".
+	BodyVariant = "+body"
 	// UpgradeVariant is what the name of an upstream's route ends in for
 	// requests for a WebSocket. The service reads a route's name up to the "+".
 	UpgradeVariant = "+upgrade"
@@ -102,9 +105,18 @@ type Upstream struct {
 	CAFile  string // PEM; empty: the system's, which Bootstrap then looks for
 	SNI     string // the certificate's name; empty: Host
 	HTTP2   bool   // speak HTTP/2 to it; else HTTP/1.1
+	// Bodies are the operations in whose request's body something may be
+	// substituted. The body of any other request is not shown to the service.
+	Bodies []Operation
 	// Messages shows the service what agents send on a WebSocket: something may
 	// be substituted in the first message.
 	Messages bool
+}
+
+// Operation is a kind of request by method and path.
+type Operation struct {
+	Method string // "*": any
+	Path   string // a regular expression (RE2) of the whole path, prefix included, without the query
 }
 
 // Service is the gRPC service of ext_authz and ext_proc.
@@ -215,6 +227,7 @@ func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
 	m := &bootstrapv3.Bootstrap{
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: clusters},
 		OverloadManager: b.overload(),
+		LayeredRuntime:  b.runtime(),
 	}
 	m.StaticResources.Listeners = append(m.StaticResources.Listeners, b.listener())
 	if b.o.Admin != "" {

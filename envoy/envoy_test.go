@@ -22,7 +22,8 @@ func full() envoy.Options {
 		Listen: "127.0.0.1:8080",
 		Upstreams: []envoy.Upstream{
 			{Host: "api.example.com", Route: "api", Cluster: "api", Address: "api.example.com:443", TLS: true, CAFile: "testdata/ca.pem", HTTP2: true},
-			{Host: "127.0.0.1", Prefix: "/local", Route: "local", Cluster: "local", Address: "127.0.0.1:9000", Messages: true},
+			{Host: "127.0.0.1", Prefix: "/local", Route: "local", Cluster: "local", Address: "127.0.0.1:9000", Messages: true,
+				Bodies: []envoy.Operation{{Method: "POST", Path: "/local/token"}, {Method: "*", Path: "/local/form/.*"}}},
 		},
 		Service:   envoy.Service{Address: "unix:///run/cloakroom/grpc.sock", Key: "not-a-real-key"},
 		Agent:     "/run/cloakroom/agent.sock",
@@ -140,6 +141,8 @@ func TestBootstrapRefuses(t *testing.T) {
 		{"host with a wildcard", func(o *envoy.Options) { o.Upstreams[0].Host = "*.example.com" }, "host's name"},
 		{"no route's name", func(o *envoy.Options) { o.Upstreams[0].Route = "" }, "need names"},
 		{"no address", func(o *envoy.Options) { o.Upstreams[0].Address = "" }, "host:port"},
+		{"a body's path that is no expression", func(o *envoy.Options) { o.Upstreams[1].Bodies[0].Path = "/(" }, "expression"},
+		{"a body without a method", func(o *envoy.Options) { o.Upstreams[1].Bodies[0].Method = "" }, "want a method"},
 		{"a CA without TLS", func(o *envoy.Options) { o.Upstreams[1].CAFile = "ca.pem" }, "needs TLS"},
 		{"two upstreams of one host", func(o *envoy.Options) { o.Upstreams[1].Host, o.Upstreams[1].Prefix = "api.example.com", "" }, "already"},
 		{"two upstreams of one cluster", func(o *envoy.Options) { o.Upstreams[1].Cluster = "api" }, "already"},

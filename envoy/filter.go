@@ -68,11 +68,7 @@ func (b *builder) extAuthz() *authzv3.ExtAuthz {
 		ValidateMutations: true,
 	}
 	m.GetGrpcService().Timeout = durationpb.New(b.o.Timeouts.Check)
-	if n := b.o.CheckBody; n > 0 {
-		m.WithRequestBody = &authzv3.BufferSettings{
-			MaxRequestBytes: n, AllowPartialMessage: true, PackAsBytes: true,
-		}
-	}
+	m.WithRequestBody = b.shownToCheck()
 	return m
 }
 

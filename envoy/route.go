@@ -26,15 +26,14 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	var hosts []*routev3.VirtualHost
 	for _, u := range b.o.Upstreams {
 		if u.Prefix != "" {
-			rest.Routes = append(rest.Routes, b.upgradeRoute(u), b.upstreamRoute(u, u.Route))
+			rest.Routes = append(rest.Routes, b.variants(u)...)
 			continue
 		}
 		hosts = append(hosts, &routev3.VirtualHost{
-			Name: u.Host, Domains: []string{u.Host},
-			Routes: append(b.agentRoutes(), b.upgradeRoute(u), b.upstreamRoute(u, u.Route)),
+			Name: u.Host, Domains: []string{u.Host}, Routes: append(b.agentRoutes(), b.variants(u)...),
 		})
 	}
-	rest.Routes = append(rest.Routes, noRoute())
+	rest.Routes = append(rest.Routes, b.noRoute())
 	return &routev3.RouteConfiguration{
 		Name:                     "agents",
 		VirtualHosts:             append(hosts, rest),
@@ -43,6 +42,11 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 		ValidateClusters:         wrapperspb.Bool(true),
 		TypedPerFilterConfig:     b.exchanged(),
 	}
+}
+
+// variants are the routes of one upstream, the last for what no other takes.
+func (b *builder) variants(u Upstream) []*routev3.Route {
+	return append(append([]*routev3.Route{b.upgradeRoute(u)}, b.bodyRoutes(u)...), b.upstreamRoute(u, u.Route))
 }
 
 // exchanged turns ext_proc on for every route. It is off where a request is so
@@ -76,24 +80,29 @@ func (b *builder) upstreamRoute(u Upstream, name string) *routev3.Route {
 		TypedPerFilterConfig: map[string]*anypb.Any{},
 	}
 	if !b.o.Omit.ExtAuthz {
-		r.TypedPerFilterConfig[authzFilter] = b.checked(u, name, nil)
+		r.TypedPerFilterConfig[authzFilter] = b.checked(b.headAlone(extensions(u, name)))
 	}
 	return r
 }
 
-// checked tells Check the route that was taken; body, which may be nil, says
-// how much of the request's body it sees.
-func (b *builder) checked(u Upstream, name string, body *authzv3.BufferSettings) *anypb.Any {
-	return b.pack(&authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{
-		ContextExtensions: map[string]string{RouteExtension: name, ClusterExtension: u.Cluster},
-		WithRequestBody:   body,
-	}}})
+// extensions tell Check the route that was taken.
+func extensions(u Upstream, name string) map[string]string {
+	return map[string]string{RouteExtension: name, ClusterExtension: u.Cluster}
+}
+
+func (b *builder) checked(s *authzv3.CheckSettings) *anypb.Any {
+	return b.pack(&authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: s}})
+}
+
+// headAlone lets no body wait for Check, unless it is to see every one.
+func (b *builder) headAlone(extensions map[string]string) *authzv3.CheckSettings {
+	return &authzv3.CheckSettings{ContextExtensions: extensions, DisableRequestBodyBuffering: b.o.CheckBody == 0 && b.showsBodies()}
 }
 
 // noRoute answers what is left, should Check let it pass.
-func noRoute() *routev3.Route {
+func (b *builder) noRoute() *routev3.Route {
 	const body = `{"error":{"code":"denied","message":"no upstream serves this host and path"}}`
-	return &routev3.Route{
+	r := &routev3.Route{
 		Name:  noRouteName,
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
 		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
@@ -105,6 +114,10 @@ func noRoute() *routev3.Route {
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}},
 	}
+	if settings := b.headAlone(nil); settings.DisableRequestBodyBuffering && !b.o.Omit.ExtAuthz {
+		r.TypedPerFilterConfig = map[string]*anypb.Any{authzFilter: b.checked(settings)}
+	}
+	return r
 }
 
 // agentRoutes stands first on every host. Envoy matches the path as it was

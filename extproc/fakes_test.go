@@ -27,6 +27,9 @@ const planted = "planted-4d7Hq0Zr8LkW1xTb"
 
 var key = inventory.Key{7}
 
+// inSecret is where in a body github may stand.
+var inSecret = access.Location{Kind: access.InBody, Name: "/secret"}
+
 func placeholder() string { return key.Placeholder("github") }
 
 // world is an engine with one credential, and what it was told.
@@ -57,7 +60,8 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	rules, err := inventory.New(key, []inventory.Credential{{Name: "github",
 		Tier: inventory.Tier{Name: "low", Lease: time.Minute}, Groups: []access.Group{{Issuer: "i", Name: "g"}},
-		Rules: []inventory.Rule{{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/**"}}}}},
+		Rules: []inventory.Rule{{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/**"},
+			In: []access.Location{{Kind: access.InCredentials}, inSecret}}}}},
 		[]inventory.Upstream{{Host: "api.example.com", Route: "route", Cluster: "cluster"}}, false)
 	if err != nil {
 		t.Fatal(err)
@@ -84,9 +88,15 @@ func newWorld(t testing.TB) *world {
 // request is Envoy's first message: a GET with the placeholder, granted.
 func (w *world) request(t testing.TB) *extprocv3.ProcessingRequest {
 	t.Helper()
+	return w.requestBy(t, "route", modev3.ProcessingMode_NONE)
+}
+
+// requestBy is request by a route, with a mode for the request's body.
+func (w *world) requestBy(t testing.TB, route string, mode modev3.ProcessingMode_BodySendMode) *extprocv3.ProcessingRequest {
+	t.Helper()
 	sealed, err := w.codec.Seal(access.Grant{Exchange: "exchange-1", Method: "GET", Authority: "api.example.com", Path: "/x",
-		Route: "route", Cluster: "cluster", Source: "127.0.0.1:5", Ends: time.Now().Add(30 * time.Second),
-		Uses: []access.Use{{Credential: "github", Lease: "lease", Locations: []access.Location{{Kind: access.InHeader, Name: "authorization"}}}}})
+		Route: route, Cluster: "cluster", Source: "127.0.0.1:5", Ends: time.Now().Add(30 * time.Second),
+		Uses: []access.Use{{Credential: "github", Lease: "lease", Locations: []access.Location{{Kind: access.InHeader, Name: "authorization"}, inSecret}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,12 +104,12 @@ func (w *world) request(t testing.TB) *extprocv3.ProcessingRequest {
 	return &extprocv3.ProcessingRequest{
 		Request: &extprocv3.ProcessingRequest_RequestHeaders{RequestHeaders: &extprocv3.HttpHeaders{Headers: lines(
 			":method", "GET", ":authority", "api.example.com", ":path", "/x", ":scheme", "http",
-			"authorization", "Bearer "+placeholder(), "x-envoy-foo", "1", "accept-encoding", "gzip")}},
+			"authorization", "Bearer "+placeholder(), "x-envoy-foo", "1", "accept-encoding", "gzip", "content-type", "application/json")}},
 		Attributes: map[string]*structpb.Struct{attributes: {Fields: map[string]*structpb.Value{
-			routeName: text("route"), clusterName: text("cluster"), source: text("127.0.0.1:5")}}},
+			routeName: text(route), clusterName: text("cluster"), source: text("127.0.0.1:5")}}},
 		MetadataContext: &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
 			metadata: {Fields: map[string]*structpb.Value{grantKey: text(sealed), "ext_authz_duration": structpb.NewNumberValue(3)}}}},
-		ProtocolConfig: protocol(modev3.ProcessingMode_NONE, modev3.ProcessingMode_FULL_DUPLEX_STREAMED),
+		ProtocolConfig: protocol(mode, modev3.ProcessingMode_FULL_DUPLEX_STREAMED),
 	}
 }
 

@@ -1,8 +1,6 @@
 package extproc
 
 import (
-	"slices"
-
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 )
 
@@ -14,17 +12,36 @@ const partSize = 16 << 10
 // parts are the messages to step through in the place of one that Envoy sent:
 // itself, or the parts of a long piece of a coded body.
 func (c *conversation) parts(msg *extprocv3.ProcessingRequest) []*extprocv3.ProcessingRequest {
-	m := msg.GetResponseBody()
-	if !c.x.Decodes() || len(m.GetBody()) <= partSize {
+	switch m := msg.GetRequest().(type) {
+	case *extprocv3.ProcessingRequest_RequestBody:
+		if c.x.DecodesUp() {
+			return partsOf(msg, m.RequestBody, func(part *extprocv3.ProcessingRequest, b *extprocv3.HttpBody) {
+				part.Request = &extprocv3.ProcessingRequest_RequestBody{RequestBody: b}
+			})
+		}
+	case *extprocv3.ProcessingRequest_ResponseBody:
+		if c.x.Decodes() {
+			return partsOf(msg, m.ResponseBody, func(part *extprocv3.ProcessingRequest, b *extprocv3.HttpBody) {
+				part.Request = &extprocv3.ProcessingRequest_ResponseBody{ResponseBody: b}
+			})
+		}
+	}
+	return []*extprocv3.ProcessingRequest{msg}
+}
+
+// partsOf makes messages of the parts of m, the body in msg; put puts one in.
+func partsOf(msg *extprocv3.ProcessingRequest, m *extprocv3.HttpBody,
+	put func(*extprocv3.ProcessingRequest, *extprocv3.HttpBody)) []*extprocv3.ProcessingRequest {
+	if len(m.GetBody()) <= partSize {
 		return []*extprocv3.ProcessingRequest{msg}
 	}
 	var parts []*extprocv3.ProcessingRequest
-	for piece := range slices.Chunk(m.GetBody(), partSize) {
-		body := &extprocv3.HttpBody{Body: piece}
-		parts = append(parts, &extprocv3.ProcessingRequest{
-			ObservabilityMode: msg.GetObservabilityMode(),
-			Request:           &extprocv3.ProcessingRequest_ResponseBody{ResponseBody: body}})
+	rest := m.GetBody()
+	for len(rest) > 0 {
+		n := min(len(rest), partSize)
+		part := &extprocv3.ProcessingRequest{ObservabilityMode: msg.GetObservabilityMode()}
+		put(part, &extprocv3.HttpBody{Body: rest[:n], EndOfStream: n == len(rest) && m.GetEndOfStream()})
+		parts, rest = append(parts, part), rest[n:]
 	}
-	parts[len(parts)-1].GetResponseBody().EndOfStream = m.GetEndOfStream()
 	return parts
 }

@@ -13,7 +13,7 @@ import (
 	"cloakroom/internal/exchange"
 )
 
-// pieceSize bounds one message of a response's body, in bytes: masks can be
+// pieceSize bounds one message of a body, in bytes: masks can be
 // longer than what they hide, and gRPC messages have limits.
 const pieceSize = 512 << 10
 
@@ -53,21 +53,17 @@ func requestBodyReply(body []byte, end bool) *extprocv3.ProcessingResponse {
 	}}
 }
 
-// bodyReplies gives the response's body back in pieces; with end, the last
+// bodyReplies gives a body back in pieces, each made by reply; with end, the last
 // says so, even if it is empty. Nothing to say is no message at all.
-func bodyReplies(body []byte, end bool) replies {
+func bodyReplies(body []byte, end bool, reply func([]byte, bool) *extprocv3.ProcessingResponse) replies {
 	var rs replies
-	for piece := range slices.Chunk(body, pieceSize) {
-		rs = append(rs, responseBodyReply(piece, false))
+	for len(body) > pieceSize {
+		rs = append(rs, reply(body[:pieceSize], false))
+		body = body[pieceSize:]
 	}
-	if !end {
-		return rs
+	if len(body) > 0 || end {
+		rs = append(rs, reply(body, end))
 	}
-	if len(rs) == 0 {
-		return replies{responseBodyReply(nil, true)}
-	}
-	last := rs[len(rs)-1].GetResponseBody().GetResponse().GetBodyMutation().GetStreamedResponse()
-	last.EndOfStream = true
 	return rs
 }
 

@@ -143,7 +143,7 @@ func (c *conversation) closed() error {
 // Envoy's logs, so it is one of the fixed texts of this package and of package
 // exchange, and never quotes the exchange.
 func refusal(err error) error {
-	for _, known := range []error{exchange.ErrOrder, exchange.ErrBody, errBodyMode, errObserve, errMessage, errHeader} {
+	for _, known := range []error{exchange.ErrOrder, exchange.ErrBody, exchange.ErrLate, errBodyMode, errObserve, errMessage, errHeader} {
 		if errors.Is(err, known) {
 			return status.Error(codes.FailedPrecondition, known.Error())
 		}

@@ -23,14 +23,16 @@ var (
 // conversation is one stream: Envoy's messages on one side, an exchange on the
 // other. It has one method for each kind of message.
 type conversation struct {
-	stream      extprocv3.ExternalProcessor_ProcessServer
-	x           *exchange.Exchange
-	spoken      bool                               // the first message was seen
-	asked       bool                               // the request's head went up
-	refused     bool                               // a refusal was sent: nothing is to follow
-	requestBody modev3.ProcessingMode_BodySendMode // as Envoy says it is set
-	out         []byte                             // the response's body, on its way down
-	missing     int64                              // of the response's body as declared; negative: unknown
+	stream   extprocv3.ExternalProcessor_ProcessServer
+	x        *exchange.Exchange
+	spoken   bool                               // the first message was seen
+	asked    bool                               // the request's head went up
+	refused  bool                               // a refusal was sent: nothing is to follow
+	bodyMode modev3.ProcessingMode_BodySendMode // of requests, as Envoy says it is set
+	head     replies                            // to the request's headers, held back until its body was judged
+	up       []byte                             // the request's body, on its way up
+	out      []byte                             // the response's body, on its way down
+	missing  int64                              // of the response's body as declared; negative: unknown
 
 	// beat grows with every step: it is even while something must happen (a
 	// step, the first message), odd while Envoy is waited for.
@@ -68,9 +70,9 @@ func (c *conversation) step(msg *extprocv3.ProcessingRequest) (replies, error) {
 	case *extprocv3.ProcessingRequest_RequestHeaders:
 		return c.requestHeaders(msg, m.RequestHeaders)
 	case *extprocv3.ProcessingRequest_RequestBody:
-		return c.passBody(m.RequestBody)
+		return c.requestBody(m.RequestBody)
 	case *extprocv3.ProcessingRequest_RequestTrailers:
-		return c.passTrailers()
+		return c.requestTrailers()
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		return c.responseHeaders(m.ResponseHeaders)
 	case *extprocv3.ProcessingRequest_ResponseBody:
@@ -94,12 +96,14 @@ func (c *conversation) greet(msg *extprocv3.ProcessingRequest) error {
 	if config.GetResponseBodyMode() != modev3.ProcessingMode_FULL_DUPLEX_STREAMED {
 		return errBodyMode
 	}
-	c.requestBody = config.GetRequestBodyMode()
+	c.bodyMode = config.GetRequestBodyMode()
 	return nil
 }
 
 func (c *conversation) requestHeaders(msg *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) (replies, error) {
-	change, refused, err := c.x.RequestHead(requestHead(msg, h))
+	head := requestHead(msg, h)
+	head.Body = !h.GetEndOfStream() && c.bodyMode == modev3.ProcessingMode_FULL_DUPLEX_STREAMED
+	change, refused, err := c.x.RequestHead(head)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +112,18 @@ func (c *conversation) requestHeaders(msg *extprocv3.ProcessingRequest, h *extpr
 	}
 	c.asked = true
 	m, err := mutation(change)
-	return replies{requestHeadersReply(m)}, err
+	c.head = replies{requestHeadersReply(m)}
+	return c.release(), err
+}
+
+// release gives back what was held of the answer to the request's headers, once.
+func (c *conversation) release() replies {
+	if c.x.Held() {
+		return nil
+	}
+	rs := c.head
+	c.head = nil
+	return rs
 }
 
 func (c *conversation) refuse(r *access.Refusal) replies {
@@ -116,27 +131,49 @@ func (c *conversation) refuse(r *access.Refusal) replies {
 	return replies{immediateReply(r)}
 }
 
-// passBody gives on a piece of a request's body. In other modes than the one
-// that Envoy is meant to have nothing could be put in, so nothing is.
-func (c *conversation) passBody(m *extprocv3.HttpBody) (replies, error) {
+// requestBody gives a piece of a request's body back with values in their places.
+// In another mode than the one in which it could, it passes as it came: there,
+// what it holds is inert text.
+func (c *conversation) requestBody(m *extprocv3.HttpBody) (replies, error) {
 	if !c.asked {
 		return nil, exchange.ErrOrder
 	}
-	if c.requestBody != modev3.ProcessingMode_FULL_DUPLEX_STREAMED {
+	if c.bodyMode != modev3.ProcessingMode_FULL_DUPLEX_STREAMED {
 		return replies{unchangedRequestBodyReply()}, nil
 	}
-	out, err := c.x.RequestBody(nil, m.GetBody(), m.GetEndOfStream())
-	if err != nil || len(out) == 0 && !m.GetEndOfStream() {
-		return nil, err
-	}
-	return replies{requestBodyReply(out, m.GetEndOfStream())}, nil
+	return c.sendUp(m.GetBody(), m.GetEndOfStream(), m.GetEndOfStream())
 }
 
-func (c *conversation) passTrailers() (replies, error) {
+// sendUp steps the exchange; last tells that no more of the body follows, end
+// that no trailers do either.
+func (c *conversation) sendUp(piece []byte, last, end bool) (replies, error) {
+	up, refused, err := c.x.RequestBody(c.up, piece, last)
+	c.up = up
+	if err != nil {
+		return nil, err
+	}
+	if refused != nil {
+		return c.refuse(refused), nil
+	}
+	if c.x.Held() {
+		return nil, nil
+	}
+	c.up = up[:0]
+	return append(c.release(), bodyReplies(up, end, requestBodyReply)...), nil
+}
+
+func (c *conversation) requestTrailers() (replies, error) {
 	if !c.asked {
 		return nil, exchange.ErrOrder
 	}
-	return replies{requestTrailersReply()}, nil
+	if c.bodyMode != modev3.ProcessingMode_FULL_DUPLEX_STREAMED {
+		return replies{requestTrailersReply()}, nil
+	}
+	rs, err := c.sendUp(nil, true, false)
+	if err != nil || c.refused {
+		return rs, err
+	}
+	return append(rs, requestTrailersReply()), nil
 }
 
 func (c *conversation) responseHeaders(h *extprocv3.HttpHeaders) (replies, error) {
@@ -190,7 +227,7 @@ func (c *conversation) responseBody(m *extprocv3.HttpBody) (replies, error) {
 		return nil, nil
 	}
 	c.out = out[:0]
-	return bodyReplies(out, m.GetEndOfStream()), nil
+	return bodyReplies(out, m.GetEndOfStream(), responseBodyReply), nil
 }
 
 func (c *conversation) responseTrailers(m *extprocv3.HttpTrailers) (replies, error) {
@@ -199,5 +236,5 @@ func (c *conversation) responseTrailers(m *extprocv3.HttpTrailers) (replies, err
 		return nil, err
 	}
 	mutated, err := mutation(change)
-	return append(bodyReplies(out, false), responseTrailersReply(mutated)), err
+	return append(bodyReplies(out, false, responseBodyReply), responseTrailersReply(mutated)), err
 }

@@ -56,10 +56,11 @@ credentials:
   - {name: special, tier: low, groups: [ai-agents], value: {env: SPECIAL}, allow: [{hosts: [a.test], methods: [GET], paths: ["/s/**"], in: ["header:x-special"]}]}
   - {name: every, tier: low, groups: [ai-agents], value: {env: EVERY}, allow: [{hosts: [a.test], methods: ["*"], paths: ["/any/**"]}]}
   - {name: prefixed, tier: low, groups: [ai-agents], value: {env: PREFIXED}, allow: [{hosts: [b.test], methods: [GET], paths: ["/v1/**"]}]}
+  - {name: field, tier: low, groups: [ai-agents], value: {env: FIELD}, allow: [{hosts: [a.test], methods: [POST], paths: ["/f/**"], in: ["body:/secret", "body:/a/0/b", "form:secret"]}]}
   - {name: money, tier: low, groups: [finance], value: {env: MONEY}, allow: [{hosts: [a.test], methods: [GET], paths: ["/v1/public/**"]}]}
 `
 
-var bypassNames = []string{"public", "second", "query", "cookie", "bot", "special", "every", "prefixed", "money"}
+var bypassNames = []string{"public", "second", "query", "cookie", "bot", "special", "every", "prefixed", "field", "money"}
 
 // table is the running world of the rows.
 type table struct {
@@ -76,7 +77,7 @@ type table struct {
 // TestBypasses walks the table. Rows are only ever added.
 func TestBypasses(t *testing.T) {
 	tb := newTable(t)
-	for _, rows := range [][]bypass{pathRows, targetRows, hostRows, overrideRows, framingRows, http2Rows, agentRows, placeRows, cookieRows, forgedRows, identityRows, responseRows} {
+	for _, rows := range [][]bypass{pathRows, targetRows, hostRows, overrideRows, framingRows, http2Rows, agentRows, placeRows, cookieRows, bodyRows, forgedRows, identityRows, responseRows} {
 		for _, row := range rows {
 			if row.ending != refused {
 				t.Run(row.name, func(t *testing.T) { tb.try(t, row) })
@@ -120,7 +121,7 @@ func (tb *table) vocabulary() {
 		forged := placeholder[:len(placeholder)-1] + map[bool]string{true: "1", false: "0"}[last == "0"]
 		pairs = append(pairs, "{"+name+"}", placeholder, "{"+strings.ToUpper(name)+"}", v, "{"+strings.ToUpper(name)+"%}", url.QueryEscape(v),
 			"{forged "+name+"}", forged, "{foreign "+name+"}", elsewhere.placeholder(name), "{upper "+name+"}", strings.ToUpper(placeholder),
-			"{escaped "+name+"}", strings.ReplaceAll(placeholder, "_", "%5F"),
+			"{escaped "+name+"}", strings.ReplaceAll(placeholder, "_", "%5F"), "{unicode "+name+"}", `\u0063`+placeholder[1:],
 			"{password "+name+"}", basic("user:"+placeholder), "{PASSWORD "+name+"}", basic("user:"+v),
 			"{user "+name+"}", basic(placeholder+":pass"), "{USER "+name+"}", basic(v+":pass"))
 		tb.secret = append(tb.secret, v)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -62,7 +63,14 @@ var placeholderText = regexp.MustCompile(`ckr_[a-z0-9-]+_[0-9a-z]{26}`)
 
 // shownTo is what a caller was shown, less the tickets that it sent itself.
 func shownTo(r *http.Request, text ...string) []string {
-	for _, own := range placeholderText.FindAllString(fmt.Sprint(r.URL, r.Header), -1) {
+	sent := fmt.Sprint(r.URL, r.Header)
+	if r.GetBody != nil {
+		if body, err := r.GetBody(); err == nil {
+			b, _ := io.ReadAll(body)
+			sent += string(b)
+		}
+	}
+	for _, own := range placeholderText.FindAllString(sent, -1) {
 		for i := range text {
 			text[i] = strings.ReplaceAll(text[i], own, "[its own]")
 		}

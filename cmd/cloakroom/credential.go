@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"cloakroom/internal/config"
+	"cloakroom/internal/inventory"
 )
 
 // listed is one credential as `credential ls` shows it: never a value.
@@ -17,6 +19,7 @@ type listed struct {
 	Placeholder string   `json:"placeholder"`
 	Tier        string   `json:"tier"`
 	Groups      []string `json:"groups"`
+	In          []string `json:"in"` // where the placeholder may stand, by any of its rules
 	Description string   `json:"description,omitempty"`
 }
 
@@ -36,9 +39,9 @@ func newCredential(o *options) *cobra.Command {
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), all)
 			}
-			return table(cmd.OutOrStdout(), "NAME\tTIER\tGROUPS\tPLACEHOLDER", func(w io.Writer) {
+			return table(cmd.OutOrStdout(), "NAME\tTIER\tGROUPS\tIN\tPLACEHOLDER", func(w io.Writer) {
 				for _, c := range all {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Name, c.Tier, strings.Join(c.Groups, ","), c.Placeholder)
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Tier, strings.Join(c.Groups, ","), strings.Join(c.In, ","), c.Placeholder)
 				}
 			})
 		},
@@ -64,9 +67,21 @@ func listCredentials(cfg *config.Config) ([]listed, error) {
 	}
 	all := []listed{}
 	for _, c := range set.Credentials() {
-		all = append(all, listed{c.Name, c.Placeholder, c.Tier.Name, cfg.GroupNames(c.Groups), c.Description})
+		all = append(all, listed{c.Name, c.Placeholder, c.Tier.Name, cfg.GroupNames(c.Groups), locations(c), c.Description})
 	}
 	return all, nil
+}
+
+func locations(c *inventory.Credential) []string {
+	in := []string{}
+	for _, r := range c.Rules {
+		for _, at := range r.In {
+			if !slices.Contains(in, at.String()) {
+				in = append(in, at.String())
+			}
+		}
+	}
+	return in
 }
 
 // table prints aligned columns.

@@ -3,18 +3,22 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 
+	"cloakroom/envoy"
 	"cloakroom/internal/config"
+	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
 )
 
@@ -131,6 +135,9 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 		cfg.Store != old.Store || cfg.Record != old.Record || cfg.Keys != old.Keys {
 		return errors.New("envoy, listen, store, record and keys cannot change without a restart")
 	}
+	if err := sameBodies(cfg, old); err != nil {
+		return err
+	}
 	r, err := s.compile(ctx, cfg)
 	if err != nil {
 		return err
@@ -139,6 +146,19 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 		return err
 	}
 	return s.replace(r, old)
+}
+
+// sameBodies refuses new places in bodies: Envoy would not show them. That it
+// shows more than the rules name does no harm.
+func sameBodies(cfg, old *config.Config) error {
+	for _, u := range cfg.Envoy.Upstreams {
+		was := bodiesOf(old, u)
+		more := slices.ContainsFunc(bodiesOf(cfg, u), func(o envoy.Operation) bool { return !slices.Contains(was, o) })
+		if more || inventory.HasMessages(cfg.Credentials, u.Host) && !inventory.HasMessages(old.Credentials, u.Host) {
+			return fmt.Errorf("rules for host %q: new operations with a location in a body or message need a restart: Envoy's routes follow from them", u.Host)
+		}
+	}
+	return nil
 }
 
 // replace puts r in force with the values of its sources. Nobody else may put

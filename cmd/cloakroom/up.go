@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 
@@ -15,6 +16,7 @@ import (
 
 	"cloakroom/envoy"
 	"cloakroom/internal/config"
+	"cloakroom/internal/inventory"
 	"cloakroom/internal/run"
 )
 
@@ -152,9 +154,19 @@ func bootstrapOptions(cfg *config.Config, a addresses) envoy.Options {
 	}
 	for _, u := range cfg.Envoy.Upstreams {
 		o.Upstreams = append(o.Upstreams, envoy.Upstream{Host: u.Host, Prefix: u.Prefix, Route: u.Route(), Cluster: u.Cluster(),
-			Address: u.Address, TLS: u.TLS, CAFile: u.CAFile, SNI: u.SNI, HTTP2: u.HTTP2})
+			Address: u.Address, TLS: u.TLS, CAFile: u.CAFile, SNI: u.SNI, HTTP2: u.HTTP2, Bodies: bodiesOf(cfg, u), Messages: inventory.HasMessages(cfg.Credentials, u.Host)})
 	}
 	return o
+}
+
+// bodiesOf are the operations of an upstream in whose body a value may stand, as
+// Envoy sees their paths: with the upstream's prefix.
+func bodiesOf(cfg *config.Config, u config.Upstream) []envoy.Operation {
+	var all []envoy.Operation
+	for _, o := range inventory.BodyOperations(cfg.Credentials, u.Host) {
+		all = append(all, envoy.Operation{Method: o.Method, Path: regexp.QuoteMeta(u.Prefix) + inventory.PatternRegexp(o.Path)})
+	}
+	return all
 }
 
 // runDir is a new folder for this run's sockets, that only we can enter.

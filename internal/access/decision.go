@@ -39,14 +39,18 @@ const (
 	UnknownPlaceholder Code = "unknown_placeholder"
 	NotGranted         Code = "not_granted"
 	TooLarge           Code = "too_large"
+	Unsupported        Code = "unsupported" // a body in a form that is not read here
 	Unavailable        Code = "unavailable"
 )
 
-// Status is the HTTP status of a refusal: 401 where an identity would help, 403
-// for everything else, an unknown code included.
+// Status is the HTTP status of a refusal: 401 where an identity would help, 415
+// for a body that is not read, 403 for everything else, an unknown code included.
 func (c Code) Status() int {
-	if c == Unauthenticated {
+	switch c {
+	case Unauthenticated:
 		return 401
+	case Unsupported:
+		return 415
 	}
 	return 403
 }

@@ -17,6 +17,9 @@ const (
 	InQuery                    // "query:NAME"
 	InPath                     // "path"
 	InCredentials              // "header": any of CredentialHeaders
+	InBody                     // "body:/json/pointer"
+	InForm                     // "form:NAME", urlencoded or multipart
+	InMessage                  // "message:/json/pointer", of a WebSocket's first text message
 )
 
 // CredentialHeaders are the headers in which clients usually send a key. The
@@ -29,11 +32,15 @@ var CredentialHeaders = []string{
 // Location is a place in a request where a placeholder may count.
 type Location struct {
 	Kind LocationKind
-	Name string // header: lower-case; cookie and query: as written; path: empty
+	// Name is of a header in lower case, of a cookie, a query's parameter or a
+	// form's field as written, in a body or message the pointer; of path it is
+	// empty.
+	Name string
 }
 
 // ParseLocation reads the text form: "header", "header:NAME", "cookie:NAME",
-// "query:NAME" or "path".
+// "query:NAME", "path", "body:/json/pointer", "form:NAME" or
+// "message:/json/pointer".
 func ParseLocation(s string) (Location, error) {
 	kind, name, named := strings.Cut(s, ":")
 	switch {
@@ -48,11 +55,32 @@ func ParseLocation(s string) (Location, error) {
 		return Location{InCookie, name}, nil
 	case kind == "query":
 		return Location{InQuery, name}, nil
-	case kind == "body", kind == "form", kind == "message":
-		return Location{}, fmt.Errorf("location %q: bodies are not substituted yet", s)
+	case kind == "form":
+		return Location{InForm, name}, nil
+	case kind == "body":
+		return parsePointer(InBody, s, name)
+	case kind == "message":
+		return parsePointer(InMessage, s, name)
 	}
 	return Location{}, fmt.Errorf(
-		`location %q: want header, header:NAME, cookie:NAME, query:NAME or path`, s)
+		`location %q: want header, header:NAME, cookie:NAME, query:NAME, path, body:/json/pointer, form:NAME or message:/json/pointer`, s)
+}
+
+// parsePointer reads a JSON pointer (RFC 6901) to a string within a document.
+func parsePointer(kind LocationKind, s, pointer string) (Location, error) {
+	if pointer[0] != '/' {
+		return Location{}, fmt.Errorf(`location %q: want a JSON pointer that begins with "/", such as /client_secret`, s)
+	}
+	for token := range strings.SplitSeq(pointer[1:], "/") {
+		rest := strings.NewReplacer("~0", "", "~1", "").Replace(token)
+		switch {
+		case strings.Contains(rest, "~"):
+			return Location{}, fmt.Errorf(`location %q: in a JSON pointer "~" is written "~0", and "/" in a name "~1"`, s)
+		case token == "*" || token == "-":
+			return Location{}, fmt.Errorf("location %q: a JSON pointer has no wildcards; name the member, or the number of the item", s)
+		}
+	}
+	return Location{kind, pointer}, nil
 }
 
 // refusedHeaders frame the message or name its destination: a value there
@@ -91,9 +119,21 @@ func (l Location) String() string {
 		return "query:" + l.Name
 	case InPath:
 		return "path"
+	case InBody:
+		return "body:" + l.Name
+	case InForm:
+		return "form:" + l.Name
+	case InMessage:
+		return "message:" + l.Name
 	}
 	return "nowhere"
 }
+
+// InFields tells whether l is a field of a request's body.
+func (l Location) InFields() bool { return l.Kind == InBody || l.Kind == InForm }
+
+// InMessages tells whether l is a place in a WebSocket's first message.
+func (l Location) InMessages() bool { return l.Kind == InMessage }
 
 // Covers tells whether a placeholder found at the exact place at stands within
 // l. Only InCredentials covers more than itself.

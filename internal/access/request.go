@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Request is one attempt to reach a host, as the transport saw it before
 // anything was substituted.
@@ -20,6 +23,18 @@ type Request struct {
 	Body          []byte
 	BodyTruncated bool
 }
+
+// JudgedBody is how many bytes of a body the deciding half sees at most, where
+// it sees any.
+const JudgedBody = 64 << 10
+
+// ShowsBody tells whether a route is one on which both halves see the request's
+// body: the variant "+body" of its upstream's route.
+func ShowsBody(route string) bool { return strings.HasSuffix(route, "+body") }
+
+// ShowsMessages tells whether a route is one on which the substituting half sees
+// a WebSocket's messages, where one may carry a value: the variant "+upgrade".
+func ShowsMessages(route string) bool { return strings.HasSuffix(route, "+upgrade") }
 
 // Header returns the values of every header line with the lower-case name.
 func (r *Request) Header(name string) []string {

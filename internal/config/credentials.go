@@ -175,7 +175,7 @@ func (l *loader) locations(n *yaml.Node) (in []access.Location) {
 	l.texts(n, "locations", func(n *yaml.Node, s string) bool {
 		at, err := access.ParseLocation(s)
 		if err != nil {
-			l.fail(n, "use header, header:NAME, cookie:NAME, query:NAME or path", "%v", err)
+			l.fail(n, "such as header, query:key or body:/client_secret", "%v", err)
 			return false
 		}
 		in = append(in, at)

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"time"
 
 	"cloakroom/internal/access"
@@ -63,10 +64,5 @@ func (d *Decider) begin(req *access.Request, attributes func() any) *attempt {
 
 // counting tells whether a placeholder of the request counts.
 func (a *attempt) counting() bool {
-	for i := range a.found {
-		if a.found[i].Counts {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.input.Placeholders, func(p access.Placeholder) bool { return p.Counts })
 }

@@ -30,11 +30,16 @@ func (d *Decider) floor(_ context.Context, a *attempt) *refusal {
 		r.reason = "the policy changes the query, which a grant pins; it can do so only without issuers and credentials"
 		return r
 	}
-	for _, p := range a.input.Placeholders {
+	for i, p := range a.input.Placeholders {
 		if !p.Counts {
 			continue
 		}
-		if r := a.unfit(p); r != nil {
+		r := a.unfit(p)
+		switch {
+		case r == nil:
+		case a.foreseen(i): // it may never come
+			a.input.Placeholders[i].Counts = false
+		default:
 			return r.about(p)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"cloakroom/internal/record"
 )
 
-// lease finds a live lease for every placeholder that counts, and opens one
-// where the credential's tier needs no approval.
+// lease finds a live lease for every placeholder that counts, or may come where
+// it would, and opens one where the credential's tier needs no approval.
 func (d *Decider) lease(ctx context.Context, a *attempt) *refusal {
 	for i, p := range a.input.Placeholders {
 		if !p.Counts {
@@ -22,8 +22,12 @@ func (d *Decider) lease(ctx context.Context, a *attempt) *refusal {
 			return r.about(p)
 		}
 		a.use(p, l)
+		text := p.Text
+		if !a.foreseen(i) {
+			text = a.found[i].Text
+		}
 		a.uses = append(a.uses, record.Use{Credential: p.Name, Location: p.At.String(), Lease: l.ID, LeaseEnds: l.Ends,
-			Placeholder: record.Placeholder{Text: a.found[i].Text, Named: a.found[i].Named}})
+			Placeholder: record.Placeholder{Text: text, Named: p.Kind == access.Named}})
 	}
 	return nil
 }

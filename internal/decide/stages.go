@@ -55,7 +55,12 @@ func (d *Decider) placeholders(_ context.Context, a *attempt) *refusal {
 		t = access.Target{Path: a.request.Path} // no host: nothing is permitted
 	}
 	found, overflow := a.set.Find(t, a.request.Headers)
-	if overflow {
+	inBody, r := a.inBody(t)
+	if r != nil {
+		return r
+	}
+	found = append(found, inBody...)
+	if overflow || len(found) > inventory.MaxFound {
 		r := refused(access.TooLarge, "the request holds more than 256 placeholders; send fewer")
 		r.counted = !a.who.Known()
 		return r
@@ -172,6 +177,9 @@ func (a *attempt) open() {
 	for i := range a.input.Placeholders {
 		p := &a.input.Placeholders[i]
 		p.Open = p.Credential != nil && a.who.InAny(p.Credential.Groups)
+	}
+	if a.targetKnown {
+		a.foresee()
 	}
 	if !a.counting() && a.targetKnown {
 		a.input.Operations = a.facts.operations(a.input.Target, a.who)

@@ -53,6 +53,9 @@ func (x *Exchange) End(err error) {
 	if x.down != nil { // cut in the middle of a body
 		x.finishBody(complete)
 	}
+	if x.up != nil {
+		x.up.reader.Close()
+	}
 	took := x.deps.Now().Sub(x.entry.began)
 	substituted := make(map[string]int)
 	for _, s := range x.entry.substituted {

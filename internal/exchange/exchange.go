@@ -117,6 +117,7 @@ type Exchange struct {
 	grant     access.Grant
 	target    access.Target
 	sent      map[string]string   // by credential: the text that the client sent
+	up        *upload             // the request's body; nil: it has none, or none is shown
 	rewriters []*replace.Rewriter // mask what goes down
 	decoder   *coding.Decoder     // of the response's body; nil: it is not coded
 	down      stage               // what the response's body goes through, masking last

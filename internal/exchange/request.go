@@ -17,6 +17,7 @@ type RequestHead struct {
 	Headers                 []access.Header // without pseudo-headers
 	Route, Cluster, Source  string
 	Grant                   string // sealed; empty: nobody decided
+	Body                    bool   // its body will come, by RequestBody
 }
 
 // Change is what becomes of a message's head. For every name in Set, the lines
@@ -39,7 +40,7 @@ var removedOnTheWayUp = []string{
 
 // RequestHead opens the grant, and puts the values of what it grants in the
 // places that it names. A refusal means that the backend must not hear of the
-// request.
+// request. Where Held, it must not hear of it yet.
 func (x *Exchange) RequestHead(h RequestHead) (Change, *access.Refusal, error) {
 	if x.phase != begun || x.entry.asked {
 		return Change{}, nil, ErrOrder
@@ -58,6 +59,9 @@ func (x *Exchange) RequestHead(h RequestHead) (Change, *access.Refusal, error) {
 	}
 	change, r := x.substitute(h, found)
 	if r != nil {
+		return Change{}, r, nil
+	}
+	if r := x.openUpload(h, &change); r != nil {
 		return Change{}, r, nil
 	}
 	for _, line := range h.Headers {
@@ -113,24 +117,34 @@ func (x *Exchange) granted(h RequestHead) ([]inventory.Found, *access.Refusal) {
 		return nil, x.refuse(access.TooLarge, "", "the request holds too many placeholders")
 	}
 	found := all[:0:0]
-	now := x.deps.Now()
 	for _, f := range all {
 		if !f.Counts {
 			continue
 		}
-		use, ok := x.use(f)
-		if !ok {
-			return nil, x.refuse(access.NotGranted, "", "a placeholder stands at %s and was not granted there", f.At)
-		}
-		if !x.permits(f) {
-			return nil, x.refuse(access.NotGranted, "", "credential %q does not permit this operation with the placeholder at %s any more", f.Name, f.At)
-		}
-		if !x.deps.Leases.Live(use.Lease, now) {
-			return nil, x.refuse(access.LeaseExpired, "", "the lease on credential %q has ended; send the request again", f.Name)
+		if r := x.allows(f); r != nil {
+			return nil, r
 		}
 		found = append(found, f)
 	}
 	return found, nil
+}
+
+// allows refuses a placeholder that is not in the grant, or whose lease is not
+// live, or that the rules permit no more, or whose value is not there.
+func (x *Exchange) allows(f inventory.Found) *access.Refusal {
+	use, ok := x.use(f)
+	switch {
+	case !ok:
+		return x.refuse(access.NotGranted, "", "a placeholder stands at %s and was not granted there", f.At)
+	case !x.permits(f):
+		return x.refuse(access.NotGranted, "", "credential %q does not permit this operation with the placeholder at %s any more", f.Name, f.At)
+	case !x.deps.Leases.Live(use.Lease, x.deps.Now()):
+		return x.refuse(access.LeaseExpired, "", "the lease on credential %q has ended; send the request again", f.Name)
+	}
+	if _, ok := x.snap.values[f.Name]; !ok {
+		return x.refuse(access.Unavailable, "", "the value of credential %q cannot be read now", f.Name)
+	}
+	return nil
 }
 
 func (x *Exchange) use(f inventory.Found) (access.Use, bool) {

@@ -151,7 +151,7 @@ func TestRefusals(t *testing.T) {
 		}, access.NotGranted},
 		{"used before", func(w *world) RequestHead {
 			h := w.granted(t, bearer("plain"), in("plain"))
-			w.engine.Begin().RequestHead(RequestHead{h.Method, h.Authority, h.Path, nil, h.Route, h.Cluster, h.Source, h.Grant})
+			w.engine.Begin().RequestHead(RequestHead{Method: h.Method, Authority: h.Authority, Path: h.Path, Route: h.Route, Cluster: h.Cluster, Source: h.Source, Grant: h.Grant})
 			return h
 		}, access.NotGranted},
 		{"another credential's grant", func(w *world) RequestHead { return w.granted(t, bearer("plain"), in("semi")) }, access.NotGranted},

@@ -1,10 +1,13 @@
 package exchange
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
@@ -19,9 +22,6 @@ func (x *Exchange) substitute(h RequestHead, found []inventory.Found) (Change, *
 	x.sent = make(map[string]string, len(found))
 	byLine := make(map[int][]inventory.Found)
 	for _, f := range found {
-		if _, ok := x.snap.values[f.Name]; !ok {
-			return Change{}, x.refuse(access.Unavailable, "", "the value of credential %q cannot be read now", f.Name)
-		}
 		x.sent[f.Name] = f.Text
 		byLine[f.Header] = append(byLine[f.Header], f)
 	}
@@ -33,7 +33,7 @@ func (x *Exchange) substitute(h RequestHead, found []inventory.Found) (Change, *
 		}
 		text, err := x.fill(text, fs)
 		if err != nil {
-			return Change{}, x.refuse(access.Unavailable, "", "the value of credential %q cannot stand at %s", fs[0].Name, fs[0].At)
+			return Change{}, x.cannotStand(fs[0])
 		}
 		if line < 0 {
 			change.Path = text
@@ -51,6 +51,10 @@ func (x *Exchange) substitute(h RequestHead, found []inventory.Found) (Change, *
 		x.entry.count(f)
 	}
 	return change, nil
+}
+
+func (x *Exchange) cannotStand(f inventory.Found) *access.Refusal {
+	return x.refuse(access.Unavailable, "", "the value of credential %q cannot stand at %s", f.Name, f.At)
 }
 
 // fill returns text with the value of each found placeholder in its place. All
@@ -109,8 +113,17 @@ func (x *Exchange) splice(text string, found []inventory.Found) (string, error) 
 // error: a value must never end a header line or begin another cookie.
 func encode(value []byte, e inventory.Encoding) (string, error) {
 	switch e {
-	case inventory.Query, inventory.Path:
+	case inventory.Query, inventory.Path, inventory.Form:
 		return percentEncode(value), nil
+	case inventory.JSON:
+		return jsonEncode(value)
+	case inventory.Part:
+		// By what the value is, not by the boundary: that is the caller's, who
+		// would guess the value with it.
+		if bytes.ContainsAny(value, "\r\n") || bytes.Contains(value, []byte("--")) {
+			return "", errCannotStand
+		}
+		return string(value), nil
 	case inventory.Cookie:
 		if slices.ContainsFunc(value, notCookieOctet) {
 			return "", errCannotStand
@@ -131,6 +144,20 @@ func notFieldOctet(b byte) bool { return b < 0x20 && b != '\t' || b == 0x7f }
 // notCookieOctet: what RFC 6265 §4.1.1 leaves out of a cookie's value.
 func notCookieOctet(b byte) bool {
 	return b <= 0x20 || b >= 0x7f || b == '"' || b == ',' || b == ';' || b == '\\'
+}
+
+// jsonEncode writes a value as it stands between the quotes of a JSON string.
+func jsonEncode(value []byte) (string, error) {
+	if !utf8.Valid(value) {
+		return "", errCannotStand
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(string(value)); err != nil {
+		return "", errCannotStand
+	}
+	return b.String()[1 : b.Len()-2], nil
 }
 
 // percentEncode encodes all but RFC 3986's unreserved characters, so that a

@@ -3,6 +3,7 @@ package exchange
 import (
 	"crypto/sha1"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -77,21 +78,6 @@ func (f framed) Append(dst, src []byte, last bool) ([]byte, error) {
 	return dst, nil
 }
 
-// RequestBody passes on a piece of the request's body and appends it to dst; end
-// tells that no more follows. No placeholder counts in a body but in the first
-// text message of a WebSocket, so all else is inert text.
-func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, error) {
-	switch {
-	case x.phase == begun:
-		return dst, ErrOrder
-	case x.phase == refused:
-		return dst, nil
-	case x.socket.asked && x.socket.fill != nil:
-		return x.sendFrames(dst, chunk, end)
-	}
-	return append(dst, chunk...), nil
-}
-
 // sendFrames is RequestBody for a WebSocket in whose first message a value may
 // stand. Before the backend has agreed there are no frames.
 func (x *Exchange) sendFrames(dst, chunk []byte, end bool) ([]byte, error) {
@@ -103,6 +89,10 @@ func (x *Exchange) sendFrames(dst, chunk []byte, end bool) ([]byte, error) {
 	}
 	before := len(dst)
 	dst, err := x.socket.up.Append(dst, chunk, end)
+	var r *access.Refusal
+	if errors.As(err, &r) {
+		err = ErrLate // nothing could take the answer's place any more
+	}
 	if err != nil {
 		return dst[:before], err
 	}

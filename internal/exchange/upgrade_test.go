@@ -15,6 +15,7 @@ func (w *world) upgraded(t testing.TB, fill func([]byte) ([]byte, error)) *Excha
 	x := w.engine.Begin()
 	x.socket.fill = fill
 	h := head("/x", "authorization", "Bearer "+named("plain"), "upgrade", "WebSocket")
+	h.Body = true
 	if _, refused, err := x.RequestHead(w.granted(t, h, use(t, "plain", "header:authorization"))); refused != nil || err != nil {
 		t.Fatal(refused, err)
 	}
@@ -43,7 +44,7 @@ func TestAnUpgrade(t *testing.T) {
 			t.Errorf("%q gave %q, %v, want %q", in, out, err, want)
 		}
 	}
-	if out, err := x.RequestBody(nil, []byte("any bytes "+p), false); err != nil || string(out) != "any bytes "+p {
+	if out, _, err := x.RequestBody(nil, []byte("any bytes "+p), false); err != nil || string(out) != "any bytes "+p {
 		t.Errorf("the client's bytes became %q, %v", out, err)
 	}
 	if x.Complete() {
@@ -125,18 +126,20 @@ func TestFirstMessage(t *testing.T) {
 	}
 	w := newWorld(t)
 	x := w.upgraded(t, func(m []byte) ([]byte, error) { return []byte(strings.ToUpper(string(m))), nil })
-	out, err := x.RequestBody(nil, []byte(masked("hello")+"rest"), false)
+	out, _, err := x.RequestBody(nil, []byte(masked("hello")+"rest"), false)
 	if err != nil || string(out) != masked("HELLO")+"rest" {
 		t.Errorf("got %q, %v", out, err)
 	}
 	x = w.upgraded(t, func([]byte) ([]byte, error) { return nil, errCut })
-	if out, err := x.RequestBody(nil, []byte(masked("hello")), false); !errors.Is(err, errCut) || len(out) != 0 {
+	if out, _, err := x.RequestBody(nil, []byte(masked("hello")), false); !errors.Is(err, errCut) || len(out) != 0 {
 		t.Errorf("refused: %q, %v", out, err)
 	}
 	early := w.engine.Begin()
 	early.socket.fill = func(m []byte) ([]byte, error) { return m, nil }
-	early.RequestHead(w.granted(t, head("/x", "upgrade", "websocket")))
-	if out, err := early.RequestBody(nil, []byte(masked("hello")), false); err != ErrOrder || len(out) != 0 {
+	h := head("/x", "upgrade", "websocket")
+	h.Body = true
+	early.RequestHead(w.granted(t, h))
+	if out, _, err := early.RequestBody(nil, []byte(masked("hello")), false); err != ErrOrder || len(out) != 0 {
 		t.Errorf("before the backend agreed: %q, %v", out, err)
 	}
 }

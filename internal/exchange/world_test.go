@@ -51,7 +51,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{values: map[string]secret.Value{}, dead: map[string]bool{}, now: start}
 	rule := inventory.Rule{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/**"}}
-	for _, in := range []string{"header", "header:x-named", "cookie:session", "query:key", "path"} {
+	for _, in := range []string{"header", "header:x-named", "cookie:session", "query:key", "path", "body:/secret", "form:secret", "message:/secret"} {
 		l, err := access.ParseLocation(in)
 		if err != nil {
 			t.Fatal(err)

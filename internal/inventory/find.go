@@ -189,10 +189,24 @@ func (f *finder) scan(at Found, text string, start, end int) {
 			}
 		}
 		at.Text = text[at.Start:at.End]
-		at.Counts = f.counts(name, at.At)
+		at.Counts = f.counts(name, at.At) && !inEscape(text[:at.Start])
 		f.found = append(f.found, at)
 		start, floor = to, to
 	}
+}
+
+// inEscape tells whether what follows before begins within a percent escape,
+// also one that is encoded several times: there the first character of a value
+// would be decoded to another, and no mask would find the rest.
+func inEscape(before string) bool {
+	open := func(s string) bool {
+		for strings.HasSuffix(s, "25") {
+			s = s[:len(s)-2]
+		}
+		return strings.HasSuffix(s, "%")
+	}
+	n := len(before)
+	return open(before) || n > 0 && isHex(before[n-1]) && open(before[:n-1])
 }
 
 func (f *finder) counts(name string, at access.Location) bool {

@@ -12,6 +12,9 @@ const (
 	Cookie                 // in a cookie's value, or elsewhere in a cookie header
 	Query                  // in the query
 	Path                   // in the path
+	JSON                   // in a run of a JSON string that holds no escape
+	Form                   // in the value of a urlencoded form's field
+	Part                   // in the text of a multipart form's field
 )
 
 // Found is one placeholder, or a text that looks like one.
@@ -30,10 +33,10 @@ type Found struct {
 	// that permits the target, or is a usual credential header: there a
 	// placeholder must be granted.
 	Counts   bool
-	Header   int // index in the headers; -1: in the target's path
+	Header   int // index in the headers; -1: in the target's path, or in the body
 	Encoding Encoding
 	// Start and End bound Text in the header's value, in the decoded Basic text,
-	// or in the target's path (path and query).
+	// in the target's path (path and query), or in the text that was given.
 	Start, End int
 }
 

@@ -13,6 +13,7 @@ type Set struct {
 	credentials []*Credential // by name
 	byName      map[string]*Credential
 	byRoute     map[string]Upstream
+	inBodies    map[string][]*Credential // by host: those with a location in a body
 	strict      bool
 }
 
@@ -20,7 +21,7 @@ type Set struct {
 // (names, patterns, locations, duplicates) and tells all that is wrong at once,
 // joined. With strict, a placeholder outside every location is to be refused.
 func New(key Key, credentials []Credential, upstreams []Upstream, strict bool) (*Set, error) {
-	s := &Set{byName: map[string]*Credential{}, byRoute: map[string]Upstream{}, strict: strict}
+	s := &Set{byName: map[string]*Credential{}, byRoute: map[string]Upstream{}, inBodies: map[string][]*Credential{}, strict: strict}
 	var errs []error
 	for _, c := range credentials {
 		if err := s.add(key, c); err != nil {
@@ -36,6 +37,9 @@ func New(key Key, credentials []Credential, upstreams []Upstream, strict bool) (
 		return nil, err
 	}
 	slices.SortFunc(s.credentials, func(a, b *Credential) int { return cmp.Compare(a.Name, b.Name) })
+	for _, c := range s.credentials {
+		s.index(c)
+	}
 	return s, nil
 }
 
