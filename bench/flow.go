@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"cloakroom/bench/corpus"
@@ -28,7 +29,8 @@ type flow struct {
 func flows() []*flow {
 	return []*flow{
 		{name: "1 GiB of JSON down", run: download("/v1/json/", gib), flat: true},
-		{name: "1 GiB of JSON up", run: upload, flat: true},
+		{name: "1 GiB up, shown to nobody", run: upload("application/octet-stream"), flat: true},
+		{name: "1 GiB of JSON up, a value at its end", run: upload("application/json"), flat: true},
 		{name: "a line of 1 GiB, flushed at its end", run: download("/v1/line/", gib), flat: true},
 		{name: "1 GiB of zeros as gzip", run: bomb("/v1/bomb/1"), flat: true},
 		{name: "the same, as gzip of gzip", run: bomb("/v1/bomb/2"), flat: true},
@@ -54,18 +56,28 @@ func download(path string, size int64) func(context.Context, *side) (string, err
 	}
 }
 
-func upload(ctx context.Context, s *side) (string, error) {
-	start := time.Now()
-	answer, err := s.ask(ctx, plain, http.MethodPost, host, "/v1/upload", io.LimitReader(&endless{text: corpus.JSON(mib)}, gib))
-	if err != nil {
-		return "", err
+// upload sends JSON with a placeholder at its end. As JSON, it goes through the
+// service.
+func upload(contentType string) func(context.Context, *side) (string, error) {
+	return func(ctx context.Context, s *side) (string, error) {
+		start := time.Now()
+		text := io.MultiReader(strings.NewReader(`{"data":"`), io.LimitReader(&endless{text: corpus.Base64(mib)}, gib),
+			strings.NewReader(`","client_secret":"`+s.key+`"}`))
+		answer, err := s.ask(ctx, plain, http.MethodPost, host, "/upload", text, "Content-Type", contentType)
+		if err != nil {
+			return "", err
+		}
+		defer answer.Body.Close()
+		var n int64
+		var right bool
+		if _, err := fmt.Fscan(answer.Body, &n, &right); err != nil || n < gib {
+			return "", fmt.Errorf("the answer is %s, and the upstream got %d bytes", answer.Status, n)
+		}
+		if shown := contentType == "application/json" && s.token != nobody; right != shown {
+			return "", fmt.Errorf("a value came up: %t, want %t", right, shown)
+		}
+		return perSecond(gib, start), nil
 	}
-	defer answer.Body.Close()
-	var n int64
-	if _, err := fmt.Fscan(answer.Body, &n); err != nil || n != gib {
-		return "", fmt.Errorf("the answer is %s, and the upstream got %d bytes", answer.Status, n)
-	}
-	return perSecond(gib, start), nil
 }
 
 // bomb asks for an answer that grows a thousandfold or more where it is decoded.

@@ -84,7 +84,8 @@ func configuration(o options, issuer, upstream string) string {
 	b.WriteString("tiers:\n  low: {lease: 1h}\ncredentials:\n")
 	for n := range o.credentials {
 		paths := fmt.Sprintf(`"/v%d/**", /key`, n+1)
-		fmt.Fprintf(&b, "  - {name: bench-%d, tier: low, groups: [agents], value: {env: BENCH_VALUE_%d}, allow: [{hosts: [%s], methods: [GET, POST], paths: [%s]}]}\n", n, n, strings.Join(hosts(o), ", "), paths)
+		fmt.Fprintf(&b, "  - {name: bench-%d, tier: low, groups: [agents], value: {env: BENCH_VALUE_%d}, allow: [{hosts: [%s], methods: [GET, POST], paths: [%s]}, "+
+			"{hosts: [%[3]s], methods: [POST], paths: [/upload], in: [header, \"body:/client_secret\"]}]}\n", n, n, strings.Join(hosts(o), ", "), paths)
 	}
 	fmt.Fprintf(&b, "store: {url: \"sqlite://state/cloakroom.db\"}\nrecord: {dir: state/log}\nkeys: {file: state/root}\nlisten: {admin: \"127.0.0.1:0\"}\n")
 	b.WriteString("envoy:\n  listen: \"127.0.0.1:0\"\n  upstreams:\n")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 )
 
 const host = "api.bench.test"
+
+// nobody is the token that no-op services get: as long as a real one.
+var nobody = strings.Repeat("t", 900)
 
 // hosts are the names of the upstream. Envoy opens 4096 connections to each, so
 // that many open streams need several.
@@ -84,8 +88,9 @@ func (s *side) cpu() (envoy, service time.Duration, err error) {
 	return envoy, service, err
 }
 
-// ask sends s's Envoy a request for a host, with the token and the key.
-func (s *side) ask(ctx context.Context, client *http.Client, method, host, path string, body io.Reader) (*http.Response, error) {
+// ask sends s's Envoy a request for a host, with the token, the key, and the
+// headers that follow in pairs.
+func (s *side) ask(ctx context.Context, client *http.Client, method, host, path string, body io.Reader, headers ...string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+path, body)
 	if err != nil {
 		return nil, err
@@ -93,6 +98,9 @@ func (s *side) ask(ctx context.Context, client *http.Client, method, host, path 
 	r.Host = host
 	r.Header.Set("X-Cloakroom-Token", s.token)
 	r.Header.Set("Authorization", "Bearer "+s.key)
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[1])
+	}
 	return client.Do(r)
 }
 
@@ -141,7 +149,7 @@ func startBaseline(ctx context.Context, o options, upstream string) (*side, erro
 		service.end()
 		return nil, err
 	}
-	s := &side{name: "no-op", key: "sk-bench-nobody-looks-at-this-one", token: strings.Repeat("t", 900),
+	s := &side{name: "no-op", key: "sk-bench-nobody-looks-at-this-one", token: nobody,
 		envoy: proxy.PID(), service: service.pid(), close: func() {
 			proxy.Stop(context.WithoutCancel(ctx))
 			service.end()
@@ -161,7 +169,8 @@ func startEnvoy(ctx context.Context, o options, dir, socket, upstream string) (*
 	options := envoy.Options{Listen: "127.0.0.1:0", Service: envoy.Service{Address: "unix://" + socket},
 		Agent: filepath.Join(dir, "agent.sock"), Admin: filepath.Join(dir, "envoy-admin.sock")}
 	for _, name := range hosts(o) {
-		options.Upstreams = append(options.Upstreams, envoy.Upstream{Host: name, Route: name, Cluster: name, Address: upstream})
+		options.Upstreams = append(options.Upstreams, envoy.Upstream{Host: name, Route: name, Cluster: name, Address: upstream,
+			Bodies: []envoy.Operation{{Method: http.MethodPost, Path: "/upload"}}})
 	}
 	bootstrap, err := envoy.Bootstrap(options)
 	if err != nil {
