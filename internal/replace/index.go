@@ -105,7 +105,7 @@ func newIndex(s *Set, patterns []uint32, window int) index {
 		x.stride = min(x.stride, shortStride)
 	}
 	n := len(patterns) * x.stride
-	x.filter = make([]uint64, 1<<min(max(bits.Len(uint(n/8)), 1), 24))
+	x.filter = make([]uint64, 1<<min(max(bits.Len(uint(n/4)), 1), 24))
 	x.filterShift = uint(64 - bits.TrailingZeros(uint(len(x.filter))))
 	x.headShift = uint(66 - bits.Len(uint(n)))
 	x.fill(s, patterns, n)

@@ -31,7 +31,8 @@ func newReading(s *Set) (r reading) {
 	for i, c := range classBytes {
 		r.hints.own[c] = 1 << i
 	}
-	r.hints.own['\\'] |= brokenClass
+	r.hints.own['\\'] |= brokenClass | markedClass
+	r.hints.own['\n'] |= markedClass
 	for c := range 256 {
 		r.hints.before[c], r.hints.behind[c] = r.before(byte(c)), r.behind(byte(c))
 	}
@@ -50,10 +51,12 @@ func (r *reading) before(c byte) (classes uint8) {
 	if c != 0 {
 		classes |= zeroClass
 	}
-	if inLine64[c] {
+	switch {
+	case c == '+' || c == '-' || c == '/': // apart, for what halves of bytes they have
+		classes |= markedClass
+	case inLine64[c]:
 		classes |= lineClass | brokenClass
-	}
-	if c == '\r' {
+	case c == '\r':
 		classes |= lineClass
 	}
 	return classes
@@ -61,7 +64,7 @@ func (r *reading) before(c byte) (classes uint8) {
 
 // behind returns the classes that may matter in front of the byte.
 func (r *reading) behind(c byte) (classes uint8) {
-	classes = lineClass
+	classes = lineClass | markedClass
 	if c != 0 {
 		classes |= zeroClass
 	}
