@@ -12,8 +12,6 @@ const (
 	ampersandClass             // "&"
 	equalsClass                // "=": quoted-printable
 	backslashClass             // "\\"
-	brokenClass                // "\\" of an escaped line break; this and the next only of hints
-	markedClass                // "\n" and "\\" behind the marks of base64
 
 	escapeClass = percentClass | ampersandClass | backslashClass
 	everyClass  = zeroClass | lineClass | escapeClass | equalsClass

@@ -12,6 +12,15 @@ GLOBL nibble<>(SB), RODATA|NOPTR, $8
 	VPSHUFB spare, high, spare; \
 	VPAND   spare, to, to
 
+// OWN is LOOKUP for the byte itself: what is of a class is below 128, and above
+// that the first table is not asked.
+#define OWN(from, to, spare) \
+	VPSRLW  $4, from, spare;  \
+	VPAND   Y6, spare, spare; \
+	VPSHUFB from, Y2, to;     \
+	VPSHUFB spare, Y3, spare; \
+	VPAND   spare, to, to
+
 // func indexAVX2(text []byte, h *[3]halves) int
 TEXT ·indexAVX2(SB), NOSPLIT, $0-40
 	MOVQ text_base+0(FP), SI
@@ -32,9 +41,9 @@ loop:
 	CMPQ AX, CX
 	JG   done
 	VMOVDQU (SI)(AX*1), Y8
-	LOOKUP(Y8, Y2, Y3, Y9, Y10)
-	VPTEST  Y9, Y9
-	JNZ     near
+	OWN(Y8, Y9, Y10)
+	VPTEST Y9, Y9
+	JNZ    near
 
 next:
 	ADDQ $32, AX
@@ -44,11 +53,13 @@ near:
 	VMOVDQU -1(SI)(AX*1), Y11
 	VMOVDQU 1(SI)(AX*1), Y12
 	LOOKUP(Y11, Y0, Y1, Y13, Y10)
-	VPAND Y13, Y9, Y9
+	VPAND  Y13, Y9, Y9
 	LOOKUP(Y12, Y4, Y5, Y13, Y10)
-	VPAND Y13, Y9, Y9
+	VPAND  Y13, Y9, Y9
 	VPTEST Y9, Y9
 	JZ     next
+
+found:
 	VPCMPEQB  Y7, Y9, Y9
 	VPMOVMSKB Y9, DX
 	NOTL      DX

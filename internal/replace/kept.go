@@ -2,12 +2,8 @@ package replace
 
 import "sync"
 
-const (
-	// piece is how much text is joined to what is kept at a time.
-	piece = 16 << 10
-	// largest is the most memory that goes back to be used by another text.
-	largest = 1 << 20
-)
+// largest is the most memory that goes back to be used by another text.
+const largest = 1 << 20
 
 // memory is where kept text lies; texts come and go by the thousands a second.
 var memory = sync.Pool{New: func() any { return new([]byte) }}
@@ -20,16 +16,15 @@ type kept struct {
 
 func (k *kept) len() int { return len(k.text) }
 
-// join returns what is kept followed by src or by a first piece of it, and the
-// rest of src. If nothing is kept the text is src itself, all of it.
-func (k *kept) join(src []byte) (text, rest []byte) {
+// join returns what is kept followed by src. If nothing is kept the text is src
+// itself.
+func (k *kept) join(src []byte) (text []byte) {
 	if len(k.text) == 0 {
-		return src, nil
+		return src
 	}
-	n := min(len(src), piece)
-	k.room(n)
-	k.text = append(k.text, src[:n]...)
-	return k.text, src[n:]
+	k.room(len(src))
+	k.text = append(k.text, src...)
+	return k.text
 }
 
 // keep keeps the text, which is an end of what join returned.

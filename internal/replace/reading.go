@@ -28,11 +28,8 @@ func newReading(s *Set) (r reading) {
 	for c := range 256 {
 		r.live[c] = r.member[c] || inEscape(byte(c))
 	}
-	for i, c := range classBytes {
-		r.hints.own[c] = 1 << i
-	}
-	r.hints.own['\\'] |= brokenClass | markedClass
-	r.hints.own['\n'] |= markedClass
+	r.hints.own = [256]uint8{0: hintZero, '%': hintEscape, '&': hintEscape, '=': hintQuoted,
+		'\n': hintLine | hintMarkedLine, '\\': hintBackslash | hintBroken | hintMarkedBroken}
 	for c := range 256 {
 		r.hints.before[c], r.hints.behind[c] = r.before(byte(c)), r.behind(byte(c))
 	}
@@ -45,47 +42,57 @@ func inEscape(c byte) bool {
 	return alphanumeric(c) || c == '\\' || c == '%' || c == '&' || c == '#' || c == ';' || c == '{' || c == '}' || c == '='
 }
 
-// before returns the classes that may matter behind the byte.
-func (r *reading) before(c byte) (classes uint8) {
-	classes = escapeClass | equalsClass
+// What is looked for at once. No two bytes have a hint in common but such that
+// are of one half; and base64's letters and marks are apart, so that what comes
+// before a line break is exact by its halves, more or less.
+const (
+	hintZero         = 1 << iota
+	hintEscape       // "%" and "&", before what goes on as an escape
+	hintQuoted       // "=", likewise
+	hintBackslash    // before what makes an escape that may matter
+	hintLine         // "\n" behind a letter or digit of base64, or "\r"
+	hintMarkedLine   // "\n" behind a mark of base64
+	hintBroken       // "\\" of an escaped line break behind a letter or digit
+	hintMarkedBroken // "\\" of one behind a mark
+)
+
+// before returns the hints that may be so behind the byte.
+func (r *reading) before(c byte) (hints uint8) {
+	hints = hintEscape | hintQuoted | hintBackslash
 	if c != 0 {
-		classes |= zeroClass
+		hints |= hintZero
 	}
 	switch {
-	case c == '+' || c == '-' || c == '/': // apart, for what halves of bytes they have
-		classes |= markedClass
+	case c == '+' || c == '-' || c == '/':
+		hints |= hintMarkedLine | hintMarkedBroken
 	case inLine64[c]:
-		classes |= lineClass | brokenClass
+		hints |= hintLine | hintBroken
 	case c == '\r':
-		classes |= lineClass
+		hints |= hintLine
 	}
-	return classes
+	return hints
 }
 
-// behind returns the classes that may matter in front of the byte.
-func (r *reading) behind(c byte) (classes uint8) {
-	classes = lineClass | markedClass
+// behind returns the hints that may be so in front of the byte.
+func (r *reading) behind(c byte) (hints uint8) {
+	hints = hintLine | hintMarkedLine
 	if c != 0 {
-		classes |= zeroClass
-	}
-	_, digit := unhex(c)
-	if digit {
-		classes |= percentClass
-	}
-	if digit || c == '\r' || c == '\n' {
-		classes |= equalsClass
+		hints |= hintZero
 	}
 	if alphanumeric(c) || c == '#' {
-		classes |= ampersandClass
+		hints |= hintEscape
+	}
+	if _, digit := unhex(c); digit || c == '\r' || c == '\n' {
+		hints |= hintQuoted
 	}
 	if c == 'n' || c == 'r' {
-		classes |= brokenClass
+		hints |= hintBroken | hintMarkedBroken
 	}
 	var out [8]byte
 	if n, _ := unescape([]byte{'\\', c}, &out); c == 'u' || c == 'x' || n > 0 && r.live[out[0]] {
-		classes |= backslashClass
+		hints |= hintBackslash
 	}
-	return classes
+	return hints
 }
 
 // decodedLive tells whether an escape at a place of a text, which stands for

@@ -108,35 +108,56 @@ func (r *Rewriter) Hits() map[string]int { return maps.Clone(r.hits) }
 
 // advance takes src as text that goes on, and writes what may go.
 func (r *Rewriter) advance(dst, src []byte) []byte {
-	for len(src) > 0 {
-		text, rest := r.kept.join(src)
-		limit := r.gone + release(len(text)-r.gone, 0, r.hold)
-		if limit > r.gone {
-			// An occurrence at the limit itself may change the byte before it,
-			// which goes now.
-			dst = r.settle(dst, text, limit, limit+1)
-		}
-		cut := max(0, limit-lookbehind)
-		r.gone, r.done, r.scanned = limit-cut, r.done-cut, r.scanned-cut
-		r.kept.keep(text[cut:])
-		src = rest
+	if len(src) == 0 {
+		return dst
 	}
+	dst = r.pastKept(dst, src)
+	text := r.kept.join(src)
+	dst = r.step(dst, text)
+	cut := max(0, r.gone-lookbehind)
+	r.move(cut)
+	r.kept.keep(text[cut:])
 	return dst
 }
 
 // finish takes src as the text's rest up to a flush point, and writes all.
 func (r *Rewriter) finish(dst, src []byte) []byte {
-	for r.kept.len() > 0 && len(src) > piece {
-		dst = r.advance(dst, src[:piece])
-		src = src[piece:]
-	}
-	text, _ := r.kept.join(src)
+	dst = r.pastKept(dst, src)
+	text := r.kept.join(src)
 	n := release(len(text), len(text), r.hold)
 	dst = r.settle(dst, text, n, n)
 	r.kept.keep(nil)
 	r.gone, r.scanned, r.done, r.edge = 0, 0, 0, edge{}
 	return dst
 }
+
+// pastKept joins only as much of a long src to what is kept as that needs. The
+// rest need not be copied: what is kept is let go.
+func (r *Rewriter) pastKept(dst, src []byte) []byte {
+	n := r.kept.len()
+	if n == 0 || len(src) < 2*(r.hold+lookbehind) {
+		return dst
+	}
+	dst = r.step(dst, r.kept.join(src[:r.hold+lookbehind]))
+	r.move(n)
+	r.kept.keep(nil)
+	return dst
+}
+
+// step writes what of the text may go while it goes on.
+func (r *Rewriter) step(dst, text []byte) []byte {
+	limit := r.gone + release(len(text)-r.gone, 0, r.hold)
+	if limit <= r.gone {
+		return dst
+	}
+	r.gone = limit
+	// An occurrence at the limit itself may change the byte before it, which goes
+	// now.
+	return r.settle(dst, text, limit, limit+1)
+}
+
+// move makes the text's n-th byte the first.
+func (r *Rewriter) move(n int) { r.gone, r.done, r.scanned = r.gone-n, r.done-n, r.scanned-n }
 
 // settle writes text up to limit and deals with the occurrences that start
 // before through, all of which must be complete in text.

@@ -182,7 +182,7 @@ func TestLargePieces(t *testing.T) {
 			text, want = append(text, filler...), append(want, filler...)
 		}
 	}
-	for _, size := range []int{1000, piece - 1, piece, piece + 1, 3 * piece, 1 << 18, 1 << 21} {
+	for _, size := range []int{1000, 2*(set.Longest()+lookbehind) - 1, 2 * (set.Longest() + lookbehind), block - 1, block, block + 1, 3 * block, 1 << 18, 1 << 21} {
 		r := set.NewRewriter(None, label)
 		var got []byte
 		for rest := text; ; rest = rest[size:] {
@@ -208,7 +208,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for range 20 {
 		dst = r.Append(dst[:0], chunk, false)
 	}
-	if got, most := cap(*r.kept.memory), 2*(set.Longest()+lookbehind+piece)+4096; got > most {
+	if got, most := cap(*r.kept.memory), 8*(set.Longest()+lookbehind)+4096; got > most {
 		t.Errorf("%d bytes of memory, want at most %d", got, most)
 	}
 	if got, want := len(r.kept.text), set.Longest()+lookbehind; got != want {
