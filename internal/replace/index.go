@@ -54,7 +54,7 @@ type entry struct {
 func mark(hash uint64) uint16 { return uint16(hash >> 12) }
 
 // maskBits is how many of a word's bits are one window's.
-const maskBits = 3
+const maskBits = 4
 
 // masks are the bits that a window sets in its word of the filter.
 var masks = func() (all [1024]uint64) {

@@ -29,7 +29,7 @@ func newReading(s *Set) (r reading) {
 		r.live[c] = r.member[c] || inEscape(byte(c))
 	}
 	r.hints.own = [256]uint8{0: hintZero, '%': hintEscape, '&': hintEscape, '=': hintQuoted,
-		'\n': hintLine | hintMarkedLine, '\\': hintBackslash | hintBroken | hintMarkedBroken}
+		'\n': hintLow | hintHigh | hintMark, '\\': hintBackslash}
 	for c := range 256 {
 		r.hints.before[c], r.hints.behind[c] = r.before(byte(c)), r.behind(byte(c))
 	}
@@ -43,17 +43,16 @@ func inEscape(c byte) bool {
 }
 
 // What is looked for at once. No two bytes have a hint in common but such that
-// are of one half; and base64's letters and marks are apart, so that what comes
-// before a line break is exact by its halves, more or less.
+// have a half in common; and the bytes of base64 are apart, so that what is
+// before a line break is known by its halves: a bracket or comma is not meant.
 const (
-	hintZero         = 1 << iota
-	hintEscape       // "%" and "&", before what goes on as an escape
-	hintQuoted       // "=", likewise
-	hintBackslash    // before what makes an escape that may matter
-	hintLine         // "\n" behind a letter or digit of base64, or "\r"
-	hintMarkedLine   // "\n" behind a mark of base64
-	hintBroken       // "\\" of an escaped line break behind a letter or digit
-	hintMarkedBroken // "\\" of one behind a mark
+	hintZero      = 1 << iota
+	hintEscape    // "%" and "&", before what goes on as an escape
+	hintQuoted    // "=", likewise
+	hintBackslash // before what makes an escape that may matter, or is a line break
+	hintLow       // "\n" behind a digit or one of the letters up to "o"
+	hintHigh      // "\n" behind one of the other letters, or "_"
+	hintMark      // "\n" behind another mark of base64, or "\r"
 )
 
 // before returns the hints that may be so behind the byte.
@@ -63,19 +62,19 @@ func (r *reading) before(c byte) (hints uint8) {
 		hints |= hintZero
 	}
 	switch {
-	case c == '+' || c == '-' || c == '/':
-		hints |= hintMarkedLine | hintMarkedBroken
+	case c == '+' || c == '-' || c == '/' || c == '\r':
+		hints |= hintMark
+	case inLine64[c] && (c>>4 == 5 || c>>4 == 7):
+		hints |= hintHigh
 	case inLine64[c]:
-		hints |= hintLine | hintBroken
-	case c == '\r':
-		hints |= hintLine
+		hints |= hintLow
 	}
 	return hints
 }
 
 // behind returns the hints that may be so in front of the byte.
 func (r *reading) behind(c byte) (hints uint8) {
-	hints = hintLine | hintMarkedLine
+	hints = hintLow | hintHigh | hintMark
 	if c != 0 {
 		hints |= hintZero
 	}
@@ -85,11 +84,8 @@ func (r *reading) behind(c byte) (hints uint8) {
 	if _, digit := unhex(c); digit || c == '\r' || c == '\n' {
 		hints |= hintQuoted
 	}
-	if c == 'n' || c == 'r' {
-		hints |= hintBroken | hintMarkedBroken
-	}
 	var out [8]byte
-	if n, _ := unescape([]byte{'\\', c}, &out); c == 'u' || c == 'x' || n > 0 && r.live[out[0]] {
+	if n, _ := unescape([]byte{'\\', c}, &out); c == 'u' || c == 'x' || c == 'n' || c == 'r' || n > 0 && r.live[out[0]] {
 		hints |= hintBackslash
 	}
 	return hints
