@@ -2,6 +2,8 @@ package replace
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -184,54 +186,49 @@ func (f *finder) literally(x *index, high int) {
 	for p := x.next(f.text, f.from, end); p < end; p = x.next(f.text, p+x.stride, end) {
 		entries, m := x.bucket(f.text, p)
 		for _, e := range entries {
-			if e.mark != m || f.letters(p, e) {
-				continue
-			}
-			if f.views != nil && f.viable(p, e) {
-				f.near = append(f.near, candidate{p, e.pattern, int(e.offset)})
+			if e.mark == m {
+				f.window(p, e)
 			}
 		}
 	}
 }
 
-// viable tells whether the pattern of an entry whose window is at p, but which
-// does not stand there to the letter, may stand there otherwise: it does up to
-// where an escape may be, on both sides.
-func (f *finder) viable(p int, e entry) bool {
+// window deals with a window of a pattern at p: the pattern stands there to the
+// letter, or is near if it does up to where an escape may be, on both sides.
+func (f *finder) window(p int, e entry) {
 	pat := &f.patterns[e.pattern]
-	text, k := f.Set.text(pat), int(e.offset)
-	q, i := p, k
-	for i < len(text) && q < len(f.text) && f.same(pat.kind, f.text[q:q+1], text[i:i+1]) {
-		q, i = q+1, i+1
+	text, offset := f.Set.text(pat), int(e.offset)
+	right := f.agree(pat.kind, f.text[p:], text[offset:])
+	whole := right == len(text)-offset
+	if q := p + right; !whole && (f.views == nil || q < len(f.text) && classOf[f.text[q]] == 0 && f.text[q] != '\r') {
+		return
 	}
-	if i < len(text) && q < len(f.text) && classOf[f.text[q]] == 0 && f.text[q] != '\r' {
-		return false
+	left := 0
+	for left < offset && left < p && f.sameByte(pat.kind, f.text[p-left-1], text[offset-left-1]) {
+		left++
 	}
-	for q, i = p, k; i > 0 && q > 0 && f.same(pat.kind, f.text[q-1:q], text[i-1:i]); {
-		q, i = q-1, i-1
+	if whole && left == offset {
+		f.letters(p-offset, e.pattern, pat)
+		return
 	}
-	before := f.text[max(0, q-aside):q]
-	return i == 0 || indexClass(before, everyClass) < len(before)
+	before := f.text[max(0, p-left-aside) : p-left]
+	if f.views != nil && (left == offset || indexClass(before, everyClass) < len(before)) {
+		f.near = append(f.near, candidate{p, e.pattern, offset})
+	}
 }
 
-// letters tells whether the pattern of an entry stands where its window is at p,
-// and enters the occurrence.
-func (f *finder) letters(p int, e entry) bool {
-	pat := &f.patterns[e.pattern]
-	start, end := p-int(e.offset), p-int(e.offset)+int(pat.length)
-	if start < 0 || end > len(f.text) || !f.same(pat.kind, f.text[start:end], f.Set.text(pat)) {
-		return false
+// letters enters the occurrence of a pattern that stands to the letter.
+func (f *finder) letters(start int, pattern uint32, pat *pattern) {
+	if start < f.from || start >= f.through {
+		return
 	}
-	if start >= f.from && start < f.through {
-		m := match{set: f.Set, start: start, end: end, pattern: e.pattern, kind: pat.kind}
-		m.left, m.right = edges(pat.kind, f.values[pat.value].length)
-		if start > 0 && endsEscape(f.text[:start]) {
-			m.left = edge{}
-		}
-		m.upper = pat.kind < asBase64 && pat.kind != asText && bytes.ContainsAny(f.text[start:end], "ABCDEF")
-		f.found = append(f.found, m)
+	m := match{set: f.Set, start: start, end: start + int(pat.length), pattern: pattern, kind: pat.kind}
+	m.left, m.right = edges(pat.kind, f.values[pat.value].length)
+	if start > 0 && endsEscape(f.text[:start]) {
+		m.left = edge{}
 	}
-	return true
+	m.upper = pat.kind < asBase64 && pat.kind != asText && bytes.ContainsAny(f.text[start:m.end], "ABCDEF")
+	f.found = append(f.found, m)
 }
 
 // endsEscape tells whether a text ends with an escape, so that its last
@@ -246,17 +243,31 @@ func endsEscape(text []byte) bool {
 	return false
 }
 
-// same compares a text with a pattern's. The digits of hex are of either case.
-func (f *finder) same(k kind, text, pattern []byte) bool {
-	if !f.anyCase && (k < asHex || k >= asBase64) {
-		return bytes.Equal(text, pattern)
+// agree returns how many first bytes of a text and of a pattern are the same.
+// The digits of hex are of either case; where they differ it may tell a few more.
+func (f *finder) agree(k kind, text, pattern []byte) int {
+	n, folded := min(len(text), len(pattern)), uint64(0)
+	if f.anyCase || k >= asHex && k < asBase64 {
+		folded = fold // which makes one of more than letters
 	}
-	for i, c := range pattern {
-		if text[i] != c && (!letter(c) || text[i]|0x20 != c|0x20) {
-			return false
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		x := binary.LittleEndian.Uint64(text[i:]) ^ binary.LittleEndian.Uint64(pattern[i:])
+		if x &^= folded; x != 0 {
+			return i + bits.TrailingZeros64(x)/8
 		}
 	}
-	return true
+	if folded != 0 {
+		i = 0
+	}
+	for i < n && f.sameByte(k, text[i], pattern[i]) {
+		i++
+	}
+	return i
+}
+
+func (f *finder) sameByte(k kind, c, pattern byte) bool {
+	return c == pattern || (f.anyCase || k >= asHex && k < asBase64) && letter(pattern) && c|0x20 == pattern|0x20
 }
 
 func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
@@ -355,11 +366,11 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 	text := f.Set.text(pat)
 	end := p - offset + len(text)
 	seen := min(end, len(v.text))
-	if pat.kind < least || p < 0 || p > seen || offset >= len(text) || !f.same(pat.kind, v.text[p:seen], text[offset:][:seen-p]) {
+	if pat.kind < least || p < 0 || p > seen || offset >= len(text) || f.agree(pat.kind, v.text[p:seen], text[offset:]) < seen-p {
 		return
 	}
 	first, left := p, offset
-	for first > 0 && left > 0 && f.same(pat.kind, v.text[first-1:first], text[left-1:left]) {
+	for first > 0 && left > 0 && f.sameByte(pat.kind, v.text[first-1], text[left-1]) {
 		first, left = first-1, left-1
 	}
 	if f.rehearsing && (seen < end || first == 0 && left > 0) {
@@ -371,7 +382,7 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 	start, _ := v.raw(first)
 	_, stop := v.raw(end - 1)
 	// What is left of the pattern may have been swallowed by an escape.
-	if left > swallowed || left > start || !f.same(pat.kind, f.text[start-left:start], text[:left]) {
+	if left > swallowed || left > start || f.agree(pat.kind, f.text[start-left:start], text[:left]) < left {
 		return
 	}
 	start -= left
