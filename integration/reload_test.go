@@ -62,7 +62,7 @@ func TestReload(t *testing.T) {
 }
 
 // TestRotation changes a value's file under a running service: the new one goes
-// up at once, and the old one is masked still, in an answer under way too.
+// up at once, and the old one is masked still. In an answer under way both are.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	first, second := value(), value()
@@ -76,6 +76,9 @@ func TestRotation(t *testing.T) {
 			<-more
 		}
 		io.WriteString(w, "before "+first)
+		if r.URL.Path == "/v1/slow" {
+			io.WriteString(w, " after "+second)
+		}
 	})
 	w := newWorld(t, setup{Config: strings.Replace(oneCredential, "{env: DEMO_KEY}", "{file: "+file+"}", 1),
 		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
@@ -98,7 +101,7 @@ func TestRotation(t *testing.T) {
 		return b.last().Header.Get("authorization") == "Bearer "+second
 	})
 	close(more)
-	if body, err := io.ReadAll(slow.Body); err != nil || string(body) != want {
+	if body, err := io.ReadAll(slow.Body); err != nil || string(body) != want+" after "+placeholder {
 		t.Errorf("an answer under way: %q, %v", body, err)
 	}
 }

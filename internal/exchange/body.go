@@ -62,16 +62,32 @@ func (x *Exchange) openBody(h ResponseHead) {
 // label is a new rewriter whose masks tell what they hide, filler one whose
 // masks are of equal length.
 func (x *Exchange) label(f replace.Flush) *replace.Rewriter {
-	return x.counted(x.snap.masks.NewRewriter(f, x.mask))
+	return x.counted(x.masks[0].NewRewriter(f, x.mask))
 }
 
 func (x *Exchange) filler() *replace.Rewriter {
-	return x.counted(x.snap.masks.NewFiller(replace.None))
+	return x.counted(x.masks[0].NewFiller(replace.None))
 }
 
 func (x *Exchange) counted(r *replace.Rewriter) *replace.Rewriter {
+	for _, masks := range x.masks[1:] {
+		r.Renew(masks)
+	}
 	x.rewriters = append(x.rewriters, r)
 	return r
+}
+
+// renew takes the masks that are in force now to those that the exchange began
+// with: values may have changed since, and either may come back.
+func (x *Exchange) renew() {
+	now := x.deps.Snapshot().masks
+	if now == x.masks[len(x.masks)-1] {
+		return
+	}
+	x.masks = replace.Renewed(x.masks, now)
+	for _, r := range x.rewriters {
+		r.Renew(now)
+	}
 }
 
 // Unreadable puts a refusal in the place of a response, if a step has returned

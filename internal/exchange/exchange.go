@@ -118,6 +118,7 @@ type Exchange struct {
 	target    access.Target
 	sent      map[string]string   // by credential: the text that the client sent
 	up        *upload             // the request's body; nil: it has none, or none is shown
+	masks     []*replace.Set      // of the snapshot, and of those that came since
 	rewriters []*replace.Rewriter // mask what goes down
 	decoder   *coding.Decoder     // of the response's body; nil: it is not coded
 	down      stage               // what the response's body goes through, masking last
@@ -130,6 +131,7 @@ type Exchange struct {
 func (e *Engine) Begin() *Exchange {
 	e.deps.Observer.Began()
 	x := &Exchange{deps: e.deps, snap: e.deps.Snapshot()}
+	x.masks = []*replace.Set{x.snap.masks}
 	x.entry.began = e.deps.Now()
 	return x
 }

@@ -25,6 +25,7 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 		return Change{}, nil, ErrOrder
 	}
 	x.entry.status, x.entry.down = h.Status, x.deps.Now()
+	x.renew()
 	if r := x.readable(h); r != nil {
 		return Change{}, r, nil
 	}
@@ -111,15 +112,18 @@ func (x *Exchange) maskHead(lines []access.Header) Change {
 			change.Remove = append(change.Remove, line.Name)
 			continue
 		}
-		if name, ok := x.snap.inName(line.Name); ok {
-			x.entry.masked(name, 1)
-			change.Remove = append(change.Remove, line.Name)
-			continue
-		}
-		if name, ok := x.snap.masks.Contains(line.Value); ok {
-			x.entry.masked(name, 1)
-			lines[i].Value = x.snap.masks.Mask(line.Value, x.mask).String()
-			touched[line.Name] = true
+		for _, masks := range x.masks {
+			// Envoy writes names in lower case, HTTP/2 demands it.
+			if name, ok := masks.ContainsFold(line.Name); ok {
+				x.entry.masked(name, 1)
+				change.Remove = append(change.Remove, line.Name)
+				break
+			}
+			if name, ok := masks.Contains(lines[i].Value); ok {
+				x.entry.masked(name, 1)
+				lines[i].Value = masks.Mask(lines[i].Value, x.mask).String()
+				touched[line.Name] = true
+			}
 		}
 	}
 	for _, line := range lines {
@@ -148,6 +152,7 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 	if x.phase != answered {
 		return dst, ErrOrder
 	}
+	x.renew()
 	x.entry.bytesFrom += int64(len(chunk))
 	before := len(dst)
 	dst, err := x.down.Append(dst, chunk, end)
@@ -170,6 +175,7 @@ func (x *Exchange) ResponseTrailers(dst []byte, lines []access.Header) ([]byte, 
 	if x.phase != answered {
 		return dst, Change{}, ErrOrder
 	}
+	x.renew()
 	before := len(dst)
 	dst, err := x.down.Append(dst, nil, true)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/secret"
 )
 
 // asked begins an exchange whose request went up with one placeholder.
@@ -310,5 +311,45 @@ func TestDeclaredLength(t *testing.T) {
 		if got := declaredLength([]access.Header{{Name: "content-length", Value: sent}}); got != want {
 			t.Errorf("%q: %d, want %d", sent, got, want)
 		}
+	}
+}
+
+// TestValuesChangeUnderWay has a value replaced, and forgotten, while a response
+// comes: the old one and the new one are masked to its end, in all of its parts.
+func TestValuesChangeUnderWay(t *testing.T) {
+	w := newWorld(t)
+	x := w.asked(t)
+	const renewed = "renewed-Zk3vQ9x1LmT7rW2"
+	both := "old " + values["plain"] + " new " + renewed
+	p := named("plain")
+	change := func() {
+		snap, err := Compile(w.snap.rules, map[string]secret.Value{"plain": secret.New([]byte(renewed))}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.snap = snap
+	}
+	change()
+	lines := head("", "x-echo", both).Headers
+	changed, refused, err := x.ResponseHead(ResponseHead{Status: 200, Headers: lines})
+	if got := text(apply(changed, lines)); err != nil || refused != nil || got != "x-echo: old "+p+" new "+p {
+		t.Errorf("head: %q, %v, %v", got, refused, err)
+	}
+	change()
+	body, err := x.ResponseBody(nil, []byte(both), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change()
+	lines = head("", "x-late", both).Headers
+	body, changed, err = x.ResponseTrailers(body, lines)
+	if err != nil || string(body) != "old "+p+" new "+p {
+		t.Errorf("body: %q, %v", body, err)
+	}
+	if got := text(apply(changed, lines)); got != "x-late: old "+p+" new "+p {
+		t.Errorf("trailers: %q", got)
+	}
+	if len(x.masks) != 2 {
+		t.Errorf("%d sets of masks, want the first and the last", len(x.masks))
 	}
 }

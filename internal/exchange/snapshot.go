@@ -44,9 +44,3 @@ func (s *Snapshot) Rules() *inventory.Set { return s.rules }
 // Mask hides every value of the snapshot in a text of ours: a log's field, a
 // metric's label. It is what record.Open asks for.
 func (s *Snapshot) Mask(text string) replace.Masked { return s.masks.Mask(text, nil) }
-
-// inName tells whether a header's name holds a value, and whose. Envoy writes
-// names in lower case, HTTP/2 demands it.
-func (s *Snapshot) inName(header string) (credential string, found bool) {
-	return s.masks.ContainsFold(header)
-}

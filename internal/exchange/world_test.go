@@ -38,6 +38,7 @@ func named(credential string) string { return key.Placeholder(credential) }
 type world struct {
 	codec   *grant.Codec
 	engine  *Engine
+	snap    *Snapshot
 	values  map[string]secret.Value
 	dead    map[string]bool // leases that are not live
 	done    chan struct{}   // closed when any lease ends
@@ -72,14 +73,14 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := Compile(rules, w.values, map[string][]secret.Value{"plain": {secret.New([]byte("former-Zk3vQ9x1LmT7rW2"))}})
+	w.snap, err = Compile(rules, w.values, map[string][]secret.Value{"plain": {secret.New([]byte("former-Zk3vQ9x1LmT7rW2"))}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if w.codec, err = grant.New([32]byte{4}); err != nil {
 		t.Fatal(err)
 	}
-	w.engine, err = New(Deps{Snapshot: func() *Snapshot { return snapshot }, Leases: w, Grants: w.codec, Log: w, Observer: w,
+	w.engine, err = New(Deps{Snapshot: func() *Snapshot { return w.snap }, Leases: w, Grants: w.codec, Log: w, Observer: w,
 		Now: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package replace
 
 import (
 	"html"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -115,6 +116,9 @@ func unescapeName(text []byte, out *[utf8.UTFMax * 2]byte) (n, size int) {
 		out[0] = c
 		return 1, size
 	}
+	if s, ok := latinNames[string(text[1:size-1])]; ok {
+		return copy(out[:], s), size
+	}
 	name := string(text[:size])
 	if s := html.UnescapeString(name); s != name && len(s) <= len(out) && s[0] != '&' && s[len(s)-1] != ';' {
 		return copy(out[:], s), size
@@ -131,6 +135,21 @@ var asciiNames = map[string]byte{
 	"rbrack": ']', "Hat": '^', "lowbar": '_', "UnderBar": '_', "grave": '`', "DiacriticalGrave": '`',
 	"lcub": '{', "lbrace": '{', "verbar": '|', "vert": '|', "VerticalLine": '|', "rcub": '}', "rbrace": '}',
 }
+
+// latinNames are the references to the characters of Latin-1, which are common:
+// reading one needs no memory.
+var latinNames = func() map[string]string {
+	all := map[string]string{}
+	for _, name := range strings.Fields(`nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr
+		deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest
+		Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml
+		ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig
+		agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml
+		eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml`) {
+		all[name] = html.UnescapeString("&" + name + ";")
+	}
+	return all
+}()
 
 // digits reads up to most digits from text[skip:], and returns how many bytes of
 // text that and skip were; 0 if there is none.

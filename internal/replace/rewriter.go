@@ -51,23 +51,28 @@ func (s *Set) NewFiller(f Flush) *Rewriter {
 }
 
 // Renew has the rest of the text, what is kept of it included, searched for the
-// values of s too: they were changed while the text is under way. Sets whose
-// values s has all are let go. A Set that is there already changes nothing.
+// values of s too: they were changed while the text is under way.
 func (r *Rewriter) Renew(s *Set) {
-	if r.sets[len(r.sets)-1] == s {
-		return
-	}
-	sets := []*Set{}
-	for _, old := range r.sets {
-		if old != s && !s.covers(old) {
-			sets = append(sets, old)
-		}
-	}
-	r.sets = append(sets, s)
+	r.sets = Renewed(r.sets, s)
 	r.hold = 0
 	for _, s := range r.sets {
 		r.hold = max(r.hold, s.hold)
 	}
+}
+
+// Renewed returns the sets with s as the last, without those whose values s has
+// all. If s is the last already, the sets are returned as they are.
+func Renewed(sets []*Set, s *Set) []*Set {
+	if len(sets) > 0 && sets[len(sets)-1] == s {
+		return sets
+	}
+	all := []*Set{}
+	for _, old := range sets {
+		if old != s && !s.covers(old) {
+			all = append(all, old)
+		}
+	}
+	return append(all, s)
 }
 
 // Append appends to dst what may go now that src has come, and returns the

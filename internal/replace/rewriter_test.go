@@ -221,7 +221,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestAllocations(t *testing.T) {
 	set := compile(t, Secret{"a", []byte("abcdefgh1234")})
-	chunk := bytes.Repeat([]byte(`{"id": 1, "name": "nothing to see"}, `), 100)
+	chunk := bytes.Repeat([]byte(`{"id": 1, "name": "nothing to see", "text": "\u0041\\u0061\"%41&amp;#65;&nbsp;=41=`+"\n"+`Zm9vYmFyZm9vYmFyZm9v`+"\nZm9v"+`"}, `), 100)
 	dst := make([]byte, 0, 2*len(chunk))
 	r := set.NewRewriter(None, label)
 	dst = r.Append(dst[:0], chunk, false)
