@@ -94,37 +94,21 @@ func Compile(secrets []Secret) (*Set, error) {
 		size += len(secret.Value)
 	}
 	s := &Set{id: compiled.Add(1), indexes: []index{}, secrets: make(map[[sha256.Size]byte]bool, len(secrets))}
-	s.arena = make([]byte, 0, 32*size)
-	s.patterns = make([]pattern, 0, int(kinds)*len(secrets))
+	s.arena = make([]byte, 0, 33*size)
+	s.patterns = make([]pattern, 0, (int(kinds)+1)*len(secrets))
+	m := maker{Set: s}
 	for _, secret := range secrets {
 		s.secrets[digest(secret)] = true
 		v := string(secret.Value)
 		parts := lines(v)
-		s.add(secret.Name, v, parts != nil)
+		m.add(secret.Name, v, parts != nil)
 		for _, line := range parts {
-			s.add(secret.Name, line, false)
+			m.add(secret.Name, line, false)
 		}
 	}
-	s.arena = bytes.Clone(s.arena)
 	s.reads = newReading(s)
 	s.indexes = newIndexes(s)
 	return s, nil
-}
-
-// add enters the forms of v. Of a value in parts each part is found by itself
-// however it is escaped, so the whole need not be.
-func (s *Set) add(name, v string, inParts bool) {
-	most := stretch * len(v)
-	if inParts {
-		most = 2 * len(v)
-	}
-	most = max(most, 5*len(v)+128) // hex with separators, base64 twice; with line breaks
-	s.hold = max(s.hold, most+lookahead)
-	s.values = append(s.values, value{name, len(v), most})
-	for _, f := range forms(v) {
-		s.patterns = append(s.patterns, pattern{uint32(len(s.arena)), uint32(len(f.text)), uint32(len(s.values) - 1), f.kind})
-		s.arena = append(s.arena, f.text...)
-	}
 }
 
 // lines returns the lines of a value of several lines that are masked by

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -62,9 +61,9 @@ func (m match) before(o match) int {
 func (m match) isText() bool { return m.kind == asText && m.written == nil }
 
 // filler is what is written over m, of a value of n bytes.
-func (m *match) filler(n int) string {
+func (m *match) filler(n int) []byte {
 	if m.upper {
-		return strings.ToUpper(filler(m.kind, n))
+		return bytes.ToUpper(filler(m.kind, n))
 	}
 	return filler(m.kind, n)
 }

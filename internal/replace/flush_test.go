@@ -108,7 +108,7 @@ func TestNextTextStartsAnew(t *testing.T) {
 	if want := "x0123456789abcdef-<k>-"; string(out) != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
-	core := base64Core("0123456789abcdef", 0)
+	core := coreOf("0123456789abcdef", 0)
 	out = r.Append(r.Append(nil, []byte(core), true), []byte("A"), true)
 	if want := strings.Repeat("Kioq", 6)[:len(core)] + "A"; string(out) != want {
 		t.Errorf("an edge in the next text: got %q, want %q", out, want)

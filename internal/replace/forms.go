@@ -1,6 +1,7 @@
 package replace
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
@@ -24,40 +25,104 @@ const (
 	kinds    = asTwice + 9
 )
 
-// form is a value's text of one kind.
-type form struct {
-	text string
-	kind kind
+// maker makes the forms of one value after the other. It keeps room for what
+// lies between.
+type maker struct {
+	*Set
+	value, inner []byte // behind two zero bytes
 }
 
-// forms returns every form of v, each once.
-func forms(v string) []form {
-	fs := make([]form, 0, 24)
-	add := func(k kind, text string) {
-		for i := range fs {
-			if fs[i].text == text {
-				return
-			}
-		}
-		if len(text) >= Shortest {
-			fs = append(fs, form{text, k})
-		}
+// add enters the forms of v, each once. Of a value in parts each part is found
+// by itself however it is escaped, so the whole need not be.
+func (m *maker) add(name, v string, inParts bool) {
+	most := stretch * len(v)
+	if inParts {
+		most = 2 * len(v)
 	}
+	most = max(most, 5*len(v)+128) // hex with separators, base64 twice; with line breaks
+	m.hold = max(m.hold, most+lookahead)
+	m.values = append(m.values, value{name, len(v), most})
+	first := len(m.patterns)
 	for _, text := range textForms(v) {
-		add(asText, text)
+		m.enter(first, asText, append(m.arena, text...))
 	}
+	m.value = append(append(m.value[:0], 0, 0), v...)
 	for k := asHex; k < kinds; k++ {
-		text := encode(k, v)
-		add(k, text)
+		text := m.enter(first, k, m.append(m.arena, k, false))
 		if k >= asBase64 {
-			add(k, urlAlphabet.Replace(text))
+			m.enter(first, k, appendURL(m.arena, text))
 		}
-		if k >= asTwice && strings.ContainsAny(base64Core(v, int(k-asTwice)/3), "+/") {
-			inner := urlAlphabet.Replace(base64Core(v, int(k-asTwice)/3))
-			add(k, base64Core(inner, int(k-asTwice)%3))
+		if k >= asTwice {
+			m.enter(first, k, m.append(m.arena, k, true))
 		}
 	}
-	return fs
+}
+
+// enter enters what arena has more than the Set's as a pattern of the last
+// value, whose first pattern is told, unless it is known or too short. It
+// returns the text.
+func (m *maker) enter(first int, k kind, arena []byte) []byte {
+	text := arena[len(m.arena):]
+	for i := first; i < len(m.patterns); i++ {
+		if bytes.Equal(m.text(&m.patterns[i]), text) {
+			return text
+		}
+	}
+	if len(text) >= Shortest {
+		m.patterns = append(m.patterns, pattern{uint32(len(m.arena)), uint32(len(text)), uint32(len(m.values) - 1), k})
+		m.arena = arena
+	}
+	return text
+}
+
+// append appends the form of a kind that is not text. The kinds of base64 have
+// the characters that the value alone determines; url tells that within base64
+// of base64 the other alphabet is used.
+func (m *maker) append(dst []byte, k kind, url bool) []byte {
+	v := m.value[2:]
+	switch {
+	case k == asHex:
+		return hex.AppendEncode(dst, v)
+	case k < asBase64:
+		for i := range v {
+			if i > 0 {
+				dst = append(dst, ": -"[k-asColons])
+			}
+			dst = hex.AppendEncode(dst, v[i:i+1])
+		}
+		return dst
+	case k < asTwice:
+		return appendCore(dst, m.value, int(k-asBase64))
+	}
+	m.inner = appendCore(append(m.inner[:0], 0, 0), m.value, int(k-asTwice)/3)
+	if url {
+		m.inner = appendURL(m.inner[:0], m.inner)
+	}
+	return appendCore(dst, m.inner, int(k-asTwice)%3)
+}
+
+// appendURL appends base64 in the alphabet for URLs.
+func appendURL(dst, text []byte) []byte {
+	for _, c := range text {
+		switch c {
+		case '+':
+			c = '-'
+		case '/':
+			c = '_'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// appendCore appends the base64 of what follows value's two zero bytes, behind so
+// many bytes of a group, less the characters at its ends that hold bits of its
+// neighbours.
+func appendCore(dst, value []byte, before int) []byte {
+	at, length := len(dst), len(value)-2
+	first, end := (8*before+5)/6, 8*(before+length)/6
+	dst = base64.StdEncoding.AppendEncode(dst, value[2-before:])
+	return dst[:at+copy(dst[at:], dst[at+first:at+end])]
 }
 
 // textForms returns v as text: as it is, with a form's "+" for spaces, in the
@@ -94,47 +159,15 @@ func wide(v string, first, second int) string {
 	return string(b)
 }
 
-// encode returns v's form of a kind that is not text. The kinds of base64 have
-// the characters that v alone determines.
-func encode(k kind, v string) string {
-	switch {
-	case k == asHex:
-		return hex.EncodeToString([]byte(v))
-	case k < asBase64:
-		return spread(v, ": -"[k-asColons])
-	case k < asTwice:
-		return base64Core(v, int(k-asBase64))
-	}
-	return base64Core(base64Core(v, int(k-asTwice)/3), int(k-asTwice)%3)
-}
-
-func spread(v string, separator byte) string {
-	digits := hex.EncodeToString([]byte(v))
-	b := make([]byte, 0, 3*len(v))
-	for i := 0; i < len(digits); i += 2 {
-		b = append(b, digits[i], digits[i+1], separator)
-	}
-	return string(b[:max(0, len(b)-1)])
-}
-
-var urlAlphabet = strings.NewReplacer("+", "-", "/", "_")
-
-// base64Core is v's base64 behind so many bytes of a group, less the characters
-// at its ends that hold bits of its neighbours.
-func base64Core(v string, before int) string {
-	text := make([]byte, base64.StdEncoding.EncodedLen(before+len(v)))
-	base64.StdEncoding.Encode(text, append(make([]byte, before, before+len(v)), v...))
-	return string(text[(8*before+5)/6 : 8*(before+len(v))/6])
-}
-
 // filler is what is written over a form of a value of n bytes: the same form of
 // asterisks.
-func filler(k kind, n int) string {
-	stars := strings.Repeat(string(star), n)
+func filler(k kind, n int) []byte {
+	stars := bytes.Repeat([]byte{star}, n)
 	if k == asText {
 		return stars
 	}
-	return encode(k, stars)
+	m := maker{value: append([]byte{0, 0}, stars...)}
+	return m.append(nil, k, false)
 }
 
 // edges are the characters in front of and behind a form that hold some of the

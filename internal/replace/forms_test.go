@@ -120,7 +120,7 @@ func TestBase64Forms(t *testing.T) {
 // TestBase64EdgeTellsNothing tries every character beside a core: were those
 // left alone that do not hold the value's bits, they would tell the bits.
 func TestBase64EdgeTellsNothing(t *testing.T) {
-	core := base64Core("12345678", 1) // behind one byte: an edge on each side
+	core := coreOf("12345678", 1) // behind one byte: an edge on each side
 	for i := range len(alphabet) {
 		c := alphabet[i : i+1]
 		got := maskOne(t, "12345678", c+core+"=")
@@ -182,4 +182,8 @@ func TestCompileRefuses(t *testing.T) {
 			t.Errorf("%s: the error tells the value: %v", test.name, err)
 		}
 	}
+}
+
+func coreOf(v string, before int) string {
+	return string(appendCore(nil, append([]byte{0, 0}, v...), before))
 }

@@ -63,8 +63,8 @@ func TestFillerGoesOn(t *testing.T) {
 
 // TestTextAndFillerTogether has values that are another's base64, in part.
 func TestTextAndFillerTogether(t *testing.T) {
-	core := base64Core("5678abcd9999", 1) // behind one byte: an edge before it
-	end := base64Core("5678abcd", 0)      // an edge behind it
+	core := coreOf("5678abcd9999", 1) // behind one byte: an edge before it
+	end := coreOf("5678abcd", 0)      // an edge behind it
 	tests := []struct{ name, value, text, want string }{
 		{"the same text", end, "." + end + ".", ".<a>."},
 		{"the same end", "zz" + end, ".zz" + end + "A=", ".<a>o="},
