@@ -1,13 +1,11 @@
 package integration
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html"
-	"mime/quotedprintable"
 	"net/url"
 	"regexp"
 	"strings"
@@ -73,14 +71,6 @@ func inJSON(s string) string {
 // inPlainJSON leaves what JSON need not escape, and escapes "/".
 func inPlainJSON(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "/", `\/`).Replace(s)
-}
-
-func inQuotedPrintable(s string) string {
-	var b bytes.Buffer
-	w := quotedprintable.NewWriter(&b)
-	w.Write([]byte(s))
-	w.Close()
-	return b.String()
 }
 
 // inLines breaks a text.

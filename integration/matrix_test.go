@@ -18,7 +18,6 @@ type answerShape struct {
 	read        func(answer *http.Response, body string) string // what stands in the text's place; nil: the body
 	oneLine     bool                                            // no line break may be in the text
 	oneAgent    bool                                            // HTTP/1.1 only
-	twice       bool                                            // the answer holds the text twice
 }
 
 // pieces writes a body in chunks of as many bytes.

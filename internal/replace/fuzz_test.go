@@ -49,7 +49,7 @@ func fuzzSecrets(choice uint16, own string) []Secret {
 func fuzzText(secrets []Secret, recipe []byte) string {
 	var b strings.Builder
 	fs := oracleForms(secrets)
-	for len(recipe) >= 4 && b.Len() < 4096 {
+	for len(recipe) >= 4 && b.Len() < 1200 {
 		op, which, from, to := recipe[0], int(recipe[1]), int(recipe[2]), int(recipe[3])
 		recipe = recipe[4:]
 		text := "quite harmless, quite"
