@@ -131,11 +131,12 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 	return dst[:before], r, nil
 }
 
-// read reads what is judged apart from what streams, so that a field belongs to
-// the one or the other as it did when the exchange was decided.
+// read reads what is judged apart from what streams, the end of a body of that
+// very length too, so that a field belongs to the one or the other as it did when
+// the exchange was decided.
 func (x *Exchange) read(dst, chunk []byte, end bool) (_ []byte, err error) {
 	u := x.up
-	if n := access.JudgedBody - u.judged; n > 0 && n < len(chunk) {
+	if n := access.JudgedBody - u.judged; n > 0 && n <= len(chunk) {
 		if dst, err = u.reader.Append(dst, chunk[:n], false); err != nil {
 			return dst, err
 		}

@@ -195,6 +195,22 @@ func TestATicketMustStandInWhatIsJudged(t *testing.T) {
 	}
 }
 
+// TestATicketWhoseFieldEndsWithWhatIsJudged: whoever saw that much of a form did
+// not know that the field ended there.
+func TestATicketWhoseFieldEndsWithWhatIsJudged(t *testing.T) {
+	for fill, ok := range map[int]bool{access.JudgedBody: false, access.JudgedBody - 1: true} {
+		body := "&secret=ckr_plain_" + strings.Repeat("0", 26)
+		body = strings.Repeat("x", fill-len(body)) + body
+		for _, size := range []int{len(body), 4 << 10} {
+			w := newWorld(t)
+			h := w.granted(t, shown("application/x-www-form-urlencoded"), use(t, "plain", "form:secret"))
+			if _, _, r := w.upload(t, h, body, size); (r == nil) != ok || r != nil && r.Code != access.NotGranted {
+				t.Errorf("a body of %d bytes, in pieces of %d: %v", fill, size, r)
+			}
+		}
+	}
+}
+
 func TestABodyThatIsNotShownIsInert(t *testing.T) {
 	w := newWorld(t)
 	h := w.granted(t, head("/x", "content-type", isJSON), use(t, "plain", "body:/secret"))
