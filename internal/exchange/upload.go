@@ -17,9 +17,14 @@ var ErrLate = errors.New("the request's body was refused after its answer began"
 type upload struct {
 	reader *body.Reader // nil: nothing in it counts
 	judged int          // bytes so far, no further than access.JudgedBody
+	given  int          // bytes that it has become
 	held   bool
 	ended  bool
 }
+
+// mostHeld is how many bytes of a body may wait with its head. Only one that is
+// compressed can become so many; the deciding half has read all of them.
+const mostHeld = 1 << 20
 
 // describesBody are the request headers that tell of the bytes before values
 // take their places.
@@ -83,7 +88,7 @@ func (x *Exchange) grantsFields() bool {
 
 // Held tells whether the request's head, and what RequestBody has given so far,
 // must wait: a body of up to access.JudgedBody bytes is judged whole before the
-// backend hears of it.
+// backend hears of it, unless it becomes more than mostHeld.
 func (x *Exchange) Held() bool { return x.up != nil && x.up.held && x.phase != refused }
 
 // DecodesUp tells whether the request's body may grow much on its way: it is to be
@@ -117,7 +122,8 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 	}
 	before, phase := len(dst), x.phase
 	dst, err := x.read(dst, chunk, end)
-	u.held = !end && u.judged < access.JudgedBody
+	u.given += len(dst) - before
+	u.held = u.held && !end && u.judged < access.JudgedBody && u.given <= mostHeld
 	if err == nil {
 		return dst, nil, nil
 	}

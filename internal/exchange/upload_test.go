@@ -291,15 +291,37 @@ func TestAMessageGetsWhatIsGranted(t *testing.T) {
 	}
 }
 
+func compressed(text string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	io.WriteString(w, text)
+	w.Close()
+	return b.String()
+}
+
+// TestACompressedBodyIsNotHeldWithoutBound: one that grows much goes on before all
+// that was judged is read once more.
+func TestACompressedBodyIsNotHeldWithoutBound(t *testing.T) {
+	w := newWorld(t)
+	x := w.engine.Begin()
+	defer x.End(nil)
+	if _, r, err := x.RequestHead(w.granted(t, shown(isJSON, "content-encoding", "gzip"))); r != nil || err != nil {
+		t.Fatal(r, err)
+	}
+	piece := compressed(strings.Repeat(" ", 200_000)) + strings.Repeat(compressed(" "), 50)
+	held := 0
+	for ; x.Held() && held <= mostHeld; held += 200_050 {
+		if out, r, err := x.RequestBody(nil, []byte(piece), false); len(out) != 200_050 || r != nil || err != nil {
+			t.Fatalf("behind %d: %d bytes, %v, %v", held, len(out), r, err)
+		}
+	}
+	if x.Held() || held < mostHeld || x.up.judged == access.JudgedBody {
+		t.Errorf("behind %d bytes held: %v; %d were judged", held, x.Held(), x.up.judged)
+	}
+}
+
 // TestACompressedBodyIsDecoded and goes up without its coding; a bomb does not.
 func TestACompressedBodyIsDecoded(t *testing.T) {
-	compressed := func(text string) string {
-		var b strings.Builder
-		w := gzip.NewWriter(&b)
-		io.WriteString(w, text)
-		w.Close()
-		return b.String()
-	}
 	w := newWorld(t)
 	for _, size := range []int{1, 50, 10_000} {
 		h := w.granted(t, shown(isJSON, "content-encoding", "gzip", "content-digest", "x"), use(t, "plain", "body:/secret"))
@@ -316,7 +338,7 @@ func TestACompressedBodyIsDecoded(t *testing.T) {
 		t.Errorf("%s, %v, %v", lines, r, err)
 	}
 	x.End(nil)
-	for name, body := range map[string]string{"cut": compressed(member("x"))[:30], "a bomb": compressed(strings.Repeat(" ", 64<<20)), "garbage behind it": compressed("{}") + "{}"} {
+	for name, body := range map[string]string{"cut": compressed(member("x"))[:30], "a bomb": compressed(strings.Repeat(" ", 4<<20)), "garbage behind it": compressed("{}") + "{}"} {
 		x, _, r := w.upload(t, w.granted(t, shown(isJSON, "content-encoding", "gzip")), body, 4<<10)
 		x.End(nil)
 		if r == nil || r.Code != access.Denied {
