@@ -65,6 +65,10 @@ var (
 	ErrMultipart = errors.New("the body is not the multipart form that its content-type promises, with CRLF, and a boundary of letters, digits and +_-. that stands nowhere else")
 )
 
+// charsetField names, in a form, the charset of all fields (RFC 7578, section 4.6): a
+// value is no value any more to who reads it in another one than it was written in.
+const charsetField = "_charset_"
+
 // maxField is how long a declared field may be, in bytes as it stands.
 const maxField = 64 << 10
 

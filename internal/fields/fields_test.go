@@ -70,6 +70,9 @@ var rewriteTests = []struct {
 	{"a form too long", "application/x-www-form-urlencoded", "k=" + strings.Repeat("v", maxField+1), "", ErrTooLong},
 	{"a form in another charset", "application/x-www-form-urlencoded; charset=utf-7", "k=v", "", ErrCharset},
 
+	{"a form that names its charset", "application/x-www-form-urlencoded", "k=v&_charset%5f=utf-16", "", ErrCharset},
+	{"parts that name their charset", "multipart/form-data; boundary=B", crlf("--B", `content-disposition: form-data; name=_charset_`, "", "utf-16", "--B", part, "", "v", "--B--"), "", ErrCharset},
+
 	{"a part", "multipart/form-data; boundary=B", crlf("--B", part, "", "v", "--B--", ""), crlf("--B", part, "", "[V]", "--B--", ""), nil},
 	{"two parts of one name", "multipart/form-data; boundary=B", crlf("--B", part, "", "v", "--B", part, "", "", "--B--"), crlf("--B", part, "", "[V]", "--B", part, "", "[]", "--B--"), nil},
 	{"a part without quotes", "multipart/form-data; boundary=\"B\"", crlf("--B", "Content-Disposition:form-data;name=k", "Content-Type: text/plain; charset=UTF-8", "", "v", "--B--"),

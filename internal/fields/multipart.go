@@ -135,8 +135,12 @@ func (m *multipartForm) heading(dst, in []byte) ([]byte, int) {
 		m.err = ErrMultipart
 		return dst, 0
 	}
-	if m.names[name] {
+	switch {
+	case m.names[name]:
 		m.field = name
+	case name == charsetField:
+		m.err = ErrCharset
+		return dst, 0
 	}
 	m.at = content
 	return append(dst, in[:n+4]...), n + 4
