@@ -132,9 +132,16 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 		r = x.refuse(body.Code(err), "", "%v", err)
 	}
 	if phase != asked {
-		return dst[:before], nil, ErrLate
+		return dst[:before], nil, x.late(r)
 	}
 	return dst[:before], r, nil
+}
+
+// late is the error for a refusal that nothing can give to the caller any more: the
+// log alone says why.
+func (x *Exchange) late(r *access.Refusal) error {
+	x.entry.detail = r.Message
+	return ErrLate
 }
 
 // read reads what is judged apart from what streams, the end of a body of that
@@ -186,6 +193,9 @@ func (x *Exchange) put(text string, found []inventory.Found) (string, error) {
 func (x *Exchange) knows(f inventory.Found) *access.Refusal {
 	if f.Named || x.up.judged < access.JudgedBody || x.sent[f.Name] == f.Text {
 		return nil
+	}
+	if f.At.InMessages() {
+		return x.refuse(access.NotGranted, "", "a ticket cannot stand at %s; send the named placeholder", f.At)
 	}
 	return x.refuse(access.NotGranted, "", "a ticket stands at %s beyond the first 64 KiB of the body; send it before", f.At)
 }

@@ -260,13 +260,14 @@ func TestAMessageGetsWhatIsGranted(t *testing.T) {
 		name, message, want string
 		uses                []access.Use
 		err                 error
+		says                string
 	}{
-		{"granted", short(named("plain")), short(values["plain"]), []access.Use{use(t, "plain", "message:/secret")}, nil},
-		{"nothing to put in", "{}", "{}", nil, nil},
-		{"not granted", short(named("plain")), "", nil, ErrLate},
-		{"granted in a body", short(named("plain")), "", []access.Use{use(t, "plain", "body:/secret")}, ErrLate},
-		{"a ticket", short(ticket), "", []access.Use{use(t, "plain", "message:/secret")}, ErrLate},
-		{"no JSON", "x", "", nil, ErrLate},
+		{"granted", short(named("plain")), short(values["plain"]), []access.Use{use(t, "plain", "message:/secret")}, nil, ""},
+		{"nothing to put in", "{}", "{}", nil, nil, ""},
+		{"not granted", short(named("plain")), "", nil, ErrLate, "a placeholder stands at message:/secret and was not granted there"},
+		{"granted in a body", short(named("plain")), "", []access.Use{use(t, "plain", "body:/secret")}, ErrLate, "a placeholder stands at message:/secret and was not granted there"},
+		{"a ticket", short(ticket), "", []access.Use{use(t, "plain", "message:/secret")}, ErrLate, "a ticket cannot stand at message:/secret; send the named placeholder"},
+		{"no JSON", "x", "", nil, ErrLate, "the body is not the JSON that its content-type promises"},
 	} {
 		w := newWorld(t)
 		h := head("/x", "upgrade", "websocket")
@@ -287,6 +288,9 @@ func TestAMessageGetsWhatIsGranted(t *testing.T) {
 		out, r, err := x.RequestBody(nil, []byte(frame(tt.message)), false)
 		if r != nil || !errors.Is(err, tt.err) || err == nil && !strings.HasSuffix(string(out), tt.want) || err != nil && len(out) > 0 {
 			t.Errorf("%s: %q, %v, %v", tt.name, out, r, err)
+		}
+		if x.End(err); err != nil && !strings.HasPrefix(w.entries[0].End.Error, tt.says+"; ") {
+			t.Errorf("%s: the log says %q", tt.name, w.entries[0].End.Error)
 		}
 	}
 }
