@@ -158,7 +158,9 @@ func (c *conversation) sendUp(piece []byte, last, end bool) (replies, error) {
 	if c.x.Held() {
 		return nil, nil
 	}
-	c.up = up[:0]
+	if c.up = up[:0]; cap(up) > 1<<largest { // it is rarely wanted again
+		c.up = nil
+	}
 	return append(c.release(), bodyReplies(up, end, requestBodyReply)...), nil
 }
 

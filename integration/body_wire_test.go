@@ -152,6 +152,12 @@ func TestReloadOfBodies(t *testing.T) {
 	rule := `in: ["body:/client_secret", "body:/items/1/key", "form:client_secret"]`
 	b.rewrite(rule, `in: ["form:client_secret"]`)
 	b.eventually("a place goes", func() bool { return !ask() })
+	b.rewrite(`in: ["form:client_secret"]`, "in: [header]")
+	b.eventually("all go", func() bool { return strings.Count(b.up.out.String(), "is in force") == 2 })
+	b.rewrite("in: [header]", rule)
+	b.eventually("they come back", ask)
+	b.rewrite(rule, `in: ["form:client_secret"]`)
+	b.eventually("the place goes again", func() bool { return !ask() })
 	b.rewrite(`paths: ["/plain/**"]`, `paths: ["/plain/**"], in: ["body:/key"]`)
 	b.eventually("a new operation is refused", func() bool {
 		return strings.Contains(b.up.out.String(), "a location in a body or message need a restart")

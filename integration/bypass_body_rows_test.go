@@ -94,5 +94,10 @@ var bodyRows = []bypass{
 	{name: "a part behind the last boundary", raw: posted(isParts, parts(`name="text"`, "x")+"\r\n"+parts(`name="secret"`, "{field}")), status: 403, code: "denied"},
 	{name: "parts with two boundaries", raw: posted("multipart/form-data; boundary=A; boundary=B", parts(`name="secret"`, "{field}")), ending: inert, upstream: []string{"{field}"}},
 	{name: "parts with a boundary in pieces", raw: posted("multipart/form-data; boundary*0=B", parts(`name="secret"`, "{field}")), status: 403, code: "denied"},
+	{name: "a boundary that keeps its backslash elsewhere", raw: posted(`multipart/form-data; boundary="B\/C"`, "--B/C\r\ncontent-disposition: form-data; name=secret\r\n\r\n\r\n--B\\/C\r\ncontent-disposition: form-data; name=text\r\n\r\n{field}\r\n--B\\/C--\r\n--B/C--"), status: 403, code: "denied"},
+	{name: "a boundary that ends at its comma elsewhere", raw: posted(`multipart/form-data; boundary="B,C"`, "--B,C\r\ncontent-disposition: form-data; name=secret\r\n\r\n\r\n--B\r\ncontent-disposition: form-data; name=text\r\n\r\n{field}\r\n--B--\r\n--B,C--"), status: 403, code: "denied"},
+	{name: "a boundary that another parameter's name ends with", raw: posted("multipart/form-data; xboundary=A; boundary=B", parts(`name="secret"`, "\r\n--A\r\ncontent-disposition: form-data; name=text\r\n\r\n{field}\r\n--A--")), status: 403, code: "denied"},
+	{name: "JSON whose type begins as a form's", raw: posted(isForm+"+json", `{"a":"&text=","secret":"{field}"}`), ending: inert, upstream: []string{"{field}"}},
+	{name: "JSON in whose type a form's stands", raw: posted(isJSON+"; x="+strings.ReplaceAll(isForm, "/", "-"), `{"a":"&text=","secret":"{field}"}`), ending: inert, upstream: []string{"{field}"}},
 	{name: "a part in base64", raw: posted(isParts, parts("name=\"secret\"\r\ncontent-transfer-encoding: base64", "{field}")), ending: inert, upstream: []string{"{field}"}},
 }

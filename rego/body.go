@@ -52,6 +52,9 @@ func parsedBody(top *fields, in *access.Input) error {
 func bodyTerm(in *access.Input) (_ *ast.Term, truncated bool, _ error) {
 	none := ast.NullTerm()
 	kind := strings.Join(in.Request.Header("content-type"), ",")
+	if access.ShowsBody(in.Request.Route) {
+		kind = usualKind(kind)
+	}
 	parse := bodyParser(kind)
 	if parse == nil || len(in.Request.Body) == 0 {
 		return none, false, nil
@@ -70,6 +73,20 @@ func bodyTerm(in *access.Input) (_ *ast.Term, truncated bool, _ error) {
 	}
 	t, err := parse([]byte(hidden(in, string(in.Request.Body))))
 	return t, false, err
+}
+
+// usualKind is a content type by the name that the plugin knows. Values take their
+// places in JSON of every name, and in every case: a rule about the body holds for
+// all that the backend might read.
+func usualKind(kind string) string {
+	name, parameters, err := mime.ParseMediaType(kind)
+	switch {
+	case err != nil:
+		return kind
+	case name == "text/json" || strings.HasSuffix(name, "+json"):
+		return "application/json"
+	}
+	return mime.FormatMediaType(name, parameters)
 }
 
 // bodyParser chooses by content type; nil: such bodies are not parsed. A gRPC

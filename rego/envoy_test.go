@@ -132,6 +132,24 @@ func TestTheTransportIsAskedOnlyWhenNeeded(t *testing.T) {
 	}
 }
 
+// TestParsedBodyWhereValuesMayStand: a rule about the body cannot be evaded by
+// another name of its kind.
+func TestParsedBodyWhereValuesMayStand(t *testing.T) {
+	one := []any{"1"}
+	for kind, body := range map[string]string{"text/json": `{"k":["1"]}`, "application/vnd.x+json": `{"k":["1"]}`, "Application/JSON": `{"k":["1"]}`,
+		"APPLICATION/x-www-form-urlencoded": "k=1", "Multipart/form-data; boundary=Bb": "--Bb\r\ncontent-disposition: form-data; name=k\r\n\r\n1\r\n--Bb--"} {
+		for route, want := range map[string]any{"r+body": one, "r": nil} {
+			x := seen(t, input(func(in *access.Input) {
+				in.Request.Headers = []access.Header{{Name: "content-type", Value: kind}}
+				in.Request.Route, in.Request.Body = route, []byte(body)
+			}))
+			if got := at(x, "parsed_body", "k"); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s on %s: %v", kind, route, got)
+			}
+		}
+	}
+}
+
 func TestParsedBody(t *testing.T) {
 	form := "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n" +
 		"--B\r\nContent-Disposition: form-data; name=\"j\"\r\nContent-Type: application/json\r\n\r\n{\"x\":2}\r\n--B--\r\n"

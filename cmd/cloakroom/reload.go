@@ -135,7 +135,7 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 		cfg.Store != old.Store || cfg.Record != old.Record || cfg.Keys != old.Keys {
 		return errors.New("envoy, listen, store, record and keys cannot change without a restart")
 	}
-	if err := sameBodies(cfg, old); err != nil {
+	if err := sameBodies(cfg, s.started); err != nil {
 		return err
 	}
 	r, err := s.compile(ctx, cfg)
@@ -148,13 +148,13 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	return s.replace(r, old)
 }
 
-// sameBodies refuses new places in bodies: Envoy would not show them. That it
-// shows more than the rules name does no harm.
-func sameBodies(cfg, old *config.Config) error {
+// sameBodies refuses places in bodies that were not there when Envoy's routes were
+// made: it would not show them. That it shows more than the rules name does no harm.
+func sameBodies(cfg, started *config.Config) error {
 	for _, u := range cfg.Envoy.Upstreams {
-		was := bodiesOf(old, u)
+		was := bodiesOf(started, u)
 		more := slices.ContainsFunc(bodiesOf(cfg, u), func(o envoy.Operation) bool { return !slices.Contains(was, o) })
-		if more || inventory.HasMessages(cfg.Credentials, u.Host) && !inventory.HasMessages(old.Credentials, u.Host) {
+		if more || inventory.HasMessages(cfg.Credentials, u.Host) && !inventory.HasMessages(started.Credentials, u.Host) {
 			return fmt.Errorf("rules for host %q: new operations with a location in a body or message need a restart: Envoy's routes follow from them", u.Host)
 		}
 	}

@@ -27,6 +27,7 @@ type service struct {
 	logger  *slog.Logger
 	keys    secret.Keys
 	metrics *metrics.Metrics
+	started *config.Config // Envoy's routes follow from it
 
 	reloading sync.Mutex // held while rules or snapshot are made anew
 	rules     atomic.Pointer[rules]
@@ -45,7 +46,7 @@ type service struct {
 
 // openService makes a service of a configuration; nothing listens yet.
 func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *service, err error) {
-	s := &service{logger: logger, metrics: metrics.New()}
+	s := &service{logger: logger, metrics: metrics.New(), started: cfg}
 	defer func() {
 		if err != nil {
 			s.close()

@@ -31,6 +31,11 @@ type Reader struct {
 	json    access.LocationKind // of the strings in a JSON text
 }
 
+// spare is how many bytes a coded body may grow by in any stretch, beside what
+// package coding allows for each of its bytes. Callers choose their bodies, and
+// would have as much held for each of their requests.
+const spare = 1 << 20
+
 // The errors beside those of package fields. Their texts are for the caller.
 var (
 	errCoding  = errors.New("the body is compressed in a way that is not read here; send it as it is")
@@ -51,7 +56,7 @@ func Open(set *inventory.Set, t access.Target, headers []access.Header, replace 
 	if r.fields == nil || err != nil {
 		return nil, err
 	}
-	if r.decoder, err = coding.New(values(headers, "content-encoding")); err != nil {
+	if r.decoder, err = coding.Within(values(headers, "content-encoding"), spare); err != nil {
 		return nil, errCoding
 	}
 	return r, nil
@@ -80,7 +85,11 @@ func (r *Reader) Append(dst, src []byte, last bool) ([]byte, error) {
 	if r.decoded, err = r.decoder.Append(r.decoded[:0], src, last); err != nil {
 		return dst, errDecoded
 	}
-	return r.fields.Append(dst, r.decoded, last)
+	dst, err = r.fields.Append(dst, r.decoded, last)
+	if cap(r.decoded) > spare { // it is rarely wanted again
+		r.decoded = nil
+	}
+	return dst, err
 }
 
 // Message reads the first message, a JSON text, of a WebSocket to t, and returns

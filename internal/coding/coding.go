@@ -45,7 +45,11 @@ type Decoder struct {
 // New returns a decoder for a body whose head has these content-encoding lines,
 // or nil if nothing is to be decoded. The error names a coding that is unknown;
 // it is a token of the head, and as long as 32 bytes.
-func New(contentEncoding []string) (*Decoder, error) {
+func New(contentEncoding []string) (*Decoder, error) { return Within(contentEncoding, spare) }
+
+// Within is New for a body that in any stretch may grow by no more than spare bytes
+// above its growth.
+func Within(contentEncoding []string, spare int64) (*Decoder, error) {
 	d := new(Decoder)
 	d.top = &d.in
 	layers := 0
@@ -57,7 +61,7 @@ func New(contentEncoding []string) (*Decoder, error) {
 		if layers++; layers > maxLayers {
 			return nil, errLayers
 		}
-		d.top = &layer{name: name, open: open, below: bufio.NewReader(d.top), in: &d.in, credit: spare}
+		d.top = &layer{name: name, open: open, below: bufio.NewReader(d.top), in: &d.in, spare: spare, credit: spare}
 	}
 	if layers == 0 {
 		return nil, nil

@@ -54,6 +54,7 @@ type layer struct {
 
 	in     *input
 	seen   int64 // of in.taken
+	spare  int64 // bytes that may come out of none
 	credit int64 // bytes that may still come out; at first spare
 }
 
@@ -120,7 +121,7 @@ func (l *layer) broken(err error) error {
 // the bytes of the body, so that layers do not multiply.
 func (l *layer) affords(n int) bool {
 	if came := l.in.taken - l.seen; came > 0 {
-		l.credit = min(l.credit, spare) + growth*came
+		l.credit = min(l.credit, l.spare) + growth*came
 	}
 	l.seen = l.in.taken
 	l.credit -= int64(n)

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"slices"
+	"strings"
+
 	"go.yaml.in/yaml/v4"
 
 	"cloakroom/internal/access"
@@ -126,10 +129,9 @@ func (l *loader) placeholders(n *yaml.Node) {
 }
 
 func (l *loader) rule(n *yaml.Node) (r inventory.Rule) {
-	var hosts, methods, paths *yaml.Node
+	var hosts, methods, paths, in *yaml.Node
 	if !l.mapping(n, "a rule", fields{
-		"hosts": keep(&hosts), "methods": keep(&methods), "paths": keep(&paths),
-		"in": func(n *yaml.Node) { r.In = l.locations(n) },
+		"hosts": keep(&hosts), "methods": keep(&methods), "paths": keep(&paths), "in": keep(&in),
 	}) {
 		return r
 	}
@@ -142,7 +144,24 @@ func (l *loader) rule(n *yaml.Node) (r inventory.Rule) {
 	if l.present(n, paths, "a rule", "paths", `add paths: ["/repos/**"]`) {
 		r.Paths = l.texts(paths, "paths", l.checked(inventory.CheckPattern))
 	}
+	if in != nil {
+		r.In = l.locations(in)
+		l.mislaid(in, r)
+	}
 	return r
+}
+
+// mislaid warns of locations that are no mistakes of form, but never count.
+func (l *loader) mislaid(n *yaml.Node, r inventory.Rule) {
+	for _, at := range r.In {
+		handshake := slices.Contains(r.Methods, "GET") || slices.Contains(r.Methods, "*")
+		switch {
+		case at.InMessages() && len(r.Methods) > 0 && !handshake:
+			l.warn(n, "add GET to the rule's methods", "%s: a WebSocket is asked for with GET, which this rule does not permit", at)
+		case at.Kind == access.InForm && strings.HasPrefix(at.Name, "/"):
+			l.warn(n, "write form:client_secret for a field of that name, or body:/client_secret for JSON", "%s: a form's field has a name and no pointer", at)
+		}
+	}
 }
 
 func (l *loader) checked(check func(string) error) func(*yaml.Node, string) bool {

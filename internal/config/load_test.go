@@ -163,6 +163,21 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestLocationsThatNeverCount are no errors, but nobody means them.
+func TestLocationsThatNeverCount(t *testing.T) {
+	for in, want := range map[string]string{
+		`methods: [GET], in: ["message:/key"]`:               "",
+		`methods: ["*"], in: ["message:/key", "form:key"]`:   "",
+		`methods: [POST], in: ["body:/key", "message:/key"]`: "message:/key: a WebSocket is asked for with GET",
+		`methods: [POST], in: ["form:/key"]`:                 "form:/key: a form's field has a name",
+	} {
+		_, warnings, err := load(t, folder(t), strings.Replace(base, "methods: [GET]", in, 1))
+		if err != nil || len(warnings) > 1 || (len(warnings) == 1) != (want != "") || want != "" && !strings.Contains(warnings[0].String(), want) {
+			t.Errorf("%s: %v, %v", in, warnings, err)
+		}
+	}
+}
+
 func TestBombsAndFloods(t *testing.T) {
 	dir := t.TempDir()
 	bomb := "a: &a [x, x, x, x, x, x, x, x, x]\n"

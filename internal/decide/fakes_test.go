@@ -130,7 +130,10 @@ func (f *fakes) Revoke(_ context.Context, id string, _ time.Time) (lease.Lease, 
 	return lease.Lease{}, nil
 }
 
-func (f *fakes) Append(_ context.Context, e record.Entry) error {
+func (f *fakes) Append(ctx context.Context, e record.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if f.logErr == nil {
 		f.entries = append(f.entries, e)
 	}

@@ -3,11 +3,16 @@ package decide
 import (
 	"context"
 	"net"
+	"time"
 
 	"cloakroom/internal/access"
 )
 
-// refuse records a refusal and answers with it. Callers without an identity
+// recordTime is how long a refusal may wait for the disk.
+const recordTime = 5 * time.Second
+
+// refuse records a refusal and answers with it, whether or not the caller still
+// listens: who hangs up is in the log all the same. Callers without an identity
 // are only counted: else anybody could fill the disk.
 func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Decision {
 	if r.reason == "" {
@@ -22,6 +27,8 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 		a.sessionID = a.named()
 	}
 	a.verdict.Revision = out.Revision
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
 	if r.counted {
 		d.Log.CountRefusal(r.Code, host(a.request.Source))
 	} else if err := d.Log.Append(ctx, a.entry(out.Outcome, r.Code, r.reason)); err != nil {

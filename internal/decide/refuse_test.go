@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"context"
 	"testing"
 
 	"cloakroom/internal/inventory"
@@ -27,6 +28,19 @@ func TestARefusalBelongsToItsSession(t *testing.T) {
 		f.decider(t).Decide(t.Context(), r, nil)
 		if len(f.entries) != 1 || f.entries[0].Decision.Session != tt.want {
 			t.Errorf("%s: recorded %+v, want session %q", name, f.entries, tt.want)
+		}
+	}
+}
+
+// TestWhoHangsUpIsRefusedOnTheRecord: else one could try in secret.
+func TestWhoHangsUpIsRefusedOnTheRecord(t *testing.T) {
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for _, credential := range []string{"theirs", "read"} { // what may not go, and what nobody waits for
+		f := newFakes(t)
+		d := f.decider(t).Decide(ctx, get(bearer(named(credential))...), nil)
+		if d.Refusal == nil || d.Grant != nil || len(f.entries) != 1 || f.entries[0].Decision.Code != d.Refusal.Code {
+			t.Errorf("%s: %+v, and the log holds %+v", credential, d, f.entries)
 		}
 	}
 }

@@ -90,8 +90,11 @@ func (x *Exchange) sendFrames(dst, chunk []byte, end bool) ([]byte, error) {
 	before := len(dst)
 	dst, err := x.socket.up.Append(dst, chunk, end)
 	var r *access.Refusal
-	if errors.As(err, &r) {
-		err = ErrLate // nothing could take the answer's place any more
+	switch {
+	case errors.As(err, &r):
+		err = x.late(r)
+	case err != nil:
+		x.entry.detail = err.Error()
 	}
 	if err != nil {
 		return dst[:before], err

@@ -17,9 +17,14 @@ var ErrLate = errors.New("the request's body was refused after its answer began"
 type upload struct {
 	reader *body.Reader // nil: nothing in it counts
 	judged int          // bytes so far, no further than access.JudgedBody
+	given  int          // bytes that it has become
 	held   bool
 	ended  bool
 }
+
+// mostHeld is how many bytes of a body may wait with its head. Only one that is
+// compressed can become so many; the deciding half has read all of them.
+const mostHeld = 1 << 20
 
 // describesBody are the request headers that tell of the bytes before values
 // take their places.
@@ -83,7 +88,7 @@ func (x *Exchange) grantsFields() bool {
 
 // Held tells whether the request's head, and what RequestBody has given so far,
 // must wait: a body of up to access.JudgedBody bytes is judged whole before the
-// backend hears of it.
+// backend hears of it, unless it becomes more than mostHeld.
 func (x *Exchange) Held() bool { return x.up != nil && x.up.held && x.phase != refused }
 
 // DecodesUp tells whether the request's body may grow much on its way: it is to be
@@ -117,7 +122,8 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 	}
 	before, phase := len(dst), x.phase
 	dst, err := x.read(dst, chunk, end)
-	u.held = !end && u.judged < access.JudgedBody
+	u.given += len(dst) - before
+	u.held = u.held && !end && u.judged < access.JudgedBody && u.given <= mostHeld
 	if err == nil {
 		return dst, nil, nil
 	}
@@ -126,16 +132,24 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 		r = x.refuse(body.Code(err), "", "%v", err)
 	}
 	if phase != asked {
-		return dst[:before], nil, ErrLate
+		return dst[:before], nil, x.late(r)
 	}
 	return dst[:before], r, nil
 }
 
-// read reads what is judged apart from what streams, so that a field belongs to
-// the one or the other as it did when the exchange was decided.
+// late is the error for a refusal that nothing can give to the caller any more: the
+// log alone says why.
+func (x *Exchange) late(r *access.Refusal) error {
+	x.entry.detail = r.Message
+	return ErrLate
+}
+
+// read reads what is judged apart from what streams, the end of a body of that
+// very length too, so that a field belongs to the one or the other as it did when
+// the exchange was decided.
 func (x *Exchange) read(dst, chunk []byte, end bool) (_ []byte, err error) {
 	u := x.up
-	if n := access.JudgedBody - u.judged; n > 0 && n < len(chunk) {
+	if n := access.JudgedBody - u.judged; n > 0 && n <= len(chunk) {
 		if dst, err = u.reader.Append(dst, chunk[:n], false); err != nil {
 			return dst, err
 		}
@@ -179,6 +193,9 @@ func (x *Exchange) put(text string, found []inventory.Found) (string, error) {
 func (x *Exchange) knows(f inventory.Found) *access.Refusal {
 	if f.Named || x.up.judged < access.JudgedBody || x.sent[f.Name] == f.Text {
 		return nil
+	}
+	if f.At.InMessages() {
+		return x.refuse(access.NotGranted, "", "a ticket cannot stand at %s; send the named placeholder", f.At)
 	}
 	return x.refuse(access.NotGranted, "", "a ticket stands at %s beyond the first 64 KiB of the body; send it before", f.At)
 }

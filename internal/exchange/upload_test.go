@@ -195,6 +195,22 @@ func TestATicketMustStandInWhatIsJudged(t *testing.T) {
 	}
 }
 
+// TestATicketWhoseFieldEndsWithWhatIsJudged: whoever saw that much of a form did
+// not know that the field ended there.
+func TestATicketWhoseFieldEndsWithWhatIsJudged(t *testing.T) {
+	for fill, ok := range map[int]bool{access.JudgedBody: false, access.JudgedBody - 1: true} {
+		body := "&secret=ckr_plain_" + strings.Repeat("0", 26)
+		body = strings.Repeat("x", fill-len(body)) + body
+		for _, size := range []int{len(body), 4 << 10} {
+			w := newWorld(t)
+			h := w.granted(t, shown("application/x-www-form-urlencoded"), use(t, "plain", "form:secret"))
+			if _, _, r := w.upload(t, h, body, size); (r == nil) != ok || r != nil && r.Code != access.NotGranted {
+				t.Errorf("a body of %d bytes, in pieces of %d: %v", fill, size, r)
+			}
+		}
+	}
+}
+
 func TestABodyThatIsNotShownIsInert(t *testing.T) {
 	w := newWorld(t)
 	h := w.granted(t, head("/x", "content-type", isJSON), use(t, "plain", "body:/secret"))
@@ -244,13 +260,14 @@ func TestAMessageGetsWhatIsGranted(t *testing.T) {
 		name, message, want string
 		uses                []access.Use
 		err                 error
+		says                string
 	}{
-		{"granted", short(named("plain")), short(values["plain"]), []access.Use{use(t, "plain", "message:/secret")}, nil},
-		{"nothing to put in", "{}", "{}", nil, nil},
-		{"not granted", short(named("plain")), "", nil, ErrLate},
-		{"granted in a body", short(named("plain")), "", []access.Use{use(t, "plain", "body:/secret")}, ErrLate},
-		{"a ticket", short(ticket), "", []access.Use{use(t, "plain", "message:/secret")}, ErrLate},
-		{"no JSON", "x", "", nil, ErrLate},
+		{"granted", short(named("plain")), short(values["plain"]), []access.Use{use(t, "plain", "message:/secret")}, nil, ""},
+		{"nothing to put in", "{}", "{}", nil, nil, ""},
+		{"not granted", short(named("plain")), "", nil, ErrLate, "a placeholder stands at message:/secret and was not granted there"},
+		{"granted in a body", short(named("plain")), "", []access.Use{use(t, "plain", "body:/secret")}, ErrLate, "a placeholder stands at message:/secret and was not granted there"},
+		{"a ticket", short(ticket), "", []access.Use{use(t, "plain", "message:/secret")}, ErrLate, "a ticket cannot stand at message:/secret; send the named placeholder"},
+		{"no JSON", "x", "", nil, ErrLate, "the body is not the JSON that its content-type promises"},
 	} {
 		w := newWorld(t)
 		h := head("/x", "upgrade", "websocket")
@@ -272,18 +289,43 @@ func TestAMessageGetsWhatIsGranted(t *testing.T) {
 		if r != nil || !errors.Is(err, tt.err) || err == nil && !strings.HasSuffix(string(out), tt.want) || err != nil && len(out) > 0 {
 			t.Errorf("%s: %q, %v, %v", tt.name, out, r, err)
 		}
+		if x.End(err); err != nil && !strings.HasPrefix(w.entries[0].End.Error, tt.says+"; ") {
+			t.Errorf("%s: the log says %q", tt.name, w.entries[0].End.Error)
+		}
+	}
+}
+
+func compressed(text string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	io.WriteString(w, text)
+	w.Close()
+	return b.String()
+}
+
+// TestACompressedBodyIsNotHeldWithoutBound: one that grows much goes on before all
+// that was judged is read once more.
+func TestACompressedBodyIsNotHeldWithoutBound(t *testing.T) {
+	w := newWorld(t)
+	x := w.engine.Begin()
+	defer x.End(nil)
+	if _, r, err := x.RequestHead(w.granted(t, shown(isJSON, "content-encoding", "gzip"))); r != nil || err != nil {
+		t.Fatal(r, err)
+	}
+	piece := compressed(strings.Repeat(" ", 200_000)) + strings.Repeat(compressed(" "), 50)
+	held := 0
+	for ; x.Held() && held <= mostHeld; held += 200_050 {
+		if out, r, err := x.RequestBody(nil, []byte(piece), false); len(out) != 200_050 || r != nil || err != nil {
+			t.Fatalf("behind %d: %d bytes, %v, %v", held, len(out), r, err)
+		}
+	}
+	if x.Held() || held < mostHeld || x.up.judged == access.JudgedBody {
+		t.Errorf("behind %d bytes held: %v; %d were judged", held, x.Held(), x.up.judged)
 	}
 }
 
 // TestACompressedBodyIsDecoded and goes up without its coding; a bomb does not.
 func TestACompressedBodyIsDecoded(t *testing.T) {
-	compressed := func(text string) string {
-		var b strings.Builder
-		w := gzip.NewWriter(&b)
-		io.WriteString(w, text)
-		w.Close()
-		return b.String()
-	}
 	w := newWorld(t)
 	for _, size := range []int{1, 50, 10_000} {
 		h := w.granted(t, shown(isJSON, "content-encoding", "gzip", "content-digest", "x"), use(t, "plain", "body:/secret"))
@@ -300,7 +342,7 @@ func TestACompressedBodyIsDecoded(t *testing.T) {
 		t.Errorf("%s, %v, %v", lines, r, err)
 	}
 	x.End(nil)
-	for name, body := range map[string]string{"cut": compressed(member("x"))[:30], "a bomb": compressed(strings.Repeat(" ", 64<<20)), "garbage behind it": compressed("{}") + "{}"} {
+	for name, body := range map[string]string{"cut": compressed(member("x"))[:30], "a bomb": compressed(strings.Repeat(" ", 4<<20)), "garbage behind it": compressed("{}") + "{}"} {
 		x, _, r := w.upload(t, w.granted(t, shown(isJSON, "content-encoding", "gzip")), body, 4<<10)
 		x.End(nil)
 		if r == nil || r.Code != access.Denied {

@@ -62,8 +62,12 @@ var (
 	ErrJSON      = errors.New("the body is not the JSON that its content-type promises")
 	ErrDepth     = errors.New("the body's JSON is nested more than 512 deep")
 	ErrForm      = errors.New("the body is not a form as its content-type promises: escape all but letters, digits and -._~*+&=")
-	ErrMultipart = errors.New("the body is not the multipart form that its content-type promises, with CRLF and a boundary that stands nowhere else")
+	ErrMultipart = errors.New("the body is not the multipart form that its content-type promises, with CRLF, and a boundary of letters, digits and +_-. that stands nowhere else")
 )
+
+// charsetField names, in a form, the charset of all fields (RFC 7578, section 4.6): a
+// value is no value any more to who reads it in another one than it was written in.
+const charsetField = "_charset_"
 
 // maxField is how long a declared field may be, in bytes as it stands.
 const maxField = 64 << 10
@@ -79,17 +83,27 @@ func Open(contentType []string, d Declared, fill Fill) (Rewriter, error) {
 	if err != nil || strings.HasPrefix(kind, "application/grpc") { // which is framed, "application/grpc+json" too
 		return nil, nil
 	}
-	json := kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
 	switch {
-	case json && len(d.Pointers) > 0:
+	case isJSON(kind, contentType[0]) && len(d.Pointers) > 0:
 		return NewJSON(d.Pointers, fill), utf8(parameters)
 	case kind == "application/x-www-form-urlencoded" && len(d.Names) > 0:
 		return newForm(d.Names, fill), utf8(parameters)
 	case kind == "multipart/form-data" && len(d.Names) > 0:
-		m, err := newMultipart(contentType[0], parameters["boundary"], d.Names, fill)
+		m, err := newMultipart(contentType[0], parameters, d.Names, fill)
 		return m, errors.Join(err, utf8(parameters))
 	}
 	return nil, nil
+}
+
+// isJSON tells whether every reader takes a body of that kind for JSON. Some look
+// for a form's type at the beginning of the text, or anywhere in it; and JSON can be
+// written so that it is a form too.
+func isJSON(kind, contentType string) bool {
+	contentType = strings.ToLower(contentType)
+	if strings.Contains(contentType, "form-urlencoded") || strings.Contains(contentType, "form-data") {
+		return false
+	}
+	return kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
 }
 
 func utf8(parameters map[string]string) error {

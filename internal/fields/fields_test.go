@@ -38,6 +38,8 @@ var rewriteTests = []struct {
 	{"runs between escapes", "application/json", `{"k":"a\\b\u0063\"d"}`, `{"k":"[A]\\[B]\u0063\"[D]"}`, nil},
 	{"an escape first", "application/json", `{"k":"\/v"}`, `{"k":"\/[V]"}`, nil},
 	{"a JSON text of another type", "application/vnd.x+json; charset=UTF-8", `{"k":"v"}`, `{"k":"[V]"}`, nil},
+	{"a type that begins as a form's", "application/x-www-form-urlencoded+json", `{"q":"&q=","k":"v"}`, "", nil},
+	{"a type in which a form's stands", `application/json; x="multipart/form-data"`, `{"k":"v"}`, "", nil},
 	{"nothing", "application/json", ``, "", nil},
 	{"a string alone", "application/json", `"v"`, "", nil},
 	{"a byte order mark", "application/json", "\ufeff{\"k\":\"v\"}", "", ErrJSON},
@@ -68,6 +70,9 @@ var rewriteTests = []struct {
 	{"a form too long", "application/x-www-form-urlencoded", "k=" + strings.Repeat("v", maxField+1), "", ErrTooLong},
 	{"a form in another charset", "application/x-www-form-urlencoded; charset=utf-7", "k=v", "", ErrCharset},
 
+	{"a form that names its charset", "application/x-www-form-urlencoded", "k=v&_charset%5f=utf-16", "", ErrCharset},
+	{"parts that name their charset", "multipart/form-data; boundary=B", crlf("--B", `content-disposition: form-data; name=_charset_`, "", "utf-16", "--B", part, "", "v", "--B--"), "", ErrCharset},
+
 	{"a part", "multipart/form-data; boundary=B", crlf("--B", part, "", "v", "--B--", ""), crlf("--B", part, "", "[V]", "--B--", ""), nil},
 	{"two parts of one name", "multipart/form-data; boundary=B", crlf("--B", part, "", "v", "--B", part, "", "", "--B--"), crlf("--B", part, "", "[V]", "--B", part, "", "[]", "--B--"), nil},
 	{"a part without quotes", "multipart/form-data; boundary=\"B\"", crlf("--B", "Content-Disposition:form-data;name=k", "Content-Type: text/plain; charset=UTF-8", "", "v", "--B--"),
@@ -88,6 +93,13 @@ var rewriteTests = []struct {
 	{"parts that do not end", "multipart/form-data; boundary=B", crlf("--B", part, "", "v"), "", ErrMultipart},
 	{"lines that end in LF", "multipart/form-data; boundary=B", "--B\n" + part + "\n\nv\n--B--", "", ErrMultipart},
 	{"no boundary", "multipart/form-data", "", "", ErrMultipart},
+	{"a boundary with an escape", `multipart/form-data; boundary="B\/C"`, crlf("--B/C", part, "", "v", "--B/C--"), "", ErrMultipart},
+	{"a boundary that some end at its comma", `multipart/form-data; boundary="B,C"`, crlf("--B,C", part, "", "v", "--B,C--"), "", ErrMultipart},
+	{"a boundary in another one's name", "multipart/form-data; xboundary=A; boundary=B", crlf("--B", part, "", "v", "--B--"), "", ErrMultipart},
+	{"a boundary in a text", `multipart/form-data; x="boundary=A"; boundary=B`, crlf("--B", part, "", "v", "--B--"), "", ErrMultipart},
+	{"a boundary in a boundary", `multipart/form-data; boundary="boundary=B"`, crlf("--boundary=B", part, "", "v", "--boundary=B--"), "", ErrMultipart},
+	{"a boundary and a charset", `multipart/form-data; charset=utf-8; boundary="alamofire.boundary.0Ab-_+"`, crlf("--alamofire.boundary.0Ab-_+", part, "", "v", "--alamofire.boundary.0Ab-_+--"),
+		crlf("--alamofire.boundary.0Ab-_+", part, "", "[V]", "--alamofire.boundary.0Ab-_+--"), nil},
 	{"a boundary in two pieces", "multipart/form-data; boundary*0=B; boundary*1=C", "", "", ErrMultipart},
 	{"a part too long", "multipart/form-data; boundary=B", crlf("--B", part, "", strings.Repeat("v", maxField+100)), "", ErrTooLong},
 

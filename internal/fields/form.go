@@ -69,8 +69,13 @@ func (f *form) name(dst, src []byte) (_, rest []byte) {
 	if src[n] == '=' {
 		f.inValue = true
 		// a name that does not decode is no name that a rule could mean
-		if name, err := url.QueryUnescape(string(f.held)); err == nil && !f.long && f.names[name] {
+		name, err := url.QueryUnescape(string(f.held))
+		switch {
+		case err != nil || f.long:
+		case f.names[name]:
 			f.field = name
+		case name == charsetField:
+			f.err = ErrCharset
 		}
 	}
 	f.held, f.long = f.held[:0], false

@@ -33,10 +33,10 @@ const (
 // maxHeading is how long the headers of one part may be.
 const maxHeading = 8 << 10
 
-func newMultipart(contentType, boundary string, names []string, fill Fill) (Rewriter, error) {
-	// RFC 2231 has two more ways to write a parameter, and few readers know them
+func newMultipart(contentType string, parameters map[string]string, names []string, fill Fill) (Rewriter, error) {
+	boundary := parameters["boundary"]
 	bad := strings.ContainsFunc(boundary, func(r rune) bool { return r > 'z' || !boundaryByte[byte(r)] })
-	if boundary == "" || len(boundary) > 70 || bad || strings.Contains(contentType, "*") {
+	if boundary == "" || len(boundary) > 70 || bad || !plainParameters(contentType, parameters) {
 		return nil, ErrMultipart
 	}
 	m := &multipartForm{names: map[string]bool{}, fill: fill, dashes: []byte("--" + boundary)}
@@ -46,8 +46,21 @@ func newMultipart(contentType, boundary string, names []string, fill Fill) (Rewr
 	return m, nil
 }
 
-// boundaryByte are RFC 2046's, space aside.
-var boundaryByte = among("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'()+_,-./:=?")
+// plainParameters tells whether every reader finds the same boundary. Few know
+// RFC 2231's ways to write a parameter, or escapes in one, and many search the
+// text for the word, which must stand in no other parameter then.
+func plainParameters(contentType string, parameters map[string]string) bool {
+	for name := range parameters {
+		if name != "boundary" && name != "charset" {
+			return false
+		}
+	}
+	return !strings.ContainsAny(contentType, `*\`)
+}
+
+// boundaryByte are those of RFC 2046 that need no quotes and part nothing: some
+// readers end a boundary at a comma, or at another sign.
+var boundaryByte = among("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+_-.")
 
 // Append implements Rewriter.
 func (m *multipartForm) Append(dst, src []byte, last bool) ([]byte, error) {
@@ -122,8 +135,12 @@ func (m *multipartForm) heading(dst, in []byte) ([]byte, int) {
 		m.err = ErrMultipart
 		return dst, 0
 	}
-	if m.names[name] {
+	switch {
+	case m.names[name]:
 		m.field = name
+	case name == charsetField:
+		m.err = ErrCharset
+		return dst, 0
 	}
 	m.at = content
 	return append(dst, in[:n+4]...), n + 4
