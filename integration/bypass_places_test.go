@@ -150,6 +150,7 @@ var responseRows = []bypass{
 	{name: "a compressed transfer", raw: asks("/v1/public/x", withPublic, "connection: te", "te: gzip"), ending: sent, upstream: []string{gotPublic}, without: []string{"gzip"}},
 	{name: "a cookie that comes back in every place", raw: asks("/c/x", "cookie: session={cookie}"), ending: sent, upstream: []string{"session={COOKIE}\r\n"}},
 	{name: "gRPC", raw: asks("/v1/public/x", withPublic, "content-type: application/grpc", "grpc-accept-encoding: gzip"), ending: sent, upstream: []string{gotPublic}, without: []string{"gzip"}},
+	{name: "Connect", raw: asks("/v1/public/x", withPublic, "content-type: application/connect+json", "connect-accept-encoding: gzip"), ending: sent, upstream: []string{gotPublic}, without: []string{"gzip"}},
 	{name: "gRPC elsewhere", raw: asks("/v1/private", withPublic, "content-type: application/grpc"), status: 200, code: "not_granted"},
 	{name: "gRPC for browsers", raw: asks("/v1/public/x", withPublic, "content-type: Application/grpc-web"), ending: sent, upstream: []string{gotPublic}},
 	{name: "gRPC for browsers, as text", raw: asks("/v1/public/x", withPublic, "content-type: Application/grpc-web-Text+proto"), status: 403},

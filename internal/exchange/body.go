@@ -46,11 +46,12 @@ func (c *chain) Append(dst, src []byte, last bool) ([]byte, error) {
 // is masked. Where its parts are counted elsewhere, masks are of equal length.
 func (x *Exchange) openBody(h ResponseHead) {
 	contentType := firstHeader(h.Headers, "content-type")
+	ends, prefixed := prefixesMessages(contentType)
 	switch {
 	case h.Status == 101:
 		x.down = x.openSocket()
-	case isGRPC(contentType):
-		x.down = &messages{inside: masking{x.filler()}}
+	case prefixed:
+		x.down = &messages{inside: masking{x.filler()}, ends: ends}
 	default:
 		x.down = masking{x.label(replace.FlushFor(contentType))}
 	}

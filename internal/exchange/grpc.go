@@ -5,10 +5,14 @@ import (
 	"strings"
 )
 
-// isGRPC tells whether a body of that content type is length-prefixed messages:
-// gRPC over HTTP/2, or gRPC-Web in its binary form.
-func isGRPC(contentType string) bool {
-	return mediaBegins(contentType, "application/grpc") && !isGRPCWebText(contentType)
+// prefixesMessages tells whether a body of that content type is length-prefixed
+// messages: gRPC over HTTP/2, gRPC-Web in its binary form, or a stream of Connect;
+// and the flags of the message that ends it, if that is one.
+func prefixesMessages(contentType string) (ends byte, ok bool) {
+	if mediaBegins(contentType, "application/connect+") {
+		return connectEnd, true
+	}
+	return webTrailers, mediaBegins(contentType, "application/grpc") && !isGRPCWebText(contentType)
 }
 
 // isGRPCWebText tells of gRPC-Web in base64, of which each piece may be padded,
@@ -21,17 +25,20 @@ func mediaBegins(contentType, with string) bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(contentType)), with)
 }
 
-// The flags of a message (gRPC over HTTP/2, "Length-Prefixed-Message", and
-// gRPC-Web). A compressed one has the lowest bit set.
+// The flags of a message (gRPC over HTTP/2, "Length-Prefixed-Message"; gRPC-Web;
+// the Connect protocol, "Enveloped-Message"). A compressed one has the lowest bit
+// set.
 const (
 	plainMessage = 0x00
 	webTrailers  = 0x80
+	connectEnd   = 0x02
 )
 
 // messages is the stage for a body of length-prefixed messages. Each is a text
 // of its own for the stage inside, which must give on as many bytes as it takes.
 type messages struct {
 	inside stage
+	ends   byte    // flags of a message that is not plain, but no other than that
 	prefix [5]byte // flags, length in big endian
 	n      int     // bytes of it that have come
 	left   uint32  // of the message behind the whole prefix
@@ -67,7 +74,7 @@ func (m *messages) Append(dst, src []byte, last bool) ([]byte, error) {
 
 // begin passes a whole prefix on.
 func (m *messages) begin(dst []byte) ([]byte, error) {
-	if flags := m.prefix[0]; flags != plainMessage && flags != webTrailers {
+	if flags := m.prefix[0]; flags != plainMessage && flags != m.ends {
 		return dst, ErrBody
 	}
 	if m.n < len(m.prefix) {

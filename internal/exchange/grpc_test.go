@@ -73,6 +73,21 @@ func TestMessagesKeepTheirLength(t *testing.T) {
 	}
 }
 
+// TestMessagesOfConnect end with one that says so; compressed ones are refused.
+func TestMessagesOfConnect(t *testing.T) {
+	v := values["plain"]
+	stars := strings.Repeat("*", len(v))
+	for in, want := range map[string]string{
+		prefixed(0, v) + prefixed(2, `{"error":"`+v+`"}`): prefixed(0, stars) + prefixed(2, `{"error":"`+stars+`"}`),
+		prefixed(1, "x"): "", prefixed(0, v) + prefixed(3, "x"): "", prefixed(0x80, "x"): "",
+	} {
+		out, err := answer(t, newWorld(t), grpcHead("application/connect+json"), in, 3)
+		if want != "" && (err != nil || out != want) || want == "" && !errors.Is(err, ErrBody) {
+			t.Errorf("%q gave %q, %v, want %q", in, out, err, want)
+		}
+	}
+}
+
 // TestAMessageGoesWhenItEnds: nothing of it is kept for the next.
 func TestAMessageGoesWhenItEnds(t *testing.T) {
 	x := newWorld(t).asked(t)

@@ -35,7 +35,7 @@ type Change struct {
 // method, path or destination than the one that was decided.
 var removedOnTheWayUp = []string{
 	"x-cloakroom-token", "x-cloakroom-session", "proxy-authorization",
-	"range", "if-range", "a-im", "accept-charset", "grpc-accept-encoding", "sec-websocket-extensions",
+	"range", "if-range", "a-im", "accept-charset", "grpc-accept-encoding", "connect-accept-encoding", "sec-websocket-extensions",
 }
 
 // RequestHead opens the grant, and puts the values of what it grants in the

@@ -89,7 +89,7 @@ func TestWhatDoesNotGoUp(t *testing.T) {
 	w := newWorld(t)
 	h := w.granted(t, head("/x", "range", "bytes=0-1", "if-range", `"a"`, "x-envoy-original-path", "/y", "x-envoy-retry-on", "5xx",
 		"accept-encoding", "gzip", "accept-encoding", "br", "x-cloakroom-token", "t", "x-cloakroom-session", "s",
-		"a-im", "vcdiff", "accept-charset", "utf-16", "proxy-authorization", "Bearer t", "sec-websocket-extensions", "permessage-deflate", "grpc-accept-encoding", "gzip", "kept", "1"))
+		"a-im", "vcdiff", "accept-charset", "utf-16", "proxy-authorization", "Bearer t", "sec-websocket-extensions", "permessage-deflate", "grpc-accept-encoding", "gzip", "connect-accept-encoding", "gzip", "kept", "1"))
 	change, refused, err := w.engine.Begin().RequestHead(h)
 	if err != nil || refused != nil {
 		t.Fatal(err, refused)

@@ -63,7 +63,7 @@ func (x *Exchange) readable(h ResponseHead) *access.Refusal {
 	for _, line := range h.Headers {
 		value := strings.ToLower(strings.TrimSpace(line.Value))
 		switch {
-		case line.Name == "grpc-encoding" && value != "identity":
+		case (line.Name == "grpc-encoding" || line.Name == "connect-content-encoding") && value != "identity":
 			return x.refuse(access.Denied, "", "the backend compresses its messages although it was asked not to")
 		case line.Name != "content-type":
 		case !searchable(value):

@@ -83,6 +83,7 @@ func TestUnreadableAnswers(t *testing.T) {
 		{"switching to a WebSocket", ResponseHead{Status: 101, Headers: head("", "upgrade", "websocket").Headers}, true},
 		{"gRPC-Web as text", ResponseHead{Status: 200, Headers: head("", "content-type", "application/grpc-web-text").Headers}, true},
 		{"compressed messages", ResponseHead{Status: 200, Headers: head("", "content-type", "application/grpc", "grpc-encoding", "gzip").Headers}, true},
+		{"compressed messages of Connect", ResponseHead{Status: 200, Headers: head("", "content-type", "application/connect+json", "connect-content-encoding", "gzip").Headers}, true},
 		{"messages that are not", ResponseHead{Status: 200, Headers: head("", "content-type", "application/grpc", "grpc-encoding", "Identity").Headers}, false},
 		{"a part", ResponseHead{Status: 206}, true},
 		{"a part without a body", ResponseHead{Status: 206, End: true}, true},
