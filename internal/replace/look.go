@@ -73,6 +73,7 @@ func (f *finder) look(kinds uint8) {
 	}
 	if kinds&viewQuoted != 0 && f.reads.unquote(base, &f.quoted) {
 		f.view(&f.quoted, asText)
+		f.join(&f.quoted)
 		f.decode(&f.quoted, levels-1)
 	}
 }

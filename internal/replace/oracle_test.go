@@ -356,6 +356,7 @@ func oracleMatches(fs []oracleForm, text string) []oracleMatch {
 	decode(base, 3)
 	quoted := oracleUnquote(base)
 	add(quoted, false)
+	add(oracleJoin(quoted), true)
 	decode(quoted, 2)
 	slices.SortStableFunc(ms, func(a, b oracleMatch) int {
 		rank := func(m oracleMatch) int {

@@ -74,7 +74,7 @@ func (s *survey) look(e *escapes) (size int) {
 		switch {
 		case size > 0 && n > 0 && s.reads.live[c]:
 			s.one(at, size, c, viewQuoted)
-		case size > 0 && n == 0 && s.reads.softLive(text, at, size):
+		case size > 0 && n > 0 && s.reads.decodedLive(text, at, []byte{c}), size > 0 && n == 0 && s.reads.softLive(text, at, size):
 			s.open(at, at+size, viewQuoted)
 		}
 	default:
