@@ -36,6 +36,7 @@ func named(credential string) string { return key.Placeholder(credential) }
 
 // world is an engine's surroundings, as a test wants them.
 type world struct {
+	snap    *Snapshot // in force
 	codec   *grant.Codec
 	engine  *Engine
 	values  map[string]secret.Value
@@ -72,14 +73,14 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := Compile(rules, w.values, map[string][]secret.Value{"plain": {secret.New([]byte("former-Zk3vQ9x1LmT7rW2"))}})
+	w.snap, err = Compile(rules, w.values, map[string][]secret.Value{"plain": {secret.New([]byte("former-Zk3vQ9x1LmT7rW2"))}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if w.codec, err = grant.New([32]byte{4}); err != nil {
 		t.Fatal(err)
 	}
-	w.engine, err = New(Deps{Snapshot: func() *Snapshot { return snapshot }, Leases: w, Grants: w.codec, Log: w, Observer: w,
+	w.engine, err = New(Deps{Snapshot: func() *Snapshot { return w.snap }, Leases: w, Grants: w.codec, Log: w, Observer: w,
 		Now: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)
