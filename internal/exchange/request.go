@@ -157,9 +157,15 @@ func (x *Exchange) use(f inventory.Found) (access.Use, bool) {
 }
 
 // permits asks the rules that came with the values: the decision may have been
-// made by those before, when the name stood for another value.
+// made by those before, when the name stood for another value. And it asks the rules
+// in force: a body may still come when what it may carry is permitted no more.
 func (x *Exchange) permits(f inventory.Found) bool {
-	in, ok := x.snap.rules.Credential(f.Name).Permits(x.target)
+	now := x.deps.Snapshot()
+	return x.snap.permits(x.target, f) && (now == x.snap || now.permits(x.target, f))
+}
+
+func (s *Snapshot) permits(t access.Target, f inventory.Found) bool {
+	in, ok := s.rules.Credential(f.Name).Permits(t)
 	return ok && slices.ContainsFunc(in, func(l access.Location) bool { return l.Covers(f.At) })
 }
 

@@ -211,6 +211,28 @@ func TestATicketWhoseFieldEndsWithWhatIsJudged(t *testing.T) {
 	}
 }
 
+// TestAPlaceThatGoesWhileABodyComes gets no value any more.
+func TestAPlaceThatGoesWhileABodyComes(t *testing.T) {
+	w := newWorld(t)
+	x := w.engine.Begin()
+	if _, r, err := x.RequestHead(w.granted(t, shown(isJSON), use(t, "plain", "body:/secret"))); r != nil || err != nil {
+		t.Fatal(r, err)
+	}
+	if _, r, err := x.RequestBody(nil, []byte(strings.Repeat(" ", access.JudgedBody)), false); r != nil || err != nil || x.Held() {
+		t.Fatal(r, err)
+	}
+	none, err := inventory.New(key, nil, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.snap, err = Compile(none, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if out, r, err := x.RequestBody(nil, []byte(member(named("plain"))), true); r == nil || r.Code != access.NotGranted || err != nil || len(out) > 0 {
+		t.Errorf("got %q, %v, %v", out, r, err)
+	}
+}
+
 func TestABodyThatIsNotShownIsInert(t *testing.T) {
 	w := newWorld(t)
 	h := w.granted(t, head("/x", "content-type", isJSON), use(t, "plain", "body:/secret"))

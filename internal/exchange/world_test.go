@@ -36,6 +36,7 @@ func named(credential string) string { return key.Placeholder(credential) }
 
 // world is an engine's surroundings, as a test wants them.
 type world struct {
+	snap    *Snapshot // in force
 	codec   *grant.Codec
 	engine  *Engine
 	snap    *Snapshot
