@@ -39,7 +39,6 @@ type world struct {
 	snap    *Snapshot // in force
 	codec   *grant.Codec
 	engine  *Engine
-	snap    *Snapshot
 	values  map[string]secret.Value
 	dead    map[string]bool // leases that are not live
 	done    chan struct{}   // closed when any lease ends
