@@ -126,7 +126,7 @@ func matrixForms() []form {
 		{name: "JSON in JSON, every third", write: then(each("", `\u%04x`, ""), inJSON)},
 		{name: "JSON three deep", write: then(then(inJSON, inJSON), inJSON)},
 		{name: "JSON three deep, every fourth", write: then(then(each("", "", "", `\u%04x`), inJSON), inJSON)},
-		{name: "JavaScript", write: each(`\x%02x`, `\u{%x}`, "")},
+		{name: "JavaScript", write: each(`\x%02x`, `\u%04x`, "")},
 		{name: "query", write: url.QueryEscape},
 		{name: "path", write: url.PathEscape},
 		{name: "percent, every byte", write: percentAll},

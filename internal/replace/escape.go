@@ -67,12 +67,8 @@ func unescapeBackslash(text []byte, out *[utf8.UTFMax * 2]byte) (n, size int) {
 	return 1, 2
 }
 
-// unescapeUnicode reads "\u0041", a pair of them for what is beyond 16 bits, and
-// JavaScript's "\u{41}".
+// unescapeUnicode reads "\u0041", or a pair of them for what is beyond 16 bits.
 func unescapeUnicode(text []byte, out *[utf8.UTFMax * 2]byte) (n, size int) {
-	if r, size := digits(text[2:], 1, 6, 16); size > 0 && text[2] == '{' && closes(text, 2+size, '}') && utf8.ValidRune(r) {
-		return utf8.EncodeRune(out[:], r), size + 3
-	}
 	r, ok := hexUnit(text)
 	if !ok {
 		return 0, 0

@@ -122,7 +122,7 @@ func fuzzEscape(text string, way, which, more int) string {
 		case 7:
 			fmt.Fprintf(&b, `\x%02x`, c)
 		case 8:
-			fmt.Fprintf(&b, `\u{%x}`, c)
+			b.WriteString(strings.ReplaceAll(string(c), "/", `\/`))
 		case 9:
 			b.WriteString("\x00"[:which&1] + string(c) + "\x00"[which&1:])
 		}

@@ -202,7 +202,6 @@ func (o oracleReading) as(i, n int, out string) (all oracleReading) {
 var (
 	oraclePair    = regexp.MustCompile(`^\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})`)
 	oracleUnit    = regexp.MustCompile(`^\\u([0-9a-fA-F]{4})`)
-	oracleBraces  = regexp.MustCompile(`^\\u\{([0-9a-fA-F]{1,6})\}`)
 	oracleX       = regexp.MustCompile(`^\\x([0-9a-fA-F]{2})`)
 	oracleShort   = regexp.MustCompile(`^\\(["\\/'bfnrt])`)
 	oraclePercent = regexp.MustCompile(`^%([0-9a-fA-F]{2})`)
@@ -224,7 +223,7 @@ func oracleEscape(text string) (int, string) {
 	if m := oraclePair.FindStringSubmatch(text); m != nil {
 		return len(m[0]), string(utf16.DecodeRune(oracleNumber(m[1], 16), oracleNumber(m[2], 16)))
 	}
-	for form, base := range map[*regexp.Regexp]int{oracleUnit: 16, oracleBraces: 16, oracleDecimal: 10, oracleHexa: 16} {
+	for form, base := range map[*regexp.Regexp]int{oracleUnit: 16, oracleDecimal: 10, oracleHexa: 16} {
 		if m := form.FindStringSubmatch(text); m != nil && utf8.ValidRune(oracleNumber(m[1], base)) {
 			return len(m[0]), string(oracleNumber(m[1], base))
 		}

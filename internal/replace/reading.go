@@ -39,7 +39,7 @@ func newReading(s *Set) (r reading) {
 
 // inEscape tells whether an escape may have the byte in it.
 func inEscape(c byte) bool {
-	return alphanumeric(c) || c == '\\' || c == '%' || c == '&' || c == '#' || c == ';' || c == '{' || c == '}' || c == '='
+	return alphanumeric(c) || c == '\\' || c == '%' || c == '&' || c == '#' || c == ';' || c == '='
 }
 
 // What is looked for at once. No two bytes have a hint in common but such that
@@ -66,7 +66,7 @@ func (r *reading) before(c byte) (hints uint8) {
 		hints |= hintMark
 	case inLine64[c] && (c>>4 == 5 || c>>4 == 7):
 		hints |= hintHigh
-	case inLine64[c]:
+	case inLine64[c] || c == ';': // which ends an escape of a mark
 		hints |= hintLow
 	}
 	return hints
@@ -95,8 +95,10 @@ func (r *reading) behind(c byte) (hints uint8) {
 // out, may be part of an occurrence.
 func (r *reading) decodedLive(text []byte, at int, out []byte) bool {
 	c := out[0]
-	return r.live[c] || (c == '\n' || c == '\r') && fullBefore(text, at)
+	return r.live[c] || endsLine(c) && mayBeFull(text, at)
 }
+
+func endsLine(c byte) bool { return c == '\n' || c == '\r' }
 
 // softLive tells the same of a line break that quoted-printable leaves out.
 func (r *reading) softLive(text []byte, at, size int) bool {
@@ -155,6 +157,17 @@ func lineBreak(text []byte, at int) (from, size int) {
 		return 0, 0
 	}
 	return from, end - from
+}
+
+// mayBeFull tells whether a whole line's worth of base64 or hex may be before i,
+// some of which is escaped.
+func mayBeFull(text []byte, i int) bool {
+	for n := 1; n <= min(fullLine, i); n++ {
+		if c := text[i-n]; !inLine64[c] && !inEscape(c) {
+			return false
+		}
+	}
+	return true
 }
 
 // fullBefore tells whether a whole line's worth of base64 or hex is before i.

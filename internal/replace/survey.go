@@ -66,30 +66,49 @@ func (s *survey) look(e *escapes) (size int) {
 		}
 		return zeros(text[at:])
 	case '\n':
-		if _, size := lineBreak(text, at); size > 0 {
-			s.open(at, at+1, viewJoined)
+		from := at
+		if from > 0 && text[from-1] == '\r' {
+			from--
+		}
+		if mayBeFull(text, from) {
+			s.open(from, at+1, viewJoined|viewsAround(text, from, at+1))
 		}
 	case '=':
 		c, n, size := unquote(text[at:])
 		switch {
-		case size > 0 && n > 0 && s.reads.live[c]:
+		case size == 0:
+		case n == 0 && s.reads.softLive(text, at, size), n == 1 && endsLine(c) && mayBeFull(text, at):
+			s.open(at, at+size, viewQuoted|viewsAround(text, at, at+size))
+		case n == 1 && s.reads.live[c]:
 			s.one(at, size, c, viewQuoted)
-		case size > 0 && n > 0 && s.reads.decodedLive(text, at, []byte{c}), size > 0 && n == 0 && s.reads.softLive(text, at, size):
-			s.open(at, at+size, viewQuoted)
 		}
 	default:
 		n, size := e.read()
 		switch {
 		case size == 0:
 			return 1
+		case endsLine(e.out[0]) && mayBeFull(text, at), n > 1 && s.reads.live[e.out[0]]:
+			s.open(at, at+size, viewDecoded|viewsAround(text, at, at+size))
 		case n == 1 && s.reads.live[e.out[0]]:
 			s.one(at, size, e.out[0], viewDecoded)
-		case s.reads.decodedLive(text, at, e.out[:n]):
-			s.open(at, at+size, viewDecoded)
 		}
 		return size
 	}
 	return 1
+}
+
+// viewsAround returns the views that what begins close to [from, to) may ask
+// for: near a line break, each escape matters.
+func viewsAround(text []byte, from, to int) (views uint8) {
+	for _, c := range text[max(0, from-fullLine):min(len(text), to+fullLine+farIndent)] {
+		switch {
+		case c == '=':
+			views |= viewQuoted
+		case classOf[c]&escapeClass != 0:
+			views |= viewDecoded
+		}
+	}
+	return views
 }
 
 // chain is escapes that stand for one byte each, so close to each other that a
