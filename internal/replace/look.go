@@ -183,7 +183,7 @@ func (f *finder) write(v *view, m *match, first, end, left, length int) {
 		return // a mask, which cannot stand in UTF-16
 	}
 	before, behind := edges(m.kind, length)
-	if from, to := v.raw(max(first-1, 0)); left == 0 && first > 0 && from == m.start-1 && to == m.start {
+	if from, to := v.raw(max(first-1, 0)); left == 0 && first > 0 && from == m.start-1 && to == m.start && !endsEscape(f.text[:m.start]) {
 		m.left = before
 	}
 	if end < len(v.text) {

@@ -333,13 +333,6 @@ func oracleMatches(fs []oracleForm, text string) []oracleMatch {
 	base := oracleNarrow(text)
 	wide := len(base) != len(text)
 	ms := oracleIn(fs, text, oracleRaw(text), false, false)
-	for i, m := range ms {
-		for size := 2; size <= min(12, m.start); size++ {
-			if n, _ := oracleEscape(text[m.start-size : m.start]); n == size {
-				ms[i].left = false
-			}
-		}
-	}
 	add := func(o oracleReading, onlyCodes bool) { ms = append(ms, oracleIn(fs, text, o, wide, onlyCodes)...) }
 	if wide {
 		add(base, false)
@@ -357,6 +350,13 @@ func oracleMatches(fs []oracleForm, text string) []oracleMatch {
 	add(quoted, false)
 	add(oracleJoin(quoted), true)
 	decode(quoted, 2)
+	for i, m := range ms {
+		for size := 2; size <= min(12, m.start); size++ {
+			if n, _ := oracleEscape(text[m.start-size : m.start]); n == size {
+				ms[i].left = false
+			}
+		}
+	}
 	slices.SortStableFunc(ms, func(a, b oracleMatch) int {
 		rank := func(m oracleMatch) int {
 			if m.kind == 't' && !m.wide {
