@@ -34,6 +34,7 @@ func env(name string) (string, bool) {
 		"GOOD":         canary,
 		"ALSO_GOOD":    canary,
 		"LINES":        "-----BEGIN x-----\nQm9vc3RlZC1rZXk8Kq2LmZ0pXr7TyW\n",
+		"BYTES":        "\xffQm9vc3RlZC1rZXk8Kq2LmZ0pXr7TyW",
 		"ROOT":         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 	}[name]
 	return v, ok

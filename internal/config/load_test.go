@@ -178,6 +178,27 @@ func TestLocationsThatNeverCount(t *testing.T) {
 	}
 }
 
+// TestValuesThatBodiesCannotCarry: JSON is UTF-8, and what would part a multipart
+// form goes up in the other one.
+func TestValuesThatBodiesCannotCarry(t *testing.T) {
+	with := func(value, in string) (warning, failure string) {
+		text := strings.Replace(strings.Replace(base, "methods: [GET]", "methods: [POST], in: ["+in+"]", 1), "env: GOOD", "env: "+value, 1)
+		_, warnings, err := load(t, folder(t), text)
+		return fmt.Sprint(warnings), fmt.Sprint(err)
+	}
+	if warned, err := with("LINES", `"form:key"`); err != "<nil>" || !strings.Contains(warned, `"a" can stand at form:key in urlencoded forms only`) {
+		t.Errorf("lines in a form: %s, %s", warned, err)
+	}
+	for value, in := range map[string]string{"LINES": `"body:/key"`, "BYTES": `"form:key"`, "GOOD": `"body:/key", "form:key"`} {
+		if warned, err := with(value, in); err != "<nil>" || warned != "[]" {
+			t.Errorf("%s at %s: %s, %s", value, in, warned, err)
+		}
+	}
+	if _, err := with("BYTES", `"body:/key"`); !strings.Contains(err, `the value of "a" cannot stand at body:/key: it is not UTF-8`) {
+		t.Errorf("bytes in JSON: %s", err)
+	}
+}
+
 func TestBombsAndFloods(t *testing.T) {
 	dir := t.TempDir()
 	bomb := "a: &a [x, x, x, x, x, x, x, x, x]\n"

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -71,6 +72,9 @@ func (l *loader) judge(n *yaml.Node, c inventory.Credential, source secret.Sourc
 		if why := cannotStand(v.Reveal(), at); why != "" {
 			l.fail(n, "", "the value of %q cannot stand at %s: it %s", c.Name, at, why)
 		}
+		if at.Kind == access.InForm && (strings.ContainsAny(string(v.Reveal()), "\r\n") || strings.Contains(string(v.Reveal()), "--")) {
+			l.warn(n, "", "the value of %q can stand at %s in urlencoded forms only: it holds a line break or --, and is refused in a multipart one", c.Name, at)
+		}
 	}
 }
 
@@ -132,6 +136,10 @@ func cannotStand(value []byte, at access.Location) string {
 	case access.InCookie: // cookie-octet of RFC 6265, section 4.1.1
 		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\",;\\", r) }) {
 			return "holds a character that a cookie cannot carry"
+		}
+	case access.InBody, access.InMessage:
+		if !utf8.ValidString(text) {
+			return "is not UTF-8, as JSON must be"
 		}
 	}
 	return ""

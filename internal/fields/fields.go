@@ -85,12 +85,12 @@ func Open(contentType []string, d Declared, fill Fill) (Rewriter, error) {
 	}
 	switch {
 	case isJSON(kind, contentType[0]) && len(d.Pointers) > 0:
-		return NewJSON(d.Pointers, fill), utf8(parameters)
+		return NewJSON(d.Pointers, fill), inUTF8(parameters)
 	case kind == "application/x-www-form-urlencoded" && len(d.Names) > 0:
-		return newForm(d.Names, fill), utf8(parameters)
+		return newForm(d.Names, fill), inUTF8(parameters)
 	case kind == "multipart/form-data" && len(d.Names) > 0:
 		m, err := newMultipart(contentType[0], parameters, d.Names, fill)
-		return m, errors.Join(err, utf8(parameters))
+		return m, errors.Join(err, inUTF8(parameters))
 	}
 	return nil, nil
 }
@@ -106,7 +106,7 @@ func isJSON(kind, contentType string) bool {
 	return kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
 }
 
-func utf8(parameters map[string]string) error {
+func inUTF8(parameters map[string]string) error {
 	switch strings.ToLower(parameters["charset"]) {
 	case "", "utf-8", "utf8", "us-ascii":
 		return nil

@@ -5,13 +5,14 @@ import "strconv"
 // maxDepth is how deep objects and arrays may nest.
 const maxDepth = 512
 
-// document rewrites one JSON text (RFC 8259). An empty one is no error: it holds
+// document rewrites one JSON text (RFC 8259), in UTF-8. An empty one is no error: it holds
 // no field.
 type document struct {
 	root *node
 	fill Fill
 	err  error
 
+	runes   runes
 	expect  expectation
 	levels  []level
 	next    *node  // the place of the value that comes next
@@ -53,6 +54,10 @@ func NewJSON(pointers []string, fill Fill) Rewriter {
 // Append implements Rewriter.
 func (d *document) Append(dst, src []byte, last bool) ([]byte, error) {
 	if d.err != nil {
+		return dst, d.err
+	}
+	if !d.runes.valid(src, last) {
+		d.err = ErrJSON
 		return dst, d.err
 	}
 	for len(src) > 0 && d.err == nil {
