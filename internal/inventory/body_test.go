@@ -128,7 +128,9 @@ func TestFindInBody(t *testing.T) {
 
 func TestInEscape(t *testing.T) {
 	for before, want := range map[string]bool{"": false, "a": false, "%": true, "%5": true, "%25": true, "%255": true, "%2525": true, "%25255": true,
-		"%20": false, "5": false, "25": false, "%2": true, "%20%": true, "x%5f": false} {
+		"%20": false, "5": false, "25": false, "%2": true, "%20%": true, "x%5f": false,
+		`\`: true, `a\u`: true, `\u006`: true, `\u0061`: false, `\x`: true, `\x6`: true, `\x61`: false, `\\u00`: true, `%5Cu006`: true, `%255cu006`: true,
+		`u006`: true, `x6`: true, `au006`: false, `&#`: true, `&#x6`: true, `&#6`: true, `&#x61;`: false, `%26%23x6`: true, `a&b`: false, "Bearer ": false} {
 		if got := inEscape(before); got != want {
 			t.Errorf("%q: %v", before, got)
 		}

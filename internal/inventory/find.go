@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -195,19 +196,33 @@ func (f *finder) scan(at Found, text string, start, end int) {
 	}
 }
 
-// inEscape tells whether what follows before begins within a percent escape,
-// also one that is encoded several times: there the first character of a value
-// would be decoded to another, and no mask would find the rest.
+// inEscape tells whether what follows before begins within an escape of a URL, of
+// JSON or of HTML, also one that is encoded itself: there the first characters of
+// a value would be decoded to another, and no mask would find the rest. What
+// stands in a query or a field may be any of these to the backend.
 func inEscape(before string) bool {
-	open := func(s string) bool {
-		for strings.HasSuffix(s, "25") {
-			s = s[:len(s)-2]
-		}
-		return strings.HasSuffix(s, "%")
+	tail := before[max(0, len(before)-farEscape):]
+	if !strings.ContainsAny(tail, `%\&`) {
+		return begunEscape.MatchString(tail)
 	}
-	n := len(before)
-	return open(before) || n > 0 && isHex(before[n-1]) && open(before[:n-1])
+	for range maxDecodes + 1 {
+		if openEscape.MatchString(tail) {
+			return true
+		}
+		tail, _ = decodeAll(tail)
+	}
+	return false
 }
+
+// farEscape is how far an escape may reach, encoded as often as paths may be.
+const farEscape = 64
+
+var (
+	openEscape = regexp.MustCompile(`(%[0-9A-Fa-f]?|\\(u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|&#([0-9]{0,6}|[xX][0-9A-Fa-f]{0,5}))$`)
+	// begunEscape is what is left of one whose backslash was an escape itself, in a
+	// string of JSON.
+	begunEscape = regexp.MustCompile(`^(u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)$`)
+)
 
 func (f *finder) counts(name string, at access.Location) bool {
 	if (access.Location{Kind: access.InCredentials}).Covers(at) {
