@@ -131,7 +131,10 @@ func (s *survey) one(at, size int, c byte, view uint8) {
 	}
 	k := &s.chain
 	gap := at - k.end
-	if k.end == 0 || gap > 2*beside || k.n+gap+1+beside > len(k.read) {
+	if k.end > 0 && gap <= 2*beside && k.n+gap+1+beside > len(k.read) {
+		s.slide()
+	}
+	if k.end == 0 || gap > 2*beside {
 		s.close()
 		k.from, k.view, k.n = at, view, 0
 		k.add(s.text[max(0, at-beside):at])
@@ -148,6 +151,16 @@ func (s *survey) one(at, size int, c byte, view uint8) {
 
 func (k *chain) add(text []byte) { k.n += copy(k.read[k.n:], text) }
 
+// slide makes room in the chain. What a window with the next byte can hold stays.
+func (s *survey) slide() {
+	k := &s.chain
+	if s.hit() {
+		s.open(k.from, k.end, k.view)
+		return
+	}
+	k.n = copy(k.read[:], k.read[k.n-beside:k.n])
+}
+
 // close ends the chain, and opens it if one of its windows may be a pattern's.
 func (s *survey) close() {
 	k := &s.chain
@@ -157,21 +170,29 @@ func (s *survey) close() {
 	k.add(s.text[k.end:min(len(s.text), k.end+beside)])
 	end := k.end
 	k.end = 0
-	for start := 0; start < k.n; start++ {
-		stop := start
-		for stop < k.n && s.reads.member[k.read[stop]] {
-			stop++
-		}
-		if s.windows(k.read[start:stop]) {
-			s.open(k.from, end, k.view)
-			return
-		}
-		start = stop
+	if s.hit() {
+		s.open(k.from, end, k.view)
 	}
 }
 
-// windows tells whether one of the windows of a run of bytes that are all in
-// some pattern may be a pattern's.
+// hit tells whether one of the chain's windows may be a pattern's. Only such can
+// be whose bytes are all in some pattern.
+func (s *survey) hit() bool {
+	read := s.chain.read[:s.chain.n]
+	for start := 0; start < len(read); start++ {
+		stop := start
+		for stop < len(read) && s.reads.member[read[stop]] {
+			stop++
+		}
+		if s.windows(read[start:stop]) {
+			return true
+		}
+		start = stop
+	}
+	return false
+}
+
+// windows tells whether one of the windows of a run may be a pattern's.
 func (s *survey) windows(run []byte) bool {
 	for i := range s.indexes {
 		x := &s.indexes[i]
