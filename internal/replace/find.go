@@ -25,6 +25,7 @@ type finder struct {
 	found         []match
 	// rehearsing: nothing is entered, but it is told whether anything may be.
 	rehearsing, promising bool
+	sure                  [2]int      // of the text in a rehearsal, the part that reads as it does in the whole
 	near                  []candidate // windows of patterns that do not stand there to the letter
 	*views
 }

@@ -33,8 +33,11 @@ func (f *finder) rehearse(survey *survey, text []byte, low int) (kinds uint8) {
 	}
 	f.rehearsing, f.promising = true, false
 	for _, s := range spans {
-		from := max(0, s.from-aside)
-		f.raw = view{text: text[from:max(from, min(len(text), s.to+aside))], start: low + from}
+		from, to := max(0, s.from-aside), min(len(text), s.to+aside)
+		f.sure = [2]int{low + from, low + to}
+		// A little more, since an escape may have been cut there.
+		from, to = max(0, from-cutEscape), min(len(text), to+cutEscape)
+		f.raw = view{text: text[from:max(from, to)], start: low + from}
 		if f.look(s.views); f.promising {
 			break
 		}
@@ -141,15 +144,20 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 	pat := &f.patterns[pattern]
 	text := f.Set.text(pat)
 	end := p - offset + len(text)
-	seen := min(end, len(v.text))
-	if pat.kind < least || p < 0 || p > seen || offset >= len(text) || f.agree(pat.kind, v.text[p:seen], text[offset:]) < seen-p {
+	from, seen := 0, min(end, len(v.text))
+	if f.rehearsing {
+		from, _ = v.index(f.sure[0])
+		to, _ := v.index(f.sure[1])
+		seen = min(seen, to)
+	}
+	if pat.kind < least || p < from || p > seen || offset >= len(text) || f.agree(pat.kind, v.text[p:seen], text[offset:]) < seen-p {
 		return
 	}
 	first, left := p, offset
-	for first > 0 && left > 0 && f.sameByte(pat.kind, v.text[first-1], text[left-1]) {
+	for first > from && left > 0 && f.sameByte(pat.kind, v.text[first-1], text[left-1]) {
 		first, left = first-1, left-1
 	}
-	if f.rehearsing && (seen < end || first == 0 && left > 0) {
+	if f.rehearsing && (seen < end || first == from && left > 0) {
 		f.promising = true
 	}
 	if seen < end {

@@ -12,6 +12,8 @@ const (
 	// with one window of a view, and aside what of the text beside a place can.
 	apart = 160
 	aside = 80
+	// cutEscape is how long an escape may be, one within others included.
+	cutEscape = 32
 	// farEscape is how far back an escape may begin that goes on at a place.
 	farEscape = 40
 )
