@@ -37,7 +37,7 @@ func (x *index) anchors(s *Set, patterns []uint32) []uint8 {
 	}
 	firsts := make([]uint8, len(patterns))
 	for i, p := range patterns {
-		firsts[i] = uint8(c.anchor(s.text(&s.patterns[p])))
+		firsts[i] = uint8(c.anchor(s.text(&s.patterns[p]), public(s.patterns[p].kind)))
 	}
 	return firsts
 }
@@ -47,11 +47,32 @@ func (x *index) windows(text []byte) int {
 	return min(len(text)-x.window+1, farthest)
 }
 
-func (c *census) anchor(text []byte) int {
+// public is how many of a form's first bytes stand for what is known of many a
+// value, its prefix. With windows that hold some of it and one byte more, that byte
+// could be tried: text with it costs more time.
+func public(k kind) int {
+	const prefix = 8
+	switch {
+	case k == asText:
+		return prefix
+	case k == asHex:
+		return 2 * prefix
+	case k < asBase64:
+		return 3 * prefix
+	case k < asTwice:
+		return prefix * 4 / 3
+	}
+	return prefix * 16 / 9
+}
+
+func (c *census) anchor(text []byte, public int) int {
 	var costs [farthest]int
 	sum, least, best := 0, 0, 0
 	for i := range c.windows(text) {
 		costs[i] = c.cost(text, i)
+		if i < public {
+			costs[i] += dull
+		}
 		sum += costs[i]
 		if i >= c.stride {
 			sum -= costs[i-c.stride]

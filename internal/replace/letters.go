@@ -30,7 +30,7 @@ func (f *finder) window(p int, e entry) {
 	text, offset := f.Set.text(pat), int(e.offset)
 	right := f.agree(pat.kind, f.text[p:], text[offset:])
 	whole := right == len(text)-offset
-	if q := p + right; !whole && (f.views == nil || q < len(f.text) && classOf[f.text[q]] == 0 && f.text[q] != '\r') {
+	if !whole && (f.views == nil || !f.mayEscape(p+right)) {
 		return
 	}
 	left := 0
@@ -39,12 +39,24 @@ func (f *finder) window(p int, e entry) {
 	}
 	if whole && left == offset {
 		f.letters(p-offset, e.pattern, pat)
-		return
+		if classOf[text[len(text)-1]] == 0 { // else its end may be more of an escape
+			return
+		}
 	}
 	before := f.text[max(0, p-left-aside) : p-left]
 	if f.views != nil && (left == offset || indexClass(before, everyClass) < len(before)) {
 		f.near = append(f.near, candidate{p, e.pattern, offset})
 	}
+}
+
+// mayEscape tells whether a text that is not a pattern's from q on may be part of
+// an escape there, which may have begun with what the pattern has there too.
+func (f *finder) mayEscape(q int) bool {
+	if q == len(f.text) || f.text[q] == '\r' {
+		return true
+	}
+	near := f.text[max(0, q-farEscape) : q+1]
+	return indexClass(near, everyClass) < len(near)
 }
 
 // letters enters the occurrence of a pattern that stands to the letter.

@@ -2,6 +2,7 @@ package replace
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 )
 
@@ -26,28 +27,42 @@ func (f *finder) rehearse(survey *survey, text []byte, low int) (kinds uint8) {
 	if kinds&viewNarrow != 0 {
 		return kinds
 	}
-	spans := survey.spans
-	for _, c := range f.near {
-		start := c.at - c.offset - low
-		spans = append(spans, span{max(0, start), start + int(f.patterns[c.pattern].length), kinds})
-	}
 	f.rehearsing, f.promising = true, false
-	for _, s := range spans {
+	for _, s := range f.parts(survey, low) {
 		from, to := max(0, s.from-aside), min(len(text), s.to+aside)
 		f.sure = [2]int{low + from, low + to}
 		// A little more, since an escape may have been cut there.
 		from, to = max(0, from-cutEscape), min(len(text), to+cutEscape)
 		f.raw = view{text: text[from:max(from, to)], start: low + from}
-		if f.look(s.views); f.promising {
+		if f.look(kinds); f.promising {
 			break
 		}
 	}
 	f.rehearsing = false
-	survey.spans = spans[:0]
 	if !f.promising {
 		return 0
 	}
 	return kinds
+}
+
+// parts makes of the spans, and of what is near a pattern, parts of the text that
+// do not overlap, in order: each place is looked at once.
+func (f *finder) parts(survey *survey, low int) []span {
+	slices.SortFunc(f.near, func(a, b candidate) int { return a.at - b.at })
+	for _, c := range f.near {
+		start := max(0, c.at-c.offset-low)
+		survey.spans = append(survey.spans, span{from: start, to: start + int(f.patterns[c.pattern].length)})
+	}
+	slices.SortFunc(survey.spans, func(a, b span) int { return a.from - b.from })
+	parts := survey.spans[:0]
+	for _, s := range survey.spans {
+		if n := len(parts); n > 0 && s.from <= parts[n-1].to {
+			parts[n-1].to = max(parts[n-1].to, s.to)
+			continue
+		}
+		parts = append(parts, s)
+	}
+	return parts
 }
 
 // look looks through the views of the block of the given kinds.
@@ -107,7 +122,11 @@ func (f *finder) view(v *view, least kind) {
 	for i := range f.indexes {
 		f.units(v, &f.indexes[i], least)
 	}
-	for _, c := range f.near {
+	first, _ := slices.BinarySearchFunc(f.near, f.raw.start, func(c candidate, at int) int { return c.at - at })
+	for _, c := range f.near[first:] {
+		if c.at >= f.raw.start+len(f.raw.text) {
+			break
+		}
 		p, skip := v.index(c.at)
 		f.viewed(v, p, c.pattern, c.offset+skip, least)
 	}

@@ -162,6 +162,9 @@ func lineBreak(text []byte, at int) (from, size int) {
 // mayBeFull tells whether a whole line's worth of base64 or hex may be before i,
 // some of which is escaped.
 func mayBeFull(text []byte, i int) bool {
+	if i > 0 && text[i-1] == '\r' {
+		i--
+	}
 	for n := 1; n <= min(fullLine, i); n++ {
 		if c := text[i-n]; !inLine64[c] && !inEscape(c) {
 			return false

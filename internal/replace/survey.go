@@ -68,12 +68,8 @@ func (s *survey) look(e *escapes) (size int) {
 		}
 		return zeros(text[at:])
 	case '\n':
-		from := at
-		if from > 0 && text[from-1] == '\r' {
-			from--
-		}
-		if mayBeFull(text, from) {
-			s.open(from, at+1, viewJoined|viewsAround(text, from, at+1))
+		if mayBeFull(text, at) {
+			s.open(at, at+1, viewJoined|viewsAround(text, at, at+1))
 		}
 	case '=':
 		c, n, size := unquote(text[at:])
