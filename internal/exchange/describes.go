@@ -13,7 +13,8 @@ import (
 // in two. The length is the transport's to write anew.
 var unmaskedNames = []string{
 	"content-md5", "digest", "repr-digest", "content-digest", "signature", "signature-input",
-	"accept-ranges", "content-range", "x-goog-hash", "x-ms-blob-content-md5",
+	"accept-ranges", "content-range", "x-goog-hash", "x-ms-blob-content-md5", "x-ms-content-crc64",
+	"x-amz-sha256-tree-hash", "x-bz-content-sha1", "x-oss-hash-crc64ecma", "x-cos-hash-crc64ecma",
 }
 
 // unmaskedPrefixes are how other such names begin: stores of objects give

@@ -46,7 +46,7 @@ func TestMaskHead(t *testing.T) {
 		{"a strong etag behind a weak one", []string{"etag", `W/"a"`, "etag", `"b"`}, nil},
 		{"a weak etag", []string{"etag", `W/"abc"`}, []string{"etag", `W/"abc"`}},
 		{"a strong etag that holds a value", []string{"etag", `"` + v + `"`}, nil},
-		{"digests of stores", []string{"x-amz-checksum-crc32c", "1", "x-goog-hash", "2", "x-checksum-sha1", "3", "x-goog-stored-content-length", "4", "x-amz-meta-a", "5"},
+		{"digests of stores", []string{"x-amz-checksum-crc32c", "1", "x-goog-hash", "2", "x-checksum-sha1", "3", "x-goog-stored-content-length", "4", "x-bz-content-sha1", "6", "x-amz-meta-a", "5"},
 			[]string{"x-amz-meta-a", "5"}},
 		{"signatures over digests", []string{"signature-input", `s=("content-digest")`, "signature", "s=:AAAA:", "server-timing", "db;dur=5"}, []string{"server-timing", "db;dur=5"}},
 		{"an offer of parts", []string{"accept-ranges", "bytes", "content-range", "bytes 0-1/2"}, nil},
