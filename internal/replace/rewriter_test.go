@@ -221,15 +221,22 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestAllocations(t *testing.T) {
 	set := compile(t, Secret{"a", []byte("abcdefgh1234")})
-	chunk := bytes.Repeat([]byte(`{"id": 1, "name": "nothing to see", "text": "\u0041\\u0061\"%41&amp;#65;&nbsp;=41=`+"\n"+`Zm9vYmFyZm9vYmFyZm9v`+"\nZm9v"+`"}, `), 100)
-	dst := make([]byte, 0, 2*len(chunk))
-	r := set.NewRewriter(None, label)
-	dst = r.Append(dst[:0], chunk, false)
-	if n := testing.AllocsPerRun(100, func() { dst = r.Append(dst[:0], chunk, false) }); n != 0 {
-		t.Errorf("Append: %v allocations", n)
-	}
-	text := string(chunk)
-	if n := testing.AllocsPerRun(100, func() { set.Mask(text, label) }); n != 0 {
-		t.Errorf("Mask: %v allocations", n)
+	plain := `{"id": 1, "name": "nothing to see"}, `
+	escaped := `"text": "\u0041\\u0061\"%41&amp;#65;&nbsp;=41=` + "\n" + `Zm9vYmFyZm9vYmFyZm9v` + "\nZm9v" + `"}, `
+	for _, line := range []string{plain, escaped} {
+		if line == escaped && raceDetector {
+			continue // with it a pool forgets at random, to find who relies on it
+		}
+		chunk := bytes.Repeat([]byte(line), 100)
+		dst := make([]byte, 0, 2*len(chunk))
+		r := set.NewRewriter(None, label)
+		dst = r.Append(dst[:0], chunk, false)
+		if n := testing.AllocsPerRun(100, func() { dst = r.Append(dst[:0], chunk, false) }); n != 0 {
+			t.Errorf("Append of %q: %v allocations", line, n)
+		}
+		text := string(chunk)
+		if n := testing.AllocsPerRun(100, func() { set.Mask(text, label) }); n != 0 {
+			t.Errorf("Mask of %q: %v allocations", line, n)
+		}
 	}
 }

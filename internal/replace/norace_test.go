@@ -1,0 +1,5 @@
+//go:build !race
+
+package replace
+
+const raceDetector = false
