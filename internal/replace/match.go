@@ -49,13 +49,21 @@ func (m *match) filler(n int) []byte {
 	return filler(m.kind, n)
 }
 
-// inOrder sorts the occurrences in a block and leaves out what was found twice.
+// inOrder sorts the occurrences in a block, and makes one of what was found in
+// several views.
 func inOrder(found []match) []match {
 	if len(found) < 2 {
 		return found
 	}
 	slices.SortFunc(found, match.before)
-	return slices.CompactFunc(found, func(a, b match) bool {
-		return a.start == b.start && a.end == b.end && a.pattern == b.pattern && a.set == b.set
-	})
+	all := found[:1]
+	for _, m := range found[1:] {
+		last := &all[len(all)-1]
+		if m.start == last.start && m.end == last.end && m.pattern == last.pattern && m.set == last.set {
+			last.left, last.right = last.left.wider(m.left), last.right.wider(m.right)
+			continue
+		}
+		all = append(all, m)
+	}
+	return all
 }
