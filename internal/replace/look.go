@@ -163,12 +163,7 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 	pat := &f.patterns[pattern]
 	text := f.Set.text(pat)
 	end := p - offset + len(text)
-	from, seen := 0, min(end, len(v.text))
-	if f.rehearsing {
-		from, _ = v.index(f.sure[0])
-		to, _ := v.index(f.sure[1])
-		seen = min(seen, to)
-	}
+	from, seen := f.shown(v, end)
 	if pat.kind < least || p < from || p > seen || offset >= len(text) || f.agree(pat.kind, v.text[p:seen], text[offset:]) < seen-p {
 		return
 	}
@@ -200,6 +195,18 @@ func (f *finder) viewed(v *view, p int, pattern uint32, offset int, least kind) 
 	m := match{set: f.Set, start: start, end: stop, pattern: pattern, kind: pat.kind}
 	f.write(v, &m, first, end, left, value.length)
 	f.found = append(f.found, m)
+}
+
+// shown returns from where, and up to where before end, a view shows what the
+// whole block would.
+func (f *finder) shown(v *view, end int) (from, to int) {
+	to = min(end, len(v.text))
+	if f.rehearsing {
+		last, _ := v.index(f.sure[1])
+		from, _ = v.index(f.sure[0])
+		to = min(to, last)
+	}
+	return from, to
 }
 
 // write makes ready what is written over an occurrence that is not a text, and
