@@ -67,7 +67,9 @@ func (f *finder) find() []match {
 			f.look(kinds)
 		}
 		f.raw.text = nil
-		f.views.near, f.views.spans = f.near, s.spans
+		if f.views.near = f.near; s.spans != nil { // else there was no span
+			f.views.spans = s.spans
+		}
 		viewPool.Put(f.views)
 	}
 	return f.found
