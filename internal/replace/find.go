@@ -9,8 +9,9 @@ const (
 	// an escape, the latter one within others.
 	lookahead  = 64
 	lookbehind = 256
-	// block is how much of a text is looked at at once.
-	block = 16 << 10
+	// block is how much of a text is looked at at once: many times what has to be
+	// looked at beside it.
+	block = 64 << 10
 	// swallowed is how many first bytes of an occurrence may be read as part of
 	// an escape that began before it.
 	swallowed = 4
