@@ -22,28 +22,19 @@ func (s *Set) Mask(text string, mask func(name string) string) Masked {
 
 // Contains tells whether any form of a value stands in the text, and whose: of
 // several, the one that is masked first.
-func (s *Set) Contains(text string) (name string, found bool) {
-	if s.empty() {
-		return "", false
-	}
-	b := readOnly(text)
-	for from := 0; from < len(b); from += block {
-		if ms := inOrder(s.find(nil, b, from, min(from+block, len(b)))); len(ms) > 0 {
-			return ms[0].value().name, true
-		}
-	}
-	return "", false
-}
+func (s *Set) Contains(text string) (name string, found bool) { return s.first(text, false) }
 
 // ContainsFold is Contains for a text whose letters may have lost their case, as
 // in the name of a header.
-func (s *Set) ContainsFold(text string) (name string, found bool) {
+func (s *Set) ContainsFold(text string) (name string, found bool) { return s.first(text, true) }
+
+func (s *Set) first(text string, anyCase bool) (name string, found bool) {
 	if s.empty() {
 		return "", false
 	}
 	b := readOnly(text)
 	for from := 0; from < len(b); from += block {
-		f := finder{Set: s, text: b, from: from, through: min(from+block, len(b)), anyCase: true}
+		f := finder{Set: s, text: b, from: from, through: min(from+block, len(b)), anyCase: anyCase}
 		if ms := inOrder(f.find()); len(ms) > 0 {
 			return ms[0].value().name, true
 		}
