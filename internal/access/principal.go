@@ -22,6 +22,12 @@ type Principal struct {
 	// Ends is when the proof of identity ends: the token's expiry, or the end
 	// of the ticket's lease.
 	Ends time.Time
+	// Person is the human that the issuer's person claim names: who logged in
+	// or, at an issuer of machines, on whose behalf they work. Lower-case, and
+	// compared across issuers; empty: not known.
+	Person string
+	// Human tells that the issuer's tokens mean that a person logged in.
+	Human bool
 	// Ticket tells that a ticket vouched for the caller and no token did.
 	Ticket bool
 }

@@ -11,12 +11,20 @@ type Approval struct {
 	Approvers []access.Group
 	Count     int           // distinct people, at least 1
 	Wait      time.Duration // how long a request is held for an answer; 0: not at all
+	Expires   time.Duration // how long the question stands
+	Cooldown  time.Duration // after a denial, how long the principal may not ask for the credential again
 }
 
 // Tier is a risk class with its defaults.
 type Tier struct {
 	Name     string
 	Lease    time.Duration // how long a lease lasts
+	Extend   time.Duration // how much longer its holder may make one, in all; 0: not at all
+	Uses     int           // exchanges under one lease in which a value is substituted; 0: no limit
+	Leases   int           // unended at once, of one principal over one credential; 0: no limit
+	Requests int           // a minute, under one lease; 0: no limit
+	Reuse    bool          // a lease is good in other sessions of its principal than the one that asked
+	Bound    bool          // a ticket counts only beside its holder's own token
 	Approval *Approval     // nil: none needed
 }
 

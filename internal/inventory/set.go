@@ -60,7 +60,9 @@ func (s *Set) add(key Key, c Credential) error {
 		c.Rules[i] = Rule{slices.Clone(r.Hosts), slices.Clone(r.Methods), slices.Clone(r.Paths), in}
 	}
 	if a := c.Tier.Approval; a != nil {
-		c.Tier.Approval = &Approval{slices.Clone(a.Approvers), a.Count, a.Wait}
+		rule := *a
+		rule.Approvers = slices.Clone(a.Approvers)
+		c.Tier.Approval = &rule
 	}
 	c.Placeholder = c.Prefix + key.Placeholder(c.Name)
 	s.credentials = append(s.credentials, &c)
