@@ -8,11 +8,14 @@ import (
 // marshals to YAML and JSON, and holds no value.
 type Resolved struct {
 	Issuers     []ResolvedIssuer     `json:"issuers,omitempty" yaml:"issuers,omitempty"`
+	Tiers       []ResolvedTier       `json:"tiers,omitempty" yaml:"tiers,omitempty"`
 	Credentials []ResolvedCredential `json:"credentials,omitempty" yaml:"credentials,omitempty"`
 	Strict      bool                 `json:"strict" yaml:"strict"`
 	Policy      string               `json:"policy" yaml:"policy"` // "built-in", or the folder
-	Store       string               `json:"store" yaml:"store"`
+	Store       string               `json:"store" yaml:"store"`   // a path, or a URL without user and parameters
 	Record      string               `json:"record" yaml:"record"`
+	Webhooks    []ResolvedWebhook    `json:"webhooks,omitempty" yaml:"webhooks,omitempty"`
+	Slack       []ResolvedMember     `json:"slack,omitempty" yaml:"slack,omitempty"` // whose clicks count
 	Upstreams   []ResolvedUpstream   `json:"upstreams,omitempty" yaml:"upstreams,omitempty"`
 }
 
@@ -59,12 +62,15 @@ type ResolvedUpstream struct {
 // Resolved describes c. placeholder gives the placeholder of a credential by
 // name; nil: none is shown.
 func (c *Config) Resolved(placeholder func(credential string) string) Resolved {
-	r := Resolved{Strict: c.Strict, Policy: "built-in", Store: c.Store.Path, Record: c.Record.Dir}
+	r := Resolved{Strict: c.Strict, Policy: "built-in", Store: c.Store.Name(), Record: c.Record.Dir}
 	if c.Policy.Dir != "" {
 		r.Policy = c.Policy.Dir
 	}
 	for _, i := range c.Identity.Issuers {
 		r.Issuers = append(r.Issuers, ResolvedIssuer{i.Name, i.URL, i.Audiences, i.GroupsAllowed})
+	}
+	for _, t := range c.Tiers {
+		r.Tiers = append(r.Tiers, c.resolveTier(t))
 	}
 	for i := range c.Credentials {
 		r.Credentials = append(r.Credentials, c.resolveCredential(i))
@@ -72,6 +78,7 @@ func (c *Config) Resolved(placeholder func(credential string) string) Resolved {
 			r.Credentials[i].Placeholder = placeholder(c.Credentials[i].Name)
 		}
 	}
+	r.Webhooks, r.Slack = c.resolveReceivers()
 	for _, u := range c.Envoy.Upstreams {
 		r.Upstreams = append(r.Upstreams, ResolvedUpstream{u.Host, u.Prefix, u.Address, u.TLS, u.Route(), u.Cluster()})
 	}

@@ -72,6 +72,16 @@ func (l *loader) duration(n *yaml.Node, least time.Duration) time.Duration {
 	return d
 }
 
+// span reads a duration from least to most.
+func (l *loader) span(n *yaml.Node, least, most time.Duration) time.Duration {
+	d := l.duration(n, least)
+	if d > most {
+		l.fail(n, "", "%q is too long: at most %v", n.Value, most)
+		return most
+	}
+	return d
+}
+
 var units = []struct {
 	name  string
 	bytes int64
@@ -160,9 +170,10 @@ func isHostPort(s string, least uint64) bool {
 
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
+	return err == nil && isThisMachine(host)
+}
+
+func isThisMachine(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
