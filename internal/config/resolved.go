@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"cloakroom/internal/access"
 )
 
@@ -14,6 +16,7 @@ type Resolved struct {
 	Policy      string               `json:"policy" yaml:"policy"` // "built-in", or the folder
 	Store       string               `json:"store" yaml:"store"`   // a path, or a URL without user and parameters
 	Record      string               `json:"record" yaml:"record"`
+	Admin       ResolvedAdmin        `json:"admin" yaml:"admin"`
 	Webhooks    []ResolvedWebhook    `json:"webhooks,omitempty" yaml:"webhooks,omitempty"`
 	Slack       []ResolvedMember     `json:"slack,omitempty" yaml:"slack,omitempty"` // whose clicks count
 	Upstreams   []ResolvedUpstream   `json:"upstreams,omitempty" yaml:"upstreams,omitempty"`
@@ -25,6 +28,8 @@ type ResolvedIssuer struct {
 	Issuer        string   `json:"issuer" yaml:"issuer"`
 	Audiences     []string `json:"audiences" yaml:"audiences,flow"`
 	GroupsAllowed []string `json:"groups_allowed,omitempty" yaml:"groups_allowed,omitempty,flow"`
+	Person        string   `json:"person,omitempty" yaml:"person,omitempty"` // the claim's path, dotted; empty: nobody is named
+	Human         bool     `json:"human,omitempty" yaml:"human,omitempty"`
 }
 
 // ResolvedCredential is a credential in a Resolved.
@@ -67,7 +72,7 @@ func (c *Config) Resolved(placeholder func(credential string) string) Resolved {
 		r.Policy = c.Policy.Dir
 	}
 	for _, i := range c.Identity.Issuers {
-		r.Issuers = append(r.Issuers, ResolvedIssuer{i.Name, i.URL, i.Audiences, i.GroupsAllowed})
+		r.Issuers = append(r.Issuers, ResolvedIssuer{i.Name, i.URL, i.Audiences, i.GroupsAllowed, strings.Join(i.Person, "."), i.Human})
 	}
 	for _, t := range c.Tiers {
 		r.Tiers = append(r.Tiers, c.resolveTier(t))
@@ -78,6 +83,7 @@ func (c *Config) Resolved(placeholder func(credential string) string) Resolved {
 			r.Credentials[i].Placeholder = placeholder(c.Credentials[i].Name)
 		}
 	}
+	r.Admin = c.resolveAdmin()
 	r.Webhooks, r.Slack = c.resolveReceivers()
 	for _, u := range c.Envoy.Upstreams {
 		r.Upstreams = append(r.Upstreams, ResolvedUpstream{u.Host, u.Prefix, u.Address, u.TLS, u.Route(), u.Cluster()})
@@ -109,13 +115,16 @@ func (c *Config) resolveCredential(i int) ResolvedCredential {
 func (c *Config) GroupNames(groups []access.Group) []string {
 	var names []string
 	for _, g := range groups {
-		name := g.Issuer
-		for _, i := range c.Identity.Issuers {
-			if i.URL == g.Issuer {
-				name = i.Name
-			}
-		}
-		names = append(names, name+"/"+g.Name)
+		names = append(names, c.issuerName(g.Issuer)+"/"+g.Name)
 	}
 	return names
+}
+
+func (c *Config) issuerName(url string) string {
+	for _, i := range c.Identity.Issuers {
+		if i.URL == url {
+			return i.Name
+		}
+	}
+	return url
 }

@@ -28,22 +28,6 @@ type ResolvedApproval struct {
 	Buttons   bool     `json:"buttons,omitempty" yaml:"buttons,omitempty"`
 }
 
-// ResolvedWebhook is a webhook in a Resolved: never its URL.
-type ResolvedWebhook struct {
-	Name   string   `json:"name" yaml:"name"`
-	URL    string   `json:"url" yaml:"url"` // where it is
-	Form   string   `json:"form" yaml:"form"`
-	Signed bool     `json:"signed" yaml:"signed"`
-	Events []string `json:"events" yaml:"events,flow"`
-}
-
-// ResolvedMember is a member of the Slack workspace in a Resolved.
-type ResolvedMember struct {
-	Member string   `json:"member" yaml:"member"`
-	Person string   `json:"person" yaml:"person"`
-	Groups []string `json:"groups" yaml:"groups,flow"`
-}
-
 func (c *Config) resolveTier(t inventory.Tier) ResolvedTier {
 	r := ResolvedTier{Name: t.Name, Lease: t.Lease.String(), Uses: t.Uses,
 		Leases: t.Leases, Requests: t.Requests, Reuse: t.Reuse, Bound: t.Bound}
@@ -55,24 +39,4 @@ func (c *Config) resolveTier(t inventory.Tier) ResolvedTier {
 			Expires: a.Expires.String(), Cooldown: a.Cooldown.String(), Buttons: a.Buttons}
 	}
 	return r
-}
-
-func (c *Config) resolveReceivers() (hooks []ResolvedWebhook, members []ResolvedMember) {
-	for _, w := range c.Webhooks {
-		r := ResolvedWebhook{Name: w.Name, URL: "in the file", Form: w.Form, Signed: w.Secret != nil, Events: w.Events}
-		if w.URLSource != nil {
-			r.URL = w.URLSource.String()
-		}
-		if len(r.Events) == 0 {
-			r.Events = events
-		}
-		hooks = append(hooks, r)
-	}
-	if c.Slack == nil {
-		return hooks, nil
-	}
-	for _, p := range c.Slack.People {
-		members = append(members, ResolvedMember{p.ID, p.Person, c.GroupNames(p.Groups)})
-	}
-	return hooks, members
 }

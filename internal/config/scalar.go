@@ -170,10 +170,13 @@ func isHostPort(s string, least uint64) bool {
 
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	return err == nil && isThisMachine(host)
+	if err != nil {
+		return false
+	}
+	return loopbackHost(host)
 }
 
-func isThisMachine(host string) bool {
+func loopbackHost(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

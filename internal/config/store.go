@@ -16,11 +16,14 @@ func (l *loader) store(n *yaml.Node) {
 	if n == nil {
 		return
 	}
-	var password *yaml.Node
-	l.mapping(n, "store", fields{
-		"url":      l.storeURL,
-		"password": func(n *yaml.Node) { password = n; s.Password, _ = l.source(n, true) },
-	})
+	var url, password *yaml.Node
+	l.mapping(n, "store", fields{"url": keep(&url), "password": keep(&password)})
+	if password != nil {
+		s.Password, _ = l.source(password, true)
+	}
+	if url != nil {
+		l.storeURL(url)
+	}
 	if password != nil && s.URL == "" {
 		l.fail(password, "remove it", "a password for a store that takes none")
 	}
@@ -56,7 +59,10 @@ func (l *loader) postgres(n *yaml.Node, text string) {
 	if _, has := u.User.Password(); has || q.Has("password") || q.Has("sslpassword") {
 		l.fail(n, "name where it is: password: {env: NAME} or {file: PATH}", "the store's URL holds a password")
 	}
-	local := u.Host == "" || isThisMachine(u.Hostname())
+	if l.cfg.Store.Password != nil && u.User.Username() == "" {
+		l.fail(n, "write postgres://USER@host/database", "the store has a password, and its URL names no user")
+	}
+	local := u.Host == "" || loopbackHost(u.Hostname())
 	if host := q.Get("host"); host != "" {
 		local = strings.HasPrefix(host, "/") // a socket's folder
 	}

@@ -100,7 +100,7 @@ func (l *loader) judgeURL(n *yaml.Node, text string, plaintext bool) bool {
 	switch {
 	case err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http":
 		l.fail(n, `such as "https://alerts.example.com/cloakroom"`, "not a webhook's URL")
-	case u.Scheme == "http" && !plaintext && !isThisMachine(u.Hostname()):
+	case u.Scheme == "http" && !plaintext && !loopbackHost(u.Hostname()):
 		l.fail(n, "use https, or say plaintext: true if the network is trusted", "what a webhook tells would travel in plaintext")
 	default:
 		return true
