@@ -89,7 +89,7 @@ func (s shown) slack() ([]byte, error) {
 // fields are at most Slack's ten.
 func (s shown) fields() []plainOf {
 	expires := ""
-	if !s.Data.Expires.IsZero() {
+	if s.Type == Asked && !s.Data.Expires.IsZero() {
 		expires = s.Data.Expires.Format("2006-01-02 15:04:05 UTC")
 	}
 	var out []plainOf
