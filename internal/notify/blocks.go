@@ -121,10 +121,10 @@ func (s shown) operation() string {
 // elements are the buttons: two that answer, where a button may, and one that
 // leads to the page.
 func (s shown) elements() (out []any) {
-	if value, ok := buttonValue(s.Data.Lease, s.seen); ok && s.buttons {
+	if s.value != "" {
 		out = append(out,
-			button{Type: "button", Text: plainText("Approve this operation"), Action: actionApprove, Value: value, Style: "primary"},
-			button{Type: "button", Text: plainText("Deny"), Action: actionDeny, Value: value, Style: "danger"})
+			button{Type: "button", Text: plainText("Approve this operation"), Action: actionApprove, Value: s.value, Style: "primary"},
+			button{Type: "button", Text: plainText("Deny"), Action: actionDeny, Value: s.value, Style: "danger"})
 	}
 	if s.Data.URL != "" {
 		out = append(out, button{Type: "button", Text: plainText("Open in Cloakroom"), Action: actionOpen, URL: s.Data.URL})

@@ -78,8 +78,7 @@ type shown struct {
 	Time    time.Time `json:"timestamp"`
 	Data    facts     `json:"data"`
 
-	seen    string
-	buttons bool // an answer by a button is possible
+	value string // of the buttons that answer; empty: none may
 }
 
 type facts struct {
@@ -116,7 +115,7 @@ const (
 // operation can be approved and stands there as it is, whole.
 func (e Event) show(masker Masker) shown {
 	c := cleaner{masker: masker}
-	s := shown{Version: 1, ID: e.id(), Type: e.Type, Time: e.Time.UTC().Truncate(time.Millisecond), seen: e.Seen, Data: facts{
+	s := shown{Version: 1, ID: e.id(), Type: e.Type, Time: e.Time.UTC().Truncate(time.Millisecond), Data: facts{
 		Lease:      c.clean(e.Lease, maxName),
 		Bar:        c.clean(e.Bar, maxName),
 		Credential: c.clean(e.Credential, maxName),
@@ -141,8 +140,9 @@ func (e Event) show(masker Masker) shown {
 	}
 	s.Data.Altered = c.altered
 	named := e.Method != "" && e.Host != "" && e.Path != "" && !e.Unseen
-	_, fits := buttonValue(e.Lease, e.Seen)
-	s.buttons = e.Buttons && e.Type == Asked && named && fits && !c.altered
+	if value, ok := buttonValue(e.Lease, e.Seen); ok && e.Buttons && e.Type == Asked && named && !c.altered {
+		s.value = value
+	}
 	return s
 }
 

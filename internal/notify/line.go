@@ -148,7 +148,7 @@ func (l *line) try(ctx context.Context, d *delivery) {
 	a := l.post(ctx, d)
 	now := time.Now()
 	d.due = now.Add(pauseAfter(d.tries))
-	if rest := now.Add(a.rest); a.rest > 0 && rest.After(d.due) {
+	if rest := now.Add(a.rest); rest.After(d.due) {
 		d.due = rest
 	}
 	switch {

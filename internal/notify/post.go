@@ -71,7 +71,7 @@ func (d Destination) key() ([]byte, error) {
 // attempt is how one attempt went.
 type attempt struct {
 	status int           // of the answer; 0: there was none
-	rest   time.Duration // that the receiver asked for
+	rest   time.Duration // that the receiver asked for; not positive: none
 	failed string        // why there was no answer: a fixed text
 }
 
@@ -142,13 +142,13 @@ func failure(err error) string {
 }
 
 // retryAfter reads the header of that name: seconds, or a date (RFC 9110,
-// section 10.2.3). What is neither is no wish, nor is the past.
+// section 10.2.3). What is neither, or past, gives no positive time.
 func retryAfter(text string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(max(0, min(seconds, int(2*maxAge/time.Second)))) * time.Second
+	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil {
+		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return max(0, min(at.Sub(now), 2*maxAge))
+		return at.Sub(now)
 	}
 	return 0
 }
