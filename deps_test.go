@@ -44,6 +44,7 @@ var own = map[string][]string{
 	"internal/agent":             {"internal/access", "internal/decide"},
 	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
+	"internal/notify":       {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values
 	"internal/store/sqlite": {"internal/access", "internal/lease", "internal/record"},
 	"rego":                  {"internal/access"},
 	"authz":                 {"internal/access"},
@@ -75,6 +76,7 @@ var only = map[string][]string{
 	"github.com/spf13/cobra":                    {"cmd/..."},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},
+	"github.com/standard-webhooks":              {"internal/notify"},
 	"google.golang.org/protobuf":                {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/genproto/googleapis/rpc": {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/grpc":                    {"authz", "extproc", "internal/gate", "bench/...", "cmd/...", "integration/..."},
