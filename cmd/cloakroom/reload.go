@@ -138,7 +138,7 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	if err := sameBodies(cfg, s.started); err != nil {
 		return err
 	}
-	if cfg.MaxWait() > s.started.MaxWait() {
+	if inventory.LongestWait(cfg.Credentials) > inventory.LongestWait(s.started.Credentials) {
 		return errors.New("a tier's wait that is longer than any at the start needs a restart: how long Envoy waits follows from it")
 	}
 	r, err := s.compile(ctx, cfg)
