@@ -50,7 +50,7 @@ func (p *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if head.Grant, err = p.codec.Seal(*d.Grant); err != nil {
 		panic(err)
 	}
-	x := p.engine.Begin()
+	x := p.engine.Begin(func() {})
 	defer func() { x.End(nil) }()
 	change, refused, err := x.RequestHead(head)
 	if refused != nil || err != nil {
