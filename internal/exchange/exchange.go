@@ -4,9 +4,9 @@
 // It alone touches values, and only for an exchange whose grant it has opened
 // against its own view of the request. It promises that nothing is substituted
 // without a live lease, that every byte of a response has been through the
-// mask, and that every doubt ends the exchange. Its steps touch memory only:
-// none of them waits for a network or a person, nor for a disk, but where a lease
-// whose uses are limited is used, which its store must know first.
+// mask, and that every doubt ends the exchange. Its steps touch memory only: none
+// of them waits for a disk, a network or a person. Leases alone may have to ask
+// their store, a second at most, where uses are limited.
 //
 // It deliberately knows neither Envoy nor gRPC, makes no decision of its own
 // about who may use what, and reads no value source.

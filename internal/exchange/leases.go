@@ -22,7 +22,8 @@ const (
 
 // Leases tells how leases stand.
 type Leases interface {
-	// Check answers from memory.
+	// Check answers from memory, but for a lease that another process has opened
+	// just now.
 	Check(id string, now time.Time) Standing
 	// Spend counts a use of a live lease, where its uses are limited: it is
 	// durable then before Spend returns Live, within a second. Else Spend is Check.
