@@ -181,7 +181,7 @@ func (s *service) openCores(r *rules) error {
 		return err
 	}
 	s.engine, err = exchange.New(exchange.Deps{
-		Snapshot: s.snapshot.Load, Leases: s.keeper, Grants: s.codec, Log: s.log, Observer: s.metrics,
+		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
 	})
 	return err
 }
