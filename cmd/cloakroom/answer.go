@@ -215,7 +215,7 @@ func (a *answering) onPage(ctx context.Context, ls leases, client *adminClient) 
 		if err != nil {
 			return err
 		}
-		if state := standing(l); state != "pending" {
+		if state := becameOf(l); state != "pending" {
 			return a.outcome(state)
 		}
 		select {

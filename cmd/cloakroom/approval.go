@@ -39,7 +39,7 @@ type shownApproval struct {
 
 func showApproval(l lease.Lease) shownApproval {
 	s := shownApproval{ID: l.ID, Credential: plain(l.Credential), Principal: plain(l.Principal), Person: plain(l.Person),
-		Operation: showOperation(l.Operation), Reason: approval.Clean(l.Reason, 500), State: standing(l), Asked: l.Created.UTC(),
+		Operation: showOperation(l.Operation), Reason: approval.Clean(l.Reason, 500), State: becameOf(l), Asked: l.Created.UTC(),
 		Needs: l.Terms.Needs, Answers: []lease.Answer{}}
 	if l.State == lease.Pending {
 		s.Expires = l.Ends.UTC()
@@ -51,8 +51,8 @@ func showApproval(l lease.Lease) shownApproval {
 	return s
 }
 
-// standing is what became of a question.
-func standing(l lease.Lease) string {
+// becameOf is what became of a question.
+func becameOf(l lease.Lease) string {
 	switch {
 	case l.State == lease.Pending:
 		return "pending"
