@@ -62,6 +62,8 @@ var own = map[string][]string{
 var only = map[string][]string{
 	"github.com/open-policy-agent/opa":          {"rego"},
 	"github.com/coreos/go-oidc":                 {"internal/identity"},
+	"golang.org/x/oauth2":                       {"internal/identity"},
+	"golang.org/x/text":                         {"internal/identity"},
 	"github.com/klauspost/compress":             {"internal/coding", "integration/..."},
 	"github.com/andybalholm/brotli":             {"internal/coding", "integration/..."},
 	"github.com/envoyproxy/go-control-plane":    {"authz", "extproc", "envoy", "bench/...", "integration/..."},

@@ -50,7 +50,7 @@ func identityConfig(cfg *config.Config) identity.Config {
 	out := identity.Config{TokenHeaders: cfg.Identity.TokenHeaders}
 	for _, i := range cfg.Identity.Issuers {
 		out.Issuers = append(out.Issuers, identity.Issuer{Name: i.Name, URL: i.URL, Audiences: i.Audiences,
-			Groups: i.Groups, GroupsAllowed: i.GroupsAllowed, CAFile: i.CAFile})
+			Groups: i.Groups, GroupsAllowed: i.GroupsAllowed, Person: i.Person, Human: i.Human, CAFile: i.CAFile})
 	}
 	return out
 }

@@ -39,8 +39,8 @@ type Issuer struct {
 	URL           string // exactly as its tokens say
 	Audiences     []string
 	Groups        []string // path of the claim that holds the groups, outermost first
-	Person        []string // path of the claim that tells people apart; empty: the subject
-	Human         bool     // its tokens mean a person who logged in
+	Person        []string // path of the claim that names the human; empty: nobody is named
+	Human         bool     // its tokens mean that a person logged in
 	GroupsAllowed []string // the groups that count; empty: all
 	CAFile        string   // PEM; empty: the system's
 }
@@ -92,9 +92,22 @@ type ServerTLS struct {
 	Clients           []string // exact SPIFFE ids or DNS names
 }
 
-// Admin are the groups that may do what operators, approvers and auditors do.
+// Admin says how people reach the admin listener and log in there, and which
+// groups may do what operators, approvers and auditors do.
 type Admin struct {
+	URL                            string // "https://cloakroom.example.com"; empty: not known
+	Logins                         []Login
 	Operators, Approvers, Auditors []access.Group
+}
+
+// Login says how people of one issuer log in.
+type Login struct {
+	Issuer       string // the URL of an issuer that is Human
+	ClientID     string
+	ClientSecret *secret.Source // nil: a public client
+	CLIClientID  string         // a public client that comes back to loopback; empty: none
+	Scopes       []string       // never empty
+	ACR          string         // class that a fresh login must be of; empty: any
 }
 
 // Envoy is what Envoy is configured with.

@@ -36,7 +36,11 @@ type Issuer struct {
 	// first: a string or a list of strings. Empty: no groups.
 	Groups        []string
 	GroupsAllowed []string // the groups that count; empty: all
-	CAFile        string   // PEM file of the only roots for its TLS; empty: the system's
+	// Person is the path of the claim that names the human: who logged in or,
+	// unless Human, on whose behalf a machine works. Empty: nobody is named.
+	Person []string
+	Human  bool   // its tokens mean that a person logged in
+	CAFile string // PEM file of the only roots for its TLS; empty: the system's
 }
 
 // Config says whom to trust and where tokens stand.
