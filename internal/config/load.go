@@ -164,6 +164,7 @@ func (l *loader) root(n *yaml.Node) {
 		s.read(sections[s.name])
 	}
 	l.plaintext()
+	l.answerable(sections["tiers"])
 	if sections["credentials"] == nil && sections["policy"] == nil {
 		l.fail(n, "declare credentials, or a policy with a dir", "neither credentials nor a policy: every request would be denied")
 	}

@@ -124,15 +124,3 @@ func (l *loader) keys(n *yaml.Node) {
 		}
 	}
 }
-
-func (l *loader) admin(n *yaml.Node) {
-	if n == nil {
-		return
-	}
-	a := &l.cfg.Admin
-	l.mapping(n, "admin", fields{
-		"operators": func(n *yaml.Node) { a.Operators = l.groups(n) },
-		"approvers": func(n *yaml.Node) { a.Approvers = l.groups(n) },
-		"auditors":  func(n *yaml.Node) { a.Auditors = l.groups(n) },
-	})
-}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -69,7 +70,7 @@ func (l *Login) judge(a Attempt, t *oidc.IDToken, p access.Principal) (LoggedIn,
 	case (given || len(t.Audience) > 1) && azp != l.ClientID:
 		return LoggedIn{}, refuse("the ID token was made for another client")
 	case len(l.issuer.Person) > 0 && p.Person == "":
-		return LoggedIn{}, refuse("the ID token names no person in %q, or an e-mail address that is not verified", l.issuer.Person)
+		return LoggedIn{}, refuse("the ID token names no person in its claim %q, or an e-mail address that is not verified", strings.Join(l.issuer.Person, "."))
 	case err != nil:
 		return LoggedIn{}, err
 	}
