@@ -132,11 +132,14 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	}
 	old := s.rules.Load().config
 	if !reflect.DeepEqual(cfg.Envoy, old.Envoy) || !reflect.DeepEqual(cfg.Listen, old.Listen) ||
-		cfg.Store != old.Store || cfg.Record != old.Record || cfg.Keys != old.Keys {
+		!reflect.DeepEqual(cfg.Store, old.Store) || cfg.Record != old.Record || cfg.Keys != old.Keys {
 		return errors.New("envoy, listen, store, record and keys cannot change without a restart")
 	}
 	if err := sameBodies(cfg, s.started); err != nil {
 		return err
+	}
+	if cfg.MaxWait() > s.started.MaxWait() {
+		return errors.New("a tier's wait that is longer than any at the start needs a restart: how long Envoy waits follows from it")
 	}
 	r, err := s.compile(ctx, cfg)
 	if err != nil {
