@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"cloakroom/internal/approval"
 	"cloakroom/internal/identity"
@@ -22,7 +21,7 @@ type given struct {
 // parseAnswer reads an answer's parts: "approve" with a scope, or "deny" with a
 // reason.
 func parseAnswer(question, answer, scope, reason, seen string) (given, error) {
-	g := given{Question: question, Approve: answer == "approve", Reason: strings.TrimSpace(reason), Seen: seen}
+	g := given{Question: question, Approve: answer == "approve", Reason: approval.Clean(reason, maxText+1), Seen: seen}
 	switch {
 	case answer != "approve" && answer != "deny":
 		return given{}, invalid("An answer is approve or deny.")

@@ -41,7 +41,7 @@ type Desk interface {
 	Question(ctx context.Context, id string, who access.Principal) (approval.Question, error)
 	Answer(ctx context.Context, id string, a approval.Answer) (lease.Lease, error)
 	Lease(ctx context.Context, id string, who access.Principal) (lease.Lease, error)
-	Leases(ctx context.Context, who access.Principal, f lease.Filter) ([]lease.Lease, error)
+	List(ctx context.Context, who access.Principal, f lease.Filter) ([]lease.Lease, error)
 	Revoke(ctx context.Context, who access.Principal, r approval.Revocation) (approval.Revoked, error)
 	Bars(who access.Principal) ([]lease.Bar, error)
 	Lift(ctx context.Context, who access.Principal, bar string) error
@@ -58,6 +58,7 @@ type Flow interface {
 	AuthURL(ctx context.Context, a identity.Attempt) (string, error)
 	Finish(ctx context.Context, a identity.Attempt, answer url.Values) (identity.LoggedIn, error)
 	Verify(ctx context.Context, a identity.Attempt, idToken string) (identity.LoggedIn, error)
+	LogoutURL(ctx context.Context) string // empty: there is none
 }
 
 // Login is one issuer with which people log in.
@@ -90,7 +91,7 @@ type Deps struct {
 	Desk     Desk
 	Index    Index
 	Logins   func() []Login // in the configuration's order
-	Groups   func() Groups
+	Groups   func() approval.Groups
 	Identify func(ctx context.Context, headers []access.Header, path string) (access.Principal, error)
 	// Inventory is the one in force.
 	Inventory func() *inventory.Set
@@ -100,11 +101,6 @@ type Deps struct {
 	Done    <-chan struct{} // closed when the service ends
 	Version string
 	Logger  *slog.Logger
-}
-
-// Groups are those that have a role.
-type Groups struct {
-	Operators, Approvers, Auditors []access.Group
 }
 
 // Console is the handler of the page and the API.

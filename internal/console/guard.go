@@ -10,7 +10,7 @@ import (
 
 const (
 	maxBody         = 64 << 10 // bytes of a request's body
-	maxText         = 1000     // bytes of a reason; a login's cookie must hold it
+	maxText         = 500      // bytes of a reason, as the desk takes it
 	loginsPerSecond = 5        // logins that begin and answers that come by the API
 	loginsAtOnce    = 50
 	// liveHeader is on what a page's script asks for by itself.
@@ -96,7 +96,7 @@ func (c *Console) visitors(h visited) http.HandlerFunc {
 			return errToken
 		}
 		v := visit{s, c.Desk.Roles(s.Who)}
-		if none(v.Roles) && r.URL.Path != "/logout" {
+		if !v.Roles.Any() && r.URL.Path != "/logout" {
 			return errNoRole
 		}
 		if r.Method == http.MethodGet {

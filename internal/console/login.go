@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"cloakroom/internal/identity"
@@ -111,8 +110,8 @@ func (c *Console) logout(w http.ResponseWriter, r *http.Request, v visit) error 
 	c.drop(w, sessionCookie)
 	c.drop(w, flowCookie)
 	if l, ok := c.login(v.Who.Issuer); ok {
-		if out, ok := l.Page.(interface{ LogoutURL() string }); ok && strings.HasPrefix(out.LogoutURL(), "http") {
-			c.show(w, http.StatusOK, page{Name: "leave", Title: "Logging out", Data: struct{ Name, URL string }{l.Name, out.LogoutURL()}})
+		if out := l.Page.LogoutURL(r.Context()); out != "" {
+			c.show(w, http.StatusOK, page{Name: "leave", Title: "Logging out", Data: struct{ Name, URL string }{l.Name, out}})
 			return nil
 		}
 	}

@@ -47,7 +47,7 @@ func (c *Console) leases(w http.ResponseWriter, r *http.Request, v visit) error 
 			f.Limit = 25
 		}
 		var err error
-		if *into, err = c.Desk.Leases(r.Context(), v.Who, f); err != nil {
+		if *into, err = c.Desk.List(r.Context(), v.Who, f); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ var (
 	errToken       = &problem{403, "denied", "The form did not come from a page of this session. Go back, reload the page and try again."}
 	errCrossOrigin = &problem{403, "denied", "The request came from a page of another site."}
 	errHost        = &problem{421, "misdirected", "This is not the address of the console: see admin.url in the configuration."}
-	errTooLarge    = &problem{413, "too_large", "That is more text than a browser keeps for us. Shorten the reason."}
+	errTooLarge    = &problem{413, "too_large", "That is more text than a browser keeps for us. Shorten the reason to 500 bytes."}
 	errTooMany     = &problem{429, "too_many", "Too many at once. Wait a moment and try again."}
 	errBearer      = &problem{401, "unauthenticated", "Send a bearer token of an issuer of humans in Authorization."}
 	errFlow        = &problem{400, "invalid", "This browser has no login under way, or it took longer than five minutes. Begin again."}
@@ -53,6 +53,7 @@ var problems = []struct {
 	{lease.ErrTwice, 409, "answered_already"},
 	{approval.ErrRole, 403, "denied"},
 	{approval.ErrMachine, 403, "denied"},
+	{approval.ErrNobody, 403, "denied"},
 	{approval.ErrNotFresh, 403, "not_fresh"},
 	{lease.ErrUnavailable, 503, "unavailable"},
 }
@@ -99,11 +100,11 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	data := struct {
 		*problem
-		Groups Groups
+		Groups approval.Groups
 		Login  bool
-	}{p, Groups{}, p.Status == http.StatusUnauthorized || p == errFlow}
+	}{p, approval.Groups{}, p.Status == http.StatusUnauthorized || p == errFlow}
 	if p == errNoRole {
-		data.Groups = c.Groups()
+		data.Groups = c.roleHolders()
 	}
 	v := visit{}
 	if s, ok := c.sessionOf(r); ok && p != errHost {

@@ -56,7 +56,7 @@ func (c *Console) showRevoke(w http.ResponseWriter, r *http.Request, v visit, st
 		ofPrincipal: {Principal: p.Principal}, ofCredential: {Credential: p.Credential}, ofAll: {},
 	} {
 		f.State, f.Limit = lease.Active, 10000
-		live, err := c.Desk.Leases(r.Context(), v.Who, f)
+		live, err := c.Desk.List(r.Context(), v.Who, f)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (c *Console) showRevoke(w http.ResponseWriter, r *http.Request, v visit, st
 
 // revoke does what confirmRevoke said.
 func (c *Console) revoke(w http.ResponseWriter, r *http.Request, v visit) error {
-	rev := approval.Revocation{Reason: strings.TrimSpace(r.PostFormValue("reason"))}
+	rev := approval.Revocation{Reason: approval.Clean(r.PostFormValue("reason"), maxText+1)}
 	switch r.PostFormValue("what") {
 	case ofLease:
 		rev.Lease = r.PostFormValue(ofLease)

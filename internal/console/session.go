@@ -1,7 +1,9 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"time"
 
 	"cloakroom/internal/access"
@@ -57,7 +59,7 @@ func (c *Console) startSession(w http.ResponseWriter, in identity.LoggedIn) erro
 	now := c.now()
 	s := session{Who: in.Principal, Name: in.Name, Ends: now.Add(sessionLength), Idle: now.Add(sessionIdle), Token: token()}
 	s.Who.Ends, s.Who.Groups = s.Ends, c.roleGroups(in.Principal)
-	if none(c.Desk.Roles(s.Who)) {
+	if !c.Desk.Roles(s.Who).Any() {
 		return errNoRole
 	}
 	return c.keep(w, sessionCookie, sealedSession, s, sessionLength)
@@ -66,14 +68,30 @@ func (c *Console) startSession(w http.ResponseWriter, in identity.LoggedIn) erro
 // roleGroups are who's groups that have a role: all that a person is in may not
 // fit a cookie.
 func (c *Console) roleGroups(who access.Principal) (names []string) {
-	g := c.Groups()
+	g := c.roleHolders()
+	all := slices.Concat(g.Operators, g.Approvers, g.Auditors)
 	for _, name := range who.Groups {
-		one := access.Principal{Issuer: who.Issuer, Subject: who.Subject, Groups: []string{name}}
-		if one.InAny(g.Operators) || one.InAny(g.Approvers) || one.InAny(g.Auditors) {
+		if slices.Contains(all, access.Group{Issuer: who.Issuer, Name: name}) {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// roleHolders are the groups that have a role, those of the tiers included.
+func (c *Console) roleHolders() approval.Groups {
+	g := c.Groups()
+	g.Approvers = slices.Clone(g.Approvers)
+	for _, each := range c.Inventory().Credentials() {
+		if a := each.Tier.Approval; a != nil {
+			g.Approvers = append(g.Approvers, a.Approvers...)
+		}
+	}
+	slices.SortFunc(g.Approvers, func(a, b access.Group) int {
+		return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Name, b.Name))
+	})
+	g.Approvers = slices.Compact(g.Approvers)
+	return g
 }
 
 // sessionOf is the request's session, false if it has none that is good now.
@@ -103,5 +121,3 @@ func (c *Console) renew(w http.ResponseWriter, r *http.Request, s session) error
 func byItself(r *http.Request) bool {
 	return r.Header.Get(liveHeader) != "" || r.URL.Path == "/events" || r.URL.Query().Has("refresh")
 }
-
-func none(r approval.Roles) bool { return r == approval.Roles{} }

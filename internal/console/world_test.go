@@ -81,9 +81,9 @@ var payments = inventory.Credential{Name: "payments-write", Description: "refund
 	Rules: []inventory.Rule{{Hosts: []string{"api.pay.test"}, Methods: []string{"POST"}, Paths: []string{"/v1/refunds", "/v1/refunds/**"}}},
 }
 
-func groups() Groups {
+func groups() approval.Groups {
 	g := func(name string) []access.Group { return []access.Group{{Issuer: people, Name: name}} }
-	return Groups{Operators: g("sre"), Approvers: g("oncall"), Auditors: g("security")}
+	return approval.Groups{Operators: g("sre"), Approvers: g("oncall"), Auditors: g("security")}
 }
 
 func (w *world) logins() []Login {
@@ -133,6 +133,8 @@ func (w *world) Verify(_ context.Context, a identity.Attempt, idToken string) (i
 	}
 	return w.in, nil
 }
+
+func (w *world) LogoutURL(context.Context) string { return people + "/logout" }
 
 // ask opens a question of an agent.
 func (w *world) ask(o lease.Operation, reason string) lease.Lease {
@@ -221,7 +223,7 @@ func (d desk) Answer(_ context.Context, id string, a approval.Answer) (lease.Lea
 	return l, err
 }
 
-func (d desk) Leases(_ context.Context, _ access.Principal, f lease.Filter) (all []lease.Lease, err error) {
+func (d desk) List(_ context.Context, _ access.Principal, f lease.Filter) (all []lease.Lease, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, l := range d.world.leases {

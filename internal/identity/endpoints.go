@@ -14,6 +14,7 @@ type endpoints struct {
 	Methods       []string `json:"token_endpoint_auth_methods_supported"` // none: client_secret_basic
 	Challenges    []string `json:"code_challenge_methods_supported"`      // none: it does not say
 	NamesIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
+	EndSession    string   `json:"end_session_endpoint"` // of RP-Initiated Logout 1.0; none: people stay logged in there
 }
 
 // takes tells whether a client may show its secret by method.
