@@ -86,6 +86,52 @@ func TestFreshLogin(t *testing.T) {
 	}
 }
 
+// TestAuthURL pins what an issuer is asked.
+func TestAuthURL(t *testing.T) {
+	p := startProvider(t)
+	c := p.page()
+	c.ACR = "mfa"
+	l := newLogin(t, newVerifier(t, Options{}, p.people()), c)
+	for name, a := range map[string]Attempt{
+		"fresh": {Redirect: redirect, State: "s", Nonce: "n", Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", Fresh: time.Now(), Hint: "alice"},
+		"old":   {Redirect: redirect, State: "s", Nonce: "n", Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"},
+	} {
+		want := url.Values{"response_type": {"code"}, "client_id": {"page"}, "redirect_uri": {redirect}, "scope": {"openid profile email"}, "state": {"s"}, "nonce": {"n"},
+			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}} // of RFC 7636, appendix B
+		if name == "fresh" {
+			for k, v := range map[string]string{"prompt": "login", "max_age": "0", "acr_values": "mfa", "login_hint": "alice"} {
+				want.Set(k, v)
+			}
+		}
+		if got := authURL(t, l, a); got != p.url+"/authorize?"+want.Encode() {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestWhereTheSecretStands pins how a client shows its secret.
+func TestWhereTheSecretStands(t *testing.T) {
+	for name, tt := range map[string]struct {
+		methods any
+		basic   bool
+	}{
+		"both":      {[]string{"client_secret_post", "client_secret_basic"}, true},
+		"body only": {[]string{"client_secret_post"}, false},
+		"not said":  {nil, true},
+	} {
+		p := startProvider(t)
+		p.announce(map[string]any{"token_endpoint_auth_methods_supported": tt.methods})
+		l := newLogin(t, newVerifier(t, Options{}, p.people()), p.page())
+		a := NewAttempt(redirect, time.Time{})
+		if _, err := l.Finish(t.Context(), a, newBrowser().login(t, authURL(t, l, a), "alice", "pw")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := p.basic.Load(); got != tt.basic {
+			t.Errorf("%s: in the header %t", name, got)
+		}
+	}
+}
+
 // TestLoginFromElsewhere is the command line's way: one side runs the flow, the
 // other, which made the nonce, verifies what it brings.
 func TestLoginFromElsewhere(t *testing.T) {
@@ -216,8 +262,6 @@ func TestOddProviders(t *testing.T) {
 		reason string
 	}{
 		{"as it is", nil, ""},
-		{"secrets in the body alone", map[string]any{"token_endpoint_auth_methods_supported": []string{"client_secret_post"}}, ""},
-		{"nothing on secrets", map[string]any{"token_endpoint_auth_methods_supported": nil}, ""},
 		{"no secrets", map[string]any{"token_endpoint_auth_methods_supported": []string{"private_key_jwt"}}, "neither by client_secret_basic"},
 		{"nothing on PKCE", map[string]any{"code_challenge_methods_supported": nil}, ""},
 		{"plain PKCE", map[string]any{"code_challenge_methods_supported": []string{"plain"}}, "PKCE"},

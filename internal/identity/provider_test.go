@@ -34,6 +34,7 @@ type real struct {
 	down    atomic.Bool
 	hold    atomic.Pointer[chan struct{}] // discovery waits for it to close
 	said    map[string]any                // set by announce
+	basic   atomic.Bool                   // the last client showed its secret in a header
 }
 
 func startProvider(t testing.TB) *real {
@@ -71,6 +72,9 @@ func (r *real) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		}
 	}
 	switch q.URL.Path {
+	case "/oauth/token":
+		_, _, basic := q.BasicAuth()
+		r.basic.Store(basic)
 	case "/keys":
 		r.fetches.Add(1)
 	case "/redirect":
