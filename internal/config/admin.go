@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
-
-	"cloakroom/internal/secret"
 )
 
 // defaultScopes are those of the standard's that name a person.
@@ -68,7 +66,7 @@ func (l *loader) login(n *yaml.Node) {
 	if !l.mapping(n, "a login", fields{
 		"issuer":        keep(&issuer),
 		"client_id":     func(n *yaml.Node) { client = n; to.ClientID, _ = l.text(n, "a client's id") },
-		"client_secret": func(n *yaml.Node) { to.ClientSecret = l.clientSecret(n) },
+		"client_secret": func(n *yaml.Node) { to.ClientSecret, _ = l.source(n, true) },
 		"cli_client_id": l.into(&to.CLIClientID, "a client's id"),
 		"scopes":        func(n *yaml.Node) { to.Scopes = l.texts(n, "scopes", l.scope) },
 		"acr":           l.into(&to.ACR, "a class of authentication"),
@@ -128,13 +126,4 @@ func (l *loader) scope(n *yaml.Node, s string) bool {
 		return true
 	}
 	return false
-}
-
-// clientSecret reads where a client's secret is. How strong it is, is between
-// us and its issuer.
-func (l *loader) clientSecret(n *yaml.Node) *secret.Source {
-	source := &secret.Source{Weak: true}
-	l.value(n, source)
-	l.read(n, *source)
-	return source
 }

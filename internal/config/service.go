@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -55,27 +54,6 @@ func (l *loader) policy(n *yaml.Node) {
 		"allow_net": func(n *yaml.Node) { p.AllowNet = l.texts(n, "hosts", l.checked(inventory.CheckHost)) },
 		"bundle":    func(n *yaml.Node) { l.fail(n, "use dir", "bundles are not supported yet") },
 	})
-}
-
-func (l *loader) store(n *yaml.Node) {
-	l.cfg.Store.Path = l.resolve("cloakroom.db")
-	if n == nil {
-		return
-	}
-	l.mapping(n, "store", fields{"url": func(n *yaml.Node) {
-		const hint = "write sqlite://cloakroom.db"
-		s, ok := l.text(n, "a URL")
-		path, sqlite := strings.CutPrefix(s, "sqlite://")
-		switch {
-		case !ok:
-		case strings.HasPrefix(s, "postgres"):
-			l.fail(n, hint, "PostgreSQL is not supported yet")
-		case !sqlite || path == "" || strings.ContainsAny(path, "?#"):
-			l.fail(n, hint, "not the URL of a store")
-		default:
-			l.cfg.Store.Path = l.resolve(path)
-		}
-	}})
 }
 
 func (l *loader) record(n *yaml.Node) {
