@@ -60,7 +60,7 @@ func TestOddProviders(t *testing.T) {
 	}
 }
 
-func TestLogout(t *testing.T) {
+func TestLogoutURL(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change map[string]any
 		want   string
@@ -80,5 +80,28 @@ func TestLogout(t *testing.T) {
 		if got, err := l.Origin(t.Context()); err != nil || got != p.url {
 			t.Errorf("%s: origin %q, %v", name, got, err)
 		}
+	}
+}
+
+// TestLogout pins that the provider forgets a login, and sends the browser back.
+func TestLogout(t *testing.T) {
+	p := startProvider(t)
+	l, b := newLogin(t, newVerifier(t, Options{}, p.people()), p.page()), newBrowser()
+	login := func() { b.login(t, authURL(t, l, NewAttempt(redirect, time.Time{})), "alice", "pw") }
+	login()
+	at, err := l.LogoutURL(t.Context(), redirect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.Get(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got := resp.Header.Get("Location"); got != redirect {
+		t.Errorf("sent to %q", got)
+	}
+	if login(); b.asked != 2 {
+		t.Errorf("asked %d times, want 2", b.asked)
 	}
 }

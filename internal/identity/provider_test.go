@@ -50,7 +50,7 @@ func startProvider(t testing.TB) *real {
 		{Name: "alice", Password: "pw", Email: "alice@example.com", Groups: []string{"oncall"}},
 		{Name: "bob", Password: "pw", Email: "bob@example.com", Unverified: true},
 	}, Apps: []provider.App{
-		{ID: "page", Secret: "page-secret", Redirects: []string{redirect}},
+		{ID: "page", Secret: "page-secret", Redirects: []string{redirect}, Logouts: []string{redirect}},
 		{ID: "cli", Native: true, Redirects: []string{redirect}},
 	}})
 	if err != nil {
