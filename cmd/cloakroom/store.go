@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/user"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"cloakroom/internal/config"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
+	"cloakroom/internal/store/postgres"
 	"cloakroom/internal/store/sqlite"
 )
 
@@ -22,26 +24,64 @@ type store interface {
 	Close() error
 }
 
-var errNoPostgres = errors.New("a PostgreSQL store cannot be opened yet")
-
-// openStore opens the configuration's store; a SQLite file is made if there is
-// none.
+// openStore opens the configuration's store and brings it forward; a SQLite file
+// is made if there is none.
 func openStore(ctx context.Context, cfg *config.Config) (store, error) {
-	if cfg.Store.URL != "" {
-		return nil, errNoPostgres
+	if cfg.Store.URL == "" {
+		return opened(sqlite.Open(ctx, cfg.Store.Path))
 	}
-	return sqlite.Open(ctx, cfg.Store.Path)
+	url, err := storeURL(cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	log, err := record.ID(cfg.Record.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		log, err = record.NewID(time.Now()), nil // a command, beside services elsewhere, that indexes nothing
+	}
+	if err != nil {
+		return nil, err
+	}
+	return opened(postgres.Open(ctx, url, log))
 }
 
 // openIndex opens the store that is there to be read.
 func openIndex(ctx context.Context, cfg *config.Config) (store, error) {
-	if err := storeExists(cfg); err != nil {
+	if cfg.Store.URL == "" {
+		if err := storeExists(cfg); err != nil {
+			return nil, err
+		}
+		return opened(sqlite.OpenReader(ctx, cfg.Store.Path))
+	}
+	url, err := storeURL(cfg.Store)
+	if err != nil {
 		return nil, err
 	}
-	if cfg.Store.URL != "" {
-		return nil, errNoPostgres
+	return opened(postgres.OpenReader(ctx, url))
+}
+
+// opened is a store, or the nil that nobody closes.
+func opened[S store](s S, err error) (store, error) {
+	if err != nil {
+		return nil, err
 	}
-	return sqlite.OpenReader(ctx, cfg.Store.Path)
+	return s, nil
+}
+
+// storeURL is a PostgreSQL database's URL with its password.
+func storeURL(s config.Store) (string, error) {
+	if s.Password == nil {
+		return s.URL, nil
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return "", errors.New("reading store.url: not a URL") // what Parse says would quote it
+	}
+	password, err := s.Password.Read()
+	if err != nil {
+		return "", fmt.Errorf("reading store.password: %w", err)
+	}
+	u.User = url.UserPassword(u.User.Username(), string(password.Reveal()))
+	return u.String(), nil
 }
 
 // openExisting opens the store that is there to be written.
