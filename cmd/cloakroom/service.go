@@ -158,7 +158,7 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.log, err = record.Open(cfg.Record.Dir, masker{s}, record.Options{SegmentBytes: cfg.Record.SegmentBytes, Logger: s.logger}); err != nil {
 		return err
 	}
-	if s.db, err = openStore(ctx, cfg); err != nil {
+	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
 		return err
 	}
 	key, err := root.Derive("lease")

@@ -24,42 +24,35 @@ type store interface {
 	Close() error
 }
 
-// openStore opens the configuration's store and brings it forward; a SQLite file
-// is made if there is none.
-func openStore(ctx context.Context, cfg *config.Config) (store, error) {
+// openStore opens the configuration's store; a SQLite file is made if there is
+// none. log is the id of the log that its index is to follow.
+func openStore(ctx context.Context, cfg *config.Config, log string) (store, error) {
 	if cfg.Store.URL == "" {
 		return opened(sqlite.Open(ctx, cfg.Store.Path))
 	}
-	url, err := storeURL(cfg.Store)
+	at, err := databaseURL(cfg.Store)
 	if err != nil {
 		return nil, err
 	}
-	log, err := record.ID(cfg.Record.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		log, err = record.NewID(time.Now()), nil // a command, beside services elsewhere, that indexes nothing
-	}
-	if err != nil {
-		return nil, err
-	}
-	return opened(postgres.Open(ctx, url, log))
+	return opened(postgres.Open(ctx, at, log))
 }
 
 // openIndex opens the store that is there to be read.
 func openIndex(ctx context.Context, cfg *config.Config) (store, error) {
+	if err := storeExists(cfg); err != nil {
+		return nil, err
+	}
 	if cfg.Store.URL == "" {
-		if err := storeExists(cfg); err != nil {
-			return nil, err
-		}
 		return opened(sqlite.OpenReader(ctx, cfg.Store.Path))
 	}
-	url, err := storeURL(cfg.Store)
+	at, err := databaseURL(cfg.Store)
 	if err != nil {
 		return nil, err
 	}
-	return opened(postgres.OpenReader(ctx, url))
+	return opened(postgres.OpenReader(ctx, at))
 }
 
-// opened is a store, or the nil that nobody closes.
+// opened is a store, or a nil that tells that there is none to close.
 func opened[S store](s S, err error) (store, error) {
 	if err != nil {
 		return nil, err
@@ -67,29 +60,39 @@ func opened[S store](s S, err error) (store, error) {
 	return s, nil
 }
 
-// storeURL is a PostgreSQL database's URL with its password.
-func storeURL(s config.Store) (string, error) {
-	if s.Password == nil {
-		return s.URL, nil
-	}
-	u, err := url.Parse(s.URL)
-	if err != nil {
-		return "", errors.New("reading store.url: not a URL") // what Parse says would quote it
-	}
-	password, err := s.Password.Read()
-	if err != nil {
-		return "", fmt.Errorf("reading store.password: %w", err)
-	}
-	u.User = url.UserPassword(u.User.Username(), string(password.Reveal()))
-	return u.String(), nil
-}
-
 // openExisting opens the store that is there to be written.
 func openExisting(ctx context.Context, cfg *config.Config) (store, error) {
 	if err := storeExists(cfg); err != nil {
 		return nil, err
 	}
-	return openStore(ctx, cfg)
+	log, err := record.ID(cfg.Record.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		log, err = noLog, nil // a command on a machine where no replica runs
+	}
+	if err != nil {
+		return nil, err
+	}
+	return openStore(ctx, cfg, log)
+}
+
+// noLog is the id of the log that a command has which indexes none.
+const noLog = "none"
+
+// databaseURL is the URL of a PostgreSQL database, with its password.
+func databaseURL(s config.Store) (string, error) {
+	if s.Password == nil {
+		return s.URL, nil
+	}
+	password, err := s.Password.Read()
+	if err != nil {
+		return "", fmt.Errorf("reading the store's password: %w", err)
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return "", errors.New("the store's URL is none") // the error would quote it
+	}
+	u.User = url.UserPassword(u.User.Username(), string(password.Reveal()))
+	return u.String(), nil
 }
 
 // storeExists refuses where a command would only make an empty store.
