@@ -66,7 +66,7 @@ masked in whatever comes back.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newUp(&o), newServe(&o), newCheck(&o), newCredential(&o), newLease(&o),
-		newSession(&o), newStore(&o), newEnvoy(&o), newVersion(),
+		newMCP(&o), newSession(&o), newStore(&o), newEnvoy(&o), newVersion(),
 	)
 	return root
 }
