@@ -60,7 +60,8 @@ func (s *service) lead(r *rules) (err error) {
 	r.decider, err = decide.New(decide.Deps{
 		Inventory: func() *inventory.Set { return r.set },
 		Identity:  r, Policy: r.policy, Leases: s.keeper, Log: s.log,
-		Now: time.Now, Logger: s.logger, Observer: s.metrics,
+		Now: time.Now, Logger: s.logger, Observer: observer{s.metrics, s},
+		InForce: func() bool { return s.rules.Load() == r }, Holds: s.holds, AdminURL: r.config.Admin.URL,
 	})
 	return err
 }
