@@ -62,10 +62,14 @@ func (w *world) mcpHTTP(token string) mcp.Transport {
 		HTTPClient: &http.Client{Transport: bearing(token)}, MaxRetries: -1}
 }
 
-// mcpProgram is `cloakroom mcp`; it reads the token from a file.
-func (w *world) mcpProgram(token string) mcp.Transport {
-	w.write("token", token+"\n")
-	c := exec.Command(filepath.Join(bin, "cloakroom"), "mcp", "--gateway", w.gateway, "--token-file", "token")
+// mcpProgram is `cloakroom mcp`; it reads the token from a file, where the hunt
+// does not look.
+func (w *world) mcpProgram(t *testing.T, token string) mcp.Transport {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(filepath.Join(bin, "cloakroom"), "mcp", "--gateway", w.gateway, "--token-file", file)
 	c.Dir, c.Env = w.dir, []string{"PATH=" + os.Getenv("PATH")}
 	return &mcp.CommandTransport{Command: c}
 }
@@ -97,7 +101,7 @@ func TestMCP(t *testing.T) {
 	t.Parallel()
 	m := echoing(t)
 	token := m.token(agentClient)
-	for name, transport := range map[string]mcp.Transport{"http": m.mcpHTTP(token), "program": m.mcpProgram(token)} {
+	for name, transport := range map[string]mcp.Transport{"http": m.mcpHTTP(token), "program": m.mcpProgram(t, token)} {
 		t.Run(name, func(t *testing.T) {
 			s := m.mcpOver(t, transport)
 			if !strings.Contains(s.InitializeResult().Instructions, "Cloakroom") {
