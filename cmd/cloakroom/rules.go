@@ -20,6 +20,7 @@ type rules struct {
 	config   *config.Config
 	set      *inventory.Set
 	verifier *identity.Verifier
+	logins   []login
 	policy   *rego.Policy
 	decider  *decide.Decider // of these rules alone: no decision mixes two readings
 }
@@ -34,11 +35,15 @@ func (s *service) compile(ctx context.Context, cfg *config.Config) (*rules, erro
 	if err != nil {
 		return nil, err
 	}
+	logins, err := loginsOf(verifier, cfg.Admin.Logins)
+	if err != nil {
+		return nil, err
+	}
 	policy, err := rego.New(ctx, rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet})
 	if err != nil {
 		return nil, err
 	}
-	return &rules{config: cfg, set: set, verifier: verifier, policy: policy}, nil
+	return &rules{config: cfg, set: set, verifier: verifier, logins: logins, policy: policy}, nil
 }
 
 func inventoryOf(cfg *config.Config, keys secret.Keys) (*inventory.Set, error) {

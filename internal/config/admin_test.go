@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -120,5 +122,34 @@ func told(t *testing.T, kind, want string, got []string) {
 	t.Helper()
 	if want == "" && len(got) > 0 || want != "" && (len(got) != 1 || !strings.Contains(got[0], want)) {
 		t.Errorf("%ss %q, want %q", kind, got, want)
+	}
+}
+
+// TestDocumentedLoginLoads: what docs/login.md shows is what people copy.
+func TestDocumentedLoginLoads(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "login.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	yaml, _, ok := strings.Cut(rest, "```")
+	dir := folder(t)
+	if err := os.WriteFile(filepath.Join(dir, "page.secret"), []byte("a-secret-of-the-page\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, warnings, err := load(t, dir, yaml+`credentials:
+  - {name: a, tier: high, groups: [ai-agents], value: {env: GOOD}, allow: [{hosts: [h.test], methods: [GET], paths: [/]}]}
+envoy: {upstreams: [{host: h.test, tls: true}]}
+`)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	for _, w := range warnings {
+		if strings.Contains(w.Message, "issuer") {
+			t.Error(w)
+		}
+	}
+	if l := c.Admin.Logins[0]; l.Issuer != "https://login.example.com" || l.ClientSecret == nil || l.CLIClientID == "" || l.ACR == "" {
+		t.Errorf("login %+v", l)
 	}
 }

@@ -241,3 +241,26 @@ func TestOddProviders(t *testing.T) {
 		})
 	}
 }
+
+func TestLogout(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change map[string]any
+		want   string
+	}{
+		"as it is":   {nil, "/end_session?client_id=page&post_logout_redirect_uri=https%3A%2F%2Fx.example%2F"},
+		"with query": {map[string]any{"end_session_endpoint": "/out?a=b"}, "/out?a=b&client_id=page&post_logout_redirect_uri=https%3A%2F%2Fx.example%2F"},
+		"none":       {map[string]any{"end_session_endpoint": nil}, ""},
+		"plaintext":  {map[string]any{"end_session_endpoint": "http://x.example/out"}, ""},
+	} {
+		p := startProvider(t)
+		p.announce(tt.change)
+		l := newLogin(t, newVerifier(t, Options{}, p.people()), p.page())
+		got, err := l.LogoutURL(t.Context(), "https://x.example/")
+		if want := tt.want; err != nil || want != "" && got != p.url+want || want == "" && got != "" {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
+		}
+		if got, err := l.Origin(t.Context()); err != nil || got != p.url {
+			t.Errorf("%s: origin %q, %v", name, got, err)
+		}
+	}
+}
