@@ -44,7 +44,11 @@ var own = map[string][]string{
 	"internal/agent":             {"internal/access", "internal/decide", "internal/lease"},
 	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
-	"internal/notify":       {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values
+	"internal/notify": {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values
+
+	"internal/store/postgres":     {"internal/lease", "internal/record"},
+	"internal/store/postgrestest": {}, // a test of any package may start a server
+
 	"internal/store/sqlite": {"internal/access", "internal/lease", "internal/record"},
 	"rego":                  {"internal/access"},
 	"authz":                 {"internal/access"},

@@ -147,6 +147,15 @@ func (d *Desk) Question(ctx context.Context, id string, who access.Principal) (Q
 	return q, err
 }
 
+// Lease is one lease, whatever its state, for those who may see it.
+func (d *Desk) Lease(ctx context.Context, id string, who access.Principal) (lease.Lease, error) {
+	l, err := d.Leases.ByID(ctx, id, d.Now())
+	if err == nil && !d.sees(who, l.Credential) {
+		return lease.Lease{}, ErrRole
+	}
+	return l, err
+}
+
 func (d *Desk) pending(ctx context.Context, id string, who access.Principal) (lease.Lease, error) {
 	l, err := d.Leases.ByID(ctx, id, d.Now())
 	switch {

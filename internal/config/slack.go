@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -17,9 +18,12 @@ func (l *loader) slack(n *yaml.Node) {
 	}
 	s := &Slack{}
 	l.cfg.Slack = s
-	var signing, people *yaml.Node
-	if !l.mapping(n, "slack", fields{"signing_secret": keep(&signing), "people": keep(&people)}) {
+	var team, signing, people *yaml.Node
+	if !l.mapping(n, "slack", fields{"team": keep(&team), "signing_secret": keep(&signing), "people": keep(&people)}) {
 		return
+	}
+	if l.present(n, team, "slack", "team", "add team: T0123ABCD, the workspace's id") {
+		s.Team = l.slackID(team)
 	}
 	if l.present(n, signing, "slack", "signing_secret", "add signing_secret: {env: NAME}, from the app's Basic Information") {
 		s.SigningSecret, _ = l.source(signing, false)
@@ -32,11 +36,10 @@ func (l *loader) slack(n *yaml.Node) {
 // slackPerson reads who a member of the workspace is. Nobody else has vouched
 // for that, so that the file names the groups too.
 func (l *loader) slackPerson(s *Slack, key, n *yaml.Node) {
-	id, ok := l.text(key, "a member's id")
-	if !ok {
+	p := SlackPerson{ID: l.slackID(key)}
+	if p.ID == "" {
 		return
 	}
-	p := SlackPerson{ID: id}
 	var person, groups *yaml.Node
 	if !l.mapping(n, "a person", fields{"person": keep(&person), "groups": keep(&groups)}) {
 		return
@@ -51,11 +54,23 @@ func (l *loader) slackPerson(s *Slack, key, n *yaml.Node) {
 	}
 	for _, other := range s.People {
 		if other.ID == p.ID || other.Person == p.Person && p.Person != "" {
-			l.fail(key, "remove one of them", "member %q stands twice, or is the same person as another", id)
+			l.fail(key, "remove one of them", "member %q stands twice, or is the same person as another", p.ID)
 			return
 		}
 	}
 	s.People = append(s.People, p)
+}
+
+var slackID = regexp.MustCompile(`^[A-Z0-9]{2,32}$`)
+
+// slackID reads what Slack calls a member or a workspace.
+func (l *loader) slackID(n *yaml.Node) string {
+	s, ok := l.text(n, "an id of Slack's")
+	if ok && !slackID.MatchString(s) {
+		l.fail(n, "such as U0123ABCD, in the member's profile under More, or T0123ABCD", "%q is not an id of Slack's", s)
+		return ""
+	}
+	return s
 }
 
 func (l *loader) oneIssuer(n *yaml.Node, groups []access.Group) {
