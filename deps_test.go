@@ -41,6 +41,7 @@ var own = map[string][]string{
 	"internal/config":            {"internal/access", "internal/inventory", "internal/secret"},
 	"internal/decide":            {"internal/access", "internal/body", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/approval":          {"internal/access", "internal/inventory", "internal/lease", "internal/record"},
+	"internal/console":           {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/agent":             {"internal/access", "internal/decide"},
 	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},

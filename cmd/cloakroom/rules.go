@@ -7,6 +7,7 @@ import (
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/config"
+	"cloakroom/internal/console"
 	"cloakroom/internal/decide"
 	"cloakroom/internal/identity"
 	"cloakroom/internal/inventory"
@@ -21,6 +22,7 @@ type rules struct {
 	set      *inventory.Set
 	verifier *identity.Verifier
 	policy   *rego.Policy
+	logins   []console.Login
 	decider  *decide.Decider // of these rules alone: no decision mixes two readings
 }
 
@@ -38,7 +40,11 @@ func (s *service) compile(ctx context.Context, cfg *config.Config) (*rules, erro
 	if err != nil {
 		return nil, err
 	}
-	return &rules{config: cfg, set: set, verifier: verifier, policy: policy}, nil
+	logins, err := loginsOf(cfg, verifier)
+	if err != nil {
+		return nil, err
+	}
+	return &rules{config: cfg, set: set, verifier: verifier, policy: policy, logins: logins}, nil
 }
 
 func inventoryOf(cfg *config.Config, keys secret.Keys) (*inventory.Set, error) {
