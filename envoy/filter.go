@@ -67,7 +67,7 @@ func (b *builder) extAuthz() *authzv3.ExtAuthz {
 		StatusOnError:     &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 		ValidateMutations: true,
 	}
-	m.GetGrpcService().Timeout = durationpb.New(b.o.Timeouts.Check)
+	m.GetGrpcService().Timeout = durationpb.New(b.o.Timeouts.decision())
 	m.WithRequestBody = b.shownToCheck()
 	return m
 }
@@ -118,6 +118,9 @@ func (b *builder) grpcService() *corev3.GrpcService {
 	}}
 	if key := b.o.Service.Key; key != "" {
 		s.InitialMetadata = []*corev3.HeaderValue{{Key: KeyMetadata, Value: key}}
+	}
+	if isName(b.o.Service.Address) {
+		s.RetryPolicy = b.askAnother()
 	}
 	return s
 }

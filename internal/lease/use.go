@@ -61,9 +61,10 @@ func (k *Keeper) current(a Ask, now time.Time) (Lease, error) {
 	return Lease{}, nil
 }
 
-// fits tells whether the lease without a ticket is good for what is asked.
+// fits tells whether the lease without a ticket is good for what is asked. One
+// that fewer people approved than must now is not.
 func (a Ask) fits(l Lease) bool {
-	return l.Ticketless() && l.Covers(a.Operation) && (l.Terms.Reuse || l.Session == a.Session)
+	return l.Ticketless() && l.Terms.Needs >= a.Terms.Needs && l.Covers(a.Operation) && (l.Terms.Reuse || l.Session == a.Session)
 }
 
 // join takes part in the opening of a lease, or begins it. Who begins it may
