@@ -59,7 +59,7 @@ func openExisting(ctx context.Context, cfg *config.Config) (store, error) {
 	}
 	log, err := record.ID(cfg.Record.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		log, err = noLog, nil // a command on a machine where no replica runs
+		log, err = unindexed, nil // a command on a machine where no replica runs
 	}
 	if err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func openExisting(ctx context.Context, cfg *config.Config) (store, error) {
 	return openStore(ctx, cfg, log)
 }
 
-// noLog is the id of the log that a command has which indexes none.
-const noLog = "none"
+// unindexed is the id of the log that a command has which indexes none.
+const unindexed = "none"
 
 // databaseURL is the URL of a PostgreSQL database, with its password.
 func databaseURL(s config.Store) (string, error) {
@@ -83,7 +83,7 @@ func databaseURL(s config.Store) (string, error) {
 	if err != nil {
 		return "", errors.New("the store's URL is none") // the error would quote it
 	}
-	u.User = url.UserPassword(u.User.Username(), password.Reveal())
+	u.User = url.UserPassword(u.User.Username(), string(password.Reveal()))
 	return u.String(), nil
 }
 
