@@ -31,6 +31,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -45,6 +46,7 @@ func main() {
 func run() error {
 	listen := flag.String("listen", "127.0.0.1:9001", "`address` to serve on; port 0 picks one")
 	key := flag.String("key", "", "the `key` to demand; default: the environment's QUICKSTART_KEY")
+	keyFile := flag.String("key-file", "", "the `file` that holds the key to demand")
 	billing := flag.String("billing-key", "", "the `key` to demand below /billing; default: QUICKSTART_BILLING_KEY")
 	cert := flag.String("tls-cert", "", "PEM `file` of a certificate: serve TLS")
 	private := flag.String("tls-key", "", "PEM `file` of its private key")
@@ -52,9 +54,16 @@ func run() error {
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	}
+	if *keyFile != "" {
+		b, err := os.ReadFile(*keyFile)
+		if err != nil {
+			return err // names the file
+		}
+		*key = strings.TrimSpace(string(b))
+	}
 	a := &api{key: or(*key, os.Getenv("QUICKSTART_KEY")), billing: or(*billing, os.Getenv("QUICKSTART_BILLING_KEY"))}
 	if a.key == "" {
-		return errors.New("no key: set QUICKSTART_KEY or --key")
+		return errors.New("no key: set QUICKSTART_KEY, --key or --key-file")
 	}
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
