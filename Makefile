@@ -43,7 +43,8 @@ build: ## build bin/cloakroom and the quickstart's programs
 run: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp build ## start the quickstart: Envoy, the service, an OIDC provider, an API
 	@exec bin/quickstart
 
-test: tools ## run every test, the ones against a real Envoy too
+test: tools ## run every test, the ones against a real Envoy and PostgreSQL too
+	@./scripts/postgres
 	$(GO) vet ./...
 	$(GO) test -timeout 15m ./...
 

@@ -30,8 +30,10 @@ func TestNamesDoNotDrift(t *testing.T) {
 	if agent.Path != envoy.AgentPath {
 		t.Errorf("agents are routed at %q and served at %q", envoy.AgentPath, agent.Path)
 	}
-	if envoy.JudgedBody != access.JudgedBody || !access.ShowsBody("route"+envoy.BodyVariant) || !access.ShowsMessages("route"+envoy.UpgradeVariant) {
-		t.Errorf("Check sees %d bytes of a body on routes %q, and %d are judged; messages pass on %q", envoy.JudgedBody, envoy.BodyVariant, access.JudgedBody, envoy.UpgradeVariant)
+	if envoy.JudgedBody != access.JudgedBody || !access.ShowsBody("route"+envoy.BodyVariant) || !access.ShowsMessages("route"+envoy.UpgradeVariant) ||
+		access.ShowsBody("route"+envoy.CheckVariant) || !access.ChecksBody("route"+envoy.CheckVariant) || !access.ChecksBody("route"+envoy.BodyVariant) {
+		t.Errorf("Check sees %d bytes of a body on routes %q and %q, and %d are judged; messages pass on %q",
+			envoy.JudgedBody, envoy.BodyVariant, envoy.CheckVariant, access.JudgedBody, envoy.UpgradeVariant)
 	}
 	p, _ := newTransport(t)
 	check, err := authz.New(p.decider, p.codec, slog.New(slog.DiscardHandler))

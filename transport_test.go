@@ -50,7 +50,7 @@ func (p *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if head.Grant, err = p.codec.Seal(*d.Grant); err != nil {
 		panic(err)
 	}
-	x := p.engine.Begin()
+	x := p.engine.Begin(func() {})
 	defer func() { x.End(nil) }()
 	change, refused, err := x.RequestHead(head)
 	if refused != nil || err != nil {
@@ -119,6 +119,18 @@ func refuse(w http.ResponseWriter, r *access.Refusal) {
 	w.WriteHeader(r.Code.Status())
 	w.Write(r.JSON())
 }
+
+// leases are those of a keeper, which is alone with its store.
+type leases struct{ *lease.Keeper }
+
+func (l leases) Check(id string, now time.Time) exchange.Standing {
+	if l.Live(id, now) {
+		return exchange.Live
+	}
+	return exchange.Over
+}
+
+func (l leases) Spend(id string, now time.Time) exchange.Standing { return l.Check(id, now) }
 
 // caller takes the token for the name of whoever calls.
 type caller struct{}
@@ -220,7 +232,7 @@ func newTransport(t *testing.T) (p *handler, logs func() string) {
 	p.decider, err = decide.New(decide.Deps{Inventory: func() *inventory.Set { return rules }, Identity: caller{}, Policy: policy,
 		Leases: keeper, Log: log, Now: time.Now, Logger: quiet})
 	must(err)
-	p.engine, err = exchange.New(exchange.Deps{Snapshot: func() *exchange.Snapshot { return snapshot }, Leases: keeper, Grants: p.codec, Log: log})
+	p.engine, err = exchange.New(exchange.Deps{Snapshot: func() *exchange.Snapshot { return snapshot }, Leases: leases{keeper}, Grants: p.codec, Log: log})
 	must(err)
 	return p, func() string {
 		must(log.Close())

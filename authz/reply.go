@@ -1,6 +1,9 @@
 package authz
 
 import (
+	"slices"
+	"strconv"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -50,13 +53,16 @@ func denied(d access.Decision) *authv3.CheckResponse {
 		r = &access.Refusal{Code: access.Denied, Message: "the request was refused", Record: d.Exchange}
 	}
 	code, grpcCode := r.Code.Status(), codes.PermissionDenied
-	headers := d.Change.SetResponseHeaders
+	headers := slices.Clip(d.Change.SetResponseHeaders)
 	if d.Change.Status != 0 {
 		code = d.Change.Status
 	}
 	if code == 401 {
 		grpcCode = codes.Unauthenticated
 		headers = append(headers, access.Header{Name: "www-authenticate", Value: `Bearer realm="cloakroom"`})
+	}
+	if n := r.RetrySeconds(); n > 0 {
+		headers = append(headers, access.Header{Name: "retry-after", Value: strconv.Itoa(n)})
 	}
 	body := string(r.JSON())
 	if d.Change.HasBody {

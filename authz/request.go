@@ -44,6 +44,7 @@ func requestOf(in *authv3.CheckRequest) (*access.Request, error) {
 	r.Authority = h.GetHost()
 	r.Headers = headersOf(h)
 	r.Body, r.BodyTruncated = bodyOf(h, r)
+	r.BodyWhole = isWhole(r)
 	return r, nil
 }
 
@@ -91,6 +92,20 @@ func bodyOf(h *authv3.AttributeContext_HttpRequest, r *access.Request) ([]byte, 
 		}
 	}
 	return body, false
+}
+
+// isWhole tells whether no more of a body can come than r has. Envoy never says
+// so: it follows from the length that it holds the client to, else from a route
+// on which it waits for the body. There, what is as long as may be seen is not
+// known to be all.
+func isWhole(r *access.Request) bool {
+	if r.BodyTruncated || access.ShowsMessages(r.Route) {
+		return false
+	}
+	if lengths := r.Header("content-length"); len(lengths) > 0 {
+		return len(lengths) == 1 && lengths[0] == strconv.Itoa(len(r.Body))
+	}
+	return access.ChecksBody(r.Route) && len(r.Body) < access.JudgedBody
 }
 
 func addressOf(a *corev3.Address) string {

@@ -21,17 +21,16 @@ const JudgedBody = 64 << 10
 // its length.
 const fielded = `(?i)\s*(application/json|text/json|[^;,\s]+\+json|application/x-www-form-urlencoded|multipart/form-data)\s*(;.*)?`
 
+// streamed are the content types of bodies that are streams of messages, which a
+// client may send one by one as answers come.
+const streamed = `(?i)\s*application/(grpc|connect\+).*`
+
 // bodyRoutes take the requests in whose body something may be substituted. What
 // they do not take goes without: its placeholders are inert.
 func (b *builder) bodyRoutes(u Upstream) []*routev3.Route {
 	var routes []*routev3.Route
 	for _, o := range u.Bodies {
-		r := b.upstreamRoute(u, u.Route+BodyVariant)
-		r.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: o.Path}}
-		if o.Method != "*" {
-			r.Match.Headers = append(r.Match.Headers, header(":method", &matcherv3.StringMatcher{
-				MatchPattern: &matcherv3.StringMatcher_Exact{Exact: o.Method}}))
-		}
+		r := b.operationRoute(u, o, BodyVariant)
 		r.Match.Headers = append(r.Match.Headers, header("content-type", &matcherv3.StringMatcher{
 			MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: fielded}}}))
 		grpc := header("content-type", &matcherv3.StringMatcher{
@@ -44,16 +43,49 @@ func (b *builder) bodyRoutes(u Upstream) []*routev3.Route {
 	return routes
 }
 
+// checkRoutes take the requests of which a person may have to approve, and show
+// their body to Check alone: what was approved is what it holds. To the backend
+// it goes as it came, with its length. Streams of messages are not held for it.
+func (b *builder) checkRoutes(u Upstream) []*routev3.Route {
+	var routes []*routev3.Route
+	for _, o := range u.Approvals {
+		r := b.operationRoute(u, o, CheckVariant)
+		messages := header("content-type", &matcherv3.StringMatcher{
+			MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: streamed}}})
+		messages.InvertMatch, messages.TreatMissingHeaderAsEmpty = true, true
+		r.Match.Headers = append(r.Match.Headers, messages)
+		b.showToCheck(r, u)
+		routes = append(routes, r)
+	}
+	return routes
+}
+
+// operationRoute takes the requests of one operation.
+func (b *builder) operationRoute(u Upstream, o Operation, variant string) *routev3.Route {
+	r := b.upstreamRoute(u, u.Route+variant)
+	r.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: o.Path}}
+	if o.Method != "*" {
+		r.Match.Headers = append(r.Match.Headers, header(":method", &matcherv3.StringMatcher{
+			MatchPattern: &matcherv3.StringMatcher_Exact{Exact: o.Method}}))
+	}
+	return r
+}
+
 func header(name string, match *matcherv3.StringMatcher) *routev3.HeaderMatcher {
 	return &routev3.HeaderMatcher{Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: match}}
 }
 
-// showBody shows the beginning of the body to Check, and all of it to ext_proc.
-func (b *builder) showBody(r *routev3.Route, u Upstream) {
+// showToCheck shows the beginning of the body to Check.
+func (b *builder) showToCheck(r *routev3.Route, u Upstream) {
 	if !b.o.Omit.ExtAuthz {
 		r.TypedPerFilterConfig[authzFilter] = b.checked(&authzv3.CheckSettings{
 			ContextExtensions: extensions(u, r.Name), WithRequestBody: judged(JudgedBody)})
 	}
+}
+
+// showBody shows the beginning of the body to Check, and all of it to ext_proc.
+func (b *builder) showBody(r *routev3.Route, u Upstream) {
+	b.showToCheck(r, u)
 	if !b.o.Omit.ExtProc {
 		r.TypedPerFilterConfig[procFilter] = b.bothWays()
 	}
@@ -77,7 +109,7 @@ func (b *builder) shownToCheck() *authzv3.BufferSettings {
 }
 
 func (b *builder) showsBodies() bool {
-	return slices.ContainsFunc(b.o.Upstreams, func(u Upstream) bool { return len(u.Bodies) > 0 })
+	return slices.ContainsFunc(b.o.Upstreams, func(u Upstream) bool { return len(u.Bodies)+len(u.Approvals) > 0 })
 }
 
 // bothWays shows ext_proc the request's body too, and with it, as that mode

@@ -4,9 +4,14 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// longestHold bounds how long Envoy waits for a service that says nothing.
+const longestHold = time.Hour
 
 // check refuses options that Envoy would accept and that would then route
 // otherwise than they read.
@@ -15,8 +20,8 @@ func (b *builder) check() {
 		b.fail("listen %q: want host:port", b.o.Listen)
 	}
 	b.checkService()
-	if t := b.o.Timeouts; min(t.Check, t.Message, t.Connect, t.Headers, t.Idle) < 0 {
-		b.fail("timeouts: want none below zero")
+	if t := b.o.Timeouts; min(t.Check, t.Hold, t.Message, t.Connect, t.Headers, t.Idle) < 0 || t.Hold > longestHold {
+		b.fail("timeouts: want none below zero, and hold at most %s", longestHold)
 	}
 	seen := map[string]string{}
 	once := func(kind, name, upstream string) {
@@ -85,7 +90,7 @@ func (b *builder) checkUpstream(u Upstream) {
 	if !u.TLS && (u.CAFile != "" || u.SNI != "") {
 		b.fail("upstream %q: a CA or a server name needs TLS", host)
 	}
-	for _, o := range u.Bodies {
+	for _, o := range slices.Concat(u.Bodies, u.Approvals) {
 		if _, err := regexp.Compile(o.Path); err != nil || o.Method == "" || o.Path == "" {
 			b.fail("upstream %q: operation %q %q: want a method and an expression for the path", host, o.Method, o.Path)
 		}

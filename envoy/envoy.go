@@ -46,6 +46,9 @@ const (
 	// BodyVariant is what the name of an upstream's route ends in for requests
 	// whose body the service reads. It reads a route's name up to the "+".
 	BodyVariant = "+body"
+	// CheckVariant is what the name of an upstream's route ends in for requests
+	// whose body Check alone reads.
+	CheckVariant = "+check"
 	// UpgradeVariant is what the name of an upstream's route ends in for
 	// requests for a WebSocket. The service reads a route's name up to the "+".
 	UpgradeVariant = "+upgrade"
@@ -108,6 +111,9 @@ type Upstream struct {
 	// Bodies are the operations in whose request's body something may be
 	// substituted. The body of any other request is not shown to the service.
 	Bodies []Operation
+	// Approvals are the operations of which a person may have to approve: Check
+	// is shown their body too.
+	Approvals []Operation
 	// Messages shows the service what agents send on a WebSocket: something may
 	// be substituted in the first message.
 	Messages bool
@@ -136,12 +142,19 @@ type ClientTLS struct {
 
 // Timeouts are Envoy's; a zero takes the default.
 type Timeouts struct {
-	Check   time.Duration // a decision, the wait for an approval included; 10 s
+	Check   time.Duration // a decision, beside Hold; 10 s
+	Hold    time.Duration // how long a decision may wait for people, at most 1 h; 0: not at all
 	Message time.Duration // ext_proc's answer to the request's headers; 10 s
 	Connect time.Duration // to an upstream; 5 s
 	Headers time.Duration // for an agent to send its headers; 10 s
-	Idle    time.Duration // a stream on which nothing moves; 5 min
+	Idle    time.Duration // a stream on which nothing moves; 5 min, and in any case longer than a decision
 }
+
+// decision is how long Check may take.
+func (t Timeouts) decision() time.Duration { return t.Check + t.Hold }
+
+// idle is how long nothing may move on a stream, as on one that is held.
+func (t Timeouts) idle() time.Duration { return max(t.Idle, t.decision()+t.Check) }
 
 func (t Timeouts) withDefaults() Timeouts {
 	set := func(d *time.Duration, or time.Duration) {

@@ -23,7 +23,8 @@ func full() envoy.Options {
 		Upstreams: []envoy.Upstream{
 			{Host: "api.example.com", Route: "api", Cluster: "api", Address: "api.example.com:443", TLS: true, CAFile: "testdata/ca.pem", HTTP2: true},
 			{Host: "127.0.0.1", Prefix: "/local", Route: "local", Cluster: "local", Address: "127.0.0.1:9000", Messages: true,
-				Bodies: []envoy.Operation{{Method: "POST", Path: "/local/token"}, {Method: "*", Path: "/local/form/.*"}}},
+				Bodies:    []envoy.Operation{{Method: "POST", Path: "/local/token"}, {Method: "*", Path: "/local/form/.*"}},
+				Approvals: []envoy.Operation{{Method: "DELETE", Path: "/local/.*"}, {Method: "*", Path: "/local/pay"}}},
 		},
 		Service:   envoy.Service{Address: "unix:///run/cloakroom/grpc.sock", Key: "not-a-real-key"},
 		Agent:     "/run/cloakroom/agent.sock",
@@ -43,7 +44,7 @@ func least() envoy.Options {
 		Agent:            "cloakroom.internal:9193",
 		CheckBody:        8 << 10,
 		AllowUnderscores: true,
-		Timeouts:         envoy.Timeouts{Check: 40 * time.Second},
+		Timeouts:         envoy.Timeouts{Check: 40 * time.Second, Hold: 5 * time.Minute},
 	}
 }
 
@@ -138,6 +139,8 @@ func TestBootstrapRefuses(t *testing.T) {
 		{"agents' endpoint by a relative path", func(o *envoy.Options) { o.Agent = "agent.sock" }, "absolute path"},
 		{"agents' endpoint on TCP that anyone may be", func(o *envoy.Options) { o.Agent = "cloakroom:9193" }, "client certificate"},
 		{"negative timeout", func(o *envoy.Options) { o.Timeouts.Idle = -1 }, "timeouts"},
+		{"a hold without end", func(o *envoy.Options) { o.Timeouts.Hold = 2 * time.Hour }, "hold"},
+		{"an approval's path that is no expression", func(o *envoy.Options) { o.Upstreams[1].Approvals[0].Path = "/(" }, "expression"},
 		{"upper-case host", func(o *envoy.Options) { o.Upstreams[0].Host = "API.example.com" }, "lower case"},
 		{"host with a dot at its end", func(o *envoy.Options) { o.Upstreams[0].Host = "api.example.com." }, "final dot"},
 		{"host with a port", func(o *envoy.Options) { o.Upstreams[0].Host = "api.example.com:443" }, "without port"},

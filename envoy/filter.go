@@ -67,7 +67,7 @@ func (b *builder) extAuthz() *authzv3.ExtAuthz {
 		StatusOnError:     &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 		ValidateMutations: true,
 	}
-	m.GetGrpcService().Timeout = durationpb.New(b.o.Timeouts.Check)
+	m.GetGrpcService().Timeout = durationpb.New(b.o.Timeouts.decision())
 	m.WithRequestBody = b.shownToCheck()
 	return m
 }

@@ -74,7 +74,7 @@ func (b *builder) connectionManager() *hcmv3.HttpConnectionManager {
 		GenerateRequestId:          wrapperspb.Bool(false),
 		MaxRequestHeadersKb:        wrapperspb.UInt32(requestHeadersKB),
 		RequestHeadersTimeout:      durationpb.New(t.Headers),
-		StreamIdleTimeout:          durationpb.New(t.Idle),
+		StreamIdleTimeout:          durationpb.New(t.idle()),
 	}
 }
 

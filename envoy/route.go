@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
@@ -46,7 +48,7 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 
 // variants are the routes of one upstream, the last for what no other takes.
 func (b *builder) variants(u Upstream) []*routev3.Route {
-	return append(append([]*routev3.Route{b.upgradeRoute(u)}, b.bodyRoutes(u)...), b.upstreamRoute(u, u.Route))
+	return slices.Concat([]*routev3.Route{b.upgradeRoute(u)}, b.bodyRoutes(u), b.checkRoutes(u), []*routev3.Route{b.upstreamRoute(u, u.Route)})
 }
 
 // exchanged turns ext_proc on for every route. It is off where a request is so
@@ -75,7 +77,7 @@ func (b *builder) upstreamRoute(u Upstream, name string) *routev3.Route {
 			ClusterSpecifier:     &routev3.RouteAction_Cluster{Cluster: u.Cluster},
 			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: u.Host},
 			Timeout:              durationpb.New(0),
-			IdleTimeout:          durationpb.New(b.o.Timeouts.Idle),
+			IdleTimeout:          durationpb.New(b.o.Timeouts.idle()),
 		}},
 		TypedPerFilterConfig: map[string]*anypb.Any{},
 	}
@@ -129,7 +131,7 @@ func (b *builder) agentRoutes() []*routev3.Route {
 	action := &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: agentCluster},
 		Timeout:          durationpb.New(0),
-		IdleTimeout:      durationpb.New(b.o.Timeouts.Idle),
+		IdleTimeout:      durationpb.New(b.o.Timeouts.idle()),
 	}
 	if isName(b.o.Agent) {
 		action.RetryPolicy = b.askAnotherAgent()

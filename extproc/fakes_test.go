@@ -38,14 +38,33 @@ type world struct {
 	codec   *grant.Codec
 	live    func() bool
 	done    chan struct{} // closed when the lease ends
+	revoke  chan func()   // not nil: gets what a revoke calls
+	atOnce  bool          // the lease was revoked before
 	noted   chan struct{} // closed at the first entry, if there is one
 	mu      sync.Mutex
 	entries []record.Entry
 }
 
-func (w *world) Live(string, time.Time) bool      { return w.live() }
-func (w *world) Done(string) <-chan struct{}      { return w.done }
-func (w *world) CountRefusal(access.Code, string) {}
+func (w *world) Check(string, time.Time) exchange.Standing {
+	if w.live() {
+		return exchange.Live
+	}
+	return exchange.Over
+}
+
+func (w *world) Spend(id string, now time.Time) exchange.Standing { return w.Check(id, now) }
+func (w *world) Done(string) <-chan struct{}                      { return w.done }
+func (w *world) CountRefusal(access.Code, string)                 {}
+
+func (w *world) OnRevoke(_ string, cut func()) (stop func()) {
+	switch {
+	case w.atOnce:
+		cut()
+	case w.revoke != nil:
+		w.revoke <- cut
+	}
+	return func() {}
+}
 
 func (w *world) Note(e record.Entry) {
 	w.mu.Lock()
@@ -156,13 +175,21 @@ type stream struct {
 	grpc.ServerStream
 	say  []*extprocv3.ProcessingRequest
 	end  error         // nil: io.EOF
+	last chan struct{} // not nil: closed when the last message was answered
 	hang chan struct{} // not nil: after the last message nothing comes until it is closed
-	got  []*extprocv3.ProcessingResponse
+	// full, where not nil, is closed when something is sent, which waits for taken.
+	full, taken chan struct{}
+
+	got []*extprocv3.ProcessingResponse
 }
 
 func (s *stream) Context() context.Context { return context.Background() }
 
 func (s *stream) Send(r *extprocv3.ProcessingResponse) error {
+	if s.full != nil {
+		close(s.full)
+		<-s.taken
+	}
 	s.got = append(s.got, proto.CloneOf(r)) // as gRPC, which encodes before it returns
 	return nil
 }
@@ -172,6 +199,10 @@ func (s *stream) Recv() (*extprocv3.ProcessingRequest, error) {
 		m := s.say[0]
 		s.say = s.say[1:]
 		return m, nil
+	}
+	if s.last != nil {
+		close(s.last)
+		s.last = nil
 	}
 	if s.hang != nil {
 		<-s.hang

@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -133,11 +134,14 @@ func rawLine(name, value string) *corev3.HeaderValue {
 
 // immediateReply puts a refusal in the place of the backend's answer.
 func immediateReply(r *access.Refusal) *extprocv3.ProcessingResponse {
+	headers := []*corev3.HeaderValueOption{overwrite("content-type", "application/json")}
+	if n := r.RetrySeconds(); n > 0 {
+		headers = append(headers, overwrite("retry-after", strconv.Itoa(n)))
+	}
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ImmediateResponse{
 		ImmediateResponse: &extprocv3.ImmediateResponse{
-			Status: &typev3.HttpStatus{Code: typev3.StatusCode(r.Code.Status())},
-			Headers: &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{
-				overwrite("content-type", "application/json")}},
+			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(r.Code.Status())},
+			Headers: &extprocv3.HeaderMutation{SetHeaders: headers},
 			Body:    r.JSON(),
 			Details: "cloakroom_" + string(r.Code),
 		},

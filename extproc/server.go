@@ -48,9 +48,10 @@ func New(engine *exchange.Engine, logger *slog.Logger) (*Server, error) {
 }
 
 // Process serves one stream, which is one exchange. The work is done beside it,
-// so that it can end the stream when a step hangs.
+// so that it can end the stream when a step hangs, or a lease is revoked.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
 	c := &conversation{stream: stream, cutOff: make(chan struct{})}
+	c.x = s.engine.Begin(c.revoked)
 	done := make(chan error, 1)
 	s.crew.do(func() { done <- s.converse(c) })
 	tick := time.NewTicker(s.patience)
@@ -60,10 +61,10 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 		case err := <-done:
 			return err
 		case <-c.cutOff:
-			return *c.cutBy.Load()
+			return c.cutShort()
 		case <-tick.C:
 			now := c.beat.Load()
-			if now == last && now%2 == stepping {
+			if now == last && now%2 == working {
 				c.cut(errHangs)
 			}
 			last = now
@@ -71,23 +72,14 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 	}
 }
 
-var (
-	// errHangs ends a stream in which nothing happened where something must.
-	errHangs = status.Error(codes.DeadlineExceeded, "the exchange does not go on")
-	// errLease ends a tunnel.
-	errLease = status.Error(codes.PermissionDenied, "a lease has ended that the tunnel lived under")
-)
-
 // converse receives, steps and sends until the stream or the exchange ends.
 func (s *Server) converse(c *conversation) (err error) {
-	c.x = s.engine.Begin()
 	defer func() {
 		if recover() != nil { // what was passed to panic may quote the exchange
 			s.logger.Error("an exchange panicked", "stack", string(debug.Stack()))
 			err = status.Error(codes.Internal, "the exchange panicked")
 		}
-		c.x.End(err)
-		give(c.out)
+		c.end(err)
 	}()
 	for {
 		msg, err := c.stream.Recv()
@@ -108,6 +100,8 @@ func (s *Server) converse(c *conversation) (err error) {
 
 // answer steps through a message and sends the replies to it.
 func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
+	c.stepping.Lock()
+	defer c.stepping.Unlock()
 	replies, err := c.attempt(msg)
 	if errors.Is(err, exchange.ErrBody) {
 		if r := c.x.Unreadable(); r != nil {
@@ -120,6 +114,10 @@ func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 	if why := c.cutBy.Load(); why != nil {
 		return *why
 	}
+	return c.send(replies)
+}
+
+func (c *conversation) send(replies replies) error {
 	for _, r := range replies {
 		if err := c.stream.Send(r); err != nil {
 			return err
@@ -130,13 +128,23 @@ func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 
 // closed answers Envoy's end of the stream.
 func (c *conversation) closed() error {
+	c.stepping.Lock()
+	defer c.stepping.Unlock()
+	if c.x.Complete() {
+		return nil
+	}
 	if why := c.cutBy.Load(); why != nil {
 		return *why
 	}
-	if !c.x.Complete() {
-		return status.Error(codes.Aborted, "the stream ended before the exchange did")
-	}
-	return nil
+	return status.Error(codes.Aborted, "the stream ended before the exchange did")
+}
+
+// end ends the exchange.
+func (c *conversation) end(err error) {
+	c.stepping.Lock()
+	defer c.stepping.Unlock()
+	c.x.End(err)
+	give(c.out)
 }
 
 // refusal is the gRPC error for a step that went wrong. Its text reaches

@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	modev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
@@ -34,6 +35,8 @@ type conversation struct {
 	out      []byte                             // the response's body, on its way down
 	missing  int64                              // of the response's body as declared; negative: unknown
 
+	stepping sync.Mutex // held while a step is under way, and while what it gave is sent
+
 	// beat grows with every step: it is even while something must happen (a
 	// step, the first message), odd while Envoy is waited for.
 	beat   atomic.Uint64
@@ -43,8 +46,8 @@ type conversation struct {
 
 // The parity of a conversation's beat.
 const (
-	stepping = 0
-	waiting  = 1
+	working = 0
+	waiting = 1
 )
 
 type replies = []*extprocv3.ProcessingResponse
@@ -193,26 +196,6 @@ func (c *conversation) responseHeaders(h *extprocv3.HttpHeaders) (replies, error
 	c.watch(c.x.LivesUnder())
 	m, err := mutation(change)
 	return replies{responseHeadersReply(m)}, err
-}
-
-// watch cuts the stream as soon as one of the leases ends.
-func (c *conversation) watch(leases []<-chan struct{}) {
-	for _, ended := range leases {
-		go func() {
-			select {
-			case <-ended:
-				c.cut(errLease)
-			case <-c.stream.Context().Done():
-			}
-		}()
-	}
-}
-
-// cut ends the stream from beside it, for the first reason that is given.
-func (c *conversation) cut(why error) {
-	if c.cutBy.CompareAndSwap(nil, &why) {
-		close(c.cutOff)
-	}
 }
 
 // responseBody keeps the last declared byte's piece until the end, which Envoy

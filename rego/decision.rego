@@ -83,7 +83,9 @@ idle_reason := "the credentials that permit this operation are for other groups;
 	count(input.operations) > 0
 }
 
-# fault is what is wrong with a placeholder that counts; undefined: nothing.
+# fault is what is wrong with a placeholder that counts; undefined: nothing. That
+# people must approve has the highest rank: they are asked only about what
+# nothing else stands in the way of.
 fault(p) := [3, "unknown_placeholder", p.text, p.name, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use"] if {
 	p.kind == "unknown"
 } else := [3, "lease_expired", p.text, p.name, "the lease of this ticket has ended; ask for a new ticket"] if {
@@ -95,7 +97,7 @@ fault(p) := [3, "unknown_placeholder", p.text, p.name, "this placeholder is not 
 	not p.open
 } else := [5, "not_granted", p.text, p.name, sprintf("credential %s does not permit this operation with the placeholder at %s; GET /.well-known/cloakroom lists what it permits, and where", [p.name, p.location])] if {
 	not p.permitted
-} else := [6, "approval_pending", p.text, p.name, sprintf("credential %s needs an approval, and this gateway cannot ask for one yet", [p.name])] if {
+} else := [10, "approval_pending", p.text, p.name, sprintf("credential %s needs a person's approval", [p.name])] if {
 	p.approval
 	p.kind != "ticket"
 }

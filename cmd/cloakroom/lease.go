@@ -15,11 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"cloakroom/internal/agent"
-	"cloakroom/internal/lease"
 )
 
 func newLease(o *options) *cobra.Command {
-	return group("lease", "Time-bound authority over a credential", newLeaseRequest(o), newLeaseList(o))
+	return group("lease", "Time-bound authority over a credential", newLeaseRequest(o), newLeaseList(o), newLeaseRevoke(o), newLeaseBars(o), newLeaseLift(o))
 }
 
 // leaseRequest is what `lease request` was asked for.
@@ -118,67 +117,4 @@ func (q leaseRequest) print(status int, text []byte, w io.Writer) error {
 	}
 	_, err := fmt.Fprintln(w, got.Ticket)
 	return err
-}
-
-// shownLease is one lease as `lease ls --json` prints it.
-type shownLease struct {
-	Lease      string    `json:"lease"`
-	Principal  string    `json:"principal"`
-	Credential string    `json:"credential"`
-	Session    string    `json:"session,omitempty"`
-	State      string    `json:"state"`
-	Ends       time.Time `json:"ends"`
-	Ticket     bool      `json:"ticket"`
-}
-
-func newLeaseList(o *options) *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
-		Use: "ls", Short: "List leases", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			leases, err := listLeases(cmd.Context(), o)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), leases)
-			}
-			return table(cmd.OutOrStdout(), "LEASE\tCREDENTIAL\tPRINCIPAL\tSTATE\tENDS\tTICKET", func(w io.Writer) {
-				for _, l := range leases {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%v\n", l.Lease, l.Credential, l.Principal, l.State, l.Ends.Format(time.RFC3339), l.Ticket)
-				}
-			})
-		},
-	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
-}
-
-func listLeases(ctx context.Context, o *options) ([]shownLease, error) {
-	cfg, err := loadRules(o.config)
-	if err != nil {
-		return nil, err
-	}
-	root, err := existingRoot(cfg)
-	if err != nil {
-		return nil, err
-	}
-	key, err := root.Derive("lease")
-	if err != nil {
-		return nil, err
-	}
-	db, err := openIndex(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	all, err := lease.List(ctx, db, key, lease.Filter{}, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	out := []shownLease{}
-	for _, l := range all {
-		out = append(out, shownLease{l.ID, l.Principal, l.Credential, l.Session, l.State.String(), l.Ends.UTC(), l.Ticket != [32]byte{}})
-	}
-	return out, nil
 }

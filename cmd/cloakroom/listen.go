@@ -235,7 +235,7 @@ func (s *service) openAgent(a addresses) (net.Listener, error) {
 }
 
 func (s *service) adminHandler() (http.Handler, error) {
-	return admin.New(admin.Deps{
+	operators, err := admin.New(admin.Deps{
 		Identify: func(ctx context.Context, headers []access.Header, path string) (access.Principal, error) {
 			who, _, err := inForce{s}.Identify(ctx, headers, path)
 			return who, err
@@ -247,6 +247,13 @@ func (s *service) adminHandler() (http.Handler, error) {
 		Metrics: s.metrics.Handler(),
 		Ready:   s.ready,
 	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", operators)
+	mux.Handle("/slack/actions", s.notices)
+	return mux, nil
 }
 
 func (o *servers) serveHTTP(l net.Listener, h http.Handler) {

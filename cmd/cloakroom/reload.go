@@ -16,7 +16,6 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"cloakroom/envoy"
 	"cloakroom/internal/config"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
@@ -132,11 +131,14 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	}
 	old := s.rules.Load().config
 	if !reflect.DeepEqual(cfg.Envoy, old.Envoy) || !reflect.DeepEqual(cfg.Listen, old.Listen) ||
-		cfg.Store != old.Store || cfg.Record != old.Record || cfg.Keys != old.Keys {
+		!reflect.DeepEqual(cfg.Store, old.Store) || cfg.Record != old.Record || cfg.Keys != old.Keys {
 		return errors.New("envoy, listen, store, record and keys cannot change without a restart")
 	}
-	if err := sameBodies(cfg, s.started); err != nil {
+	if err := routed(cfg, s.started); err != nil {
 		return err
+	}
+	if inventory.LongestWait(cfg.Credentials) > inventory.LongestWait(s.started.Credentials) {
+		return errors.New("a tier's wait that is longer than any at the start needs a restart: how long Envoy waits follows from it")
 	}
 	r, err := s.compile(ctx, cfg)
 	if err != nil {
@@ -145,15 +147,31 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	if err := s.lead(r); err != nil {
 		return err
 	}
-	return s.replace(r, old)
+	receivers, err := s.notices.prepare(cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.replace(r, old); err != nil {
+		s.notices.discard(receivers)
+		return err
+	}
+	s.notices.swap(receivers)
+	return nil
 }
 
-// sameBodies refuses places in bodies that were not there when Envoy's routes were
-// made: it would not show them. That it shows more than the rules name does no harm.
-func sameBodies(cfg, started *config.Config) error {
+// routed refuses what Envoy was not made for when it was started: it would not
+// show a body where a value may stand, or wait for people. That it shows more than
+// the rules name does no harm.
+//
+// A body that it does not show to those who approve is no reason to refuse: they
+// are told that nobody saw it.
+func routed(cfg, started *config.Config) error {
+	if inventory.LongestWait(cfg.Credentials) > inventory.LongestWait(started.Credentials) {
+		return errors.New("a longer wait for an approval needs a restart: Envoy's timeout follows from it")
+	}
 	for _, u := range cfg.Envoy.Upstreams {
-		was := bodiesOf(started, u)
-		more := slices.ContainsFunc(bodiesOf(cfg, u), func(o envoy.Operation) bool { return !slices.Contains(was, o) })
+		was := inventory.BodyOperations(started.Credentials, u.Host)
+		more := slices.ContainsFunc(inventory.BodyOperations(cfg.Credentials, u.Host), func(o inventory.Operation) bool { return !slices.Contains(was, o) })
 		if more || inventory.HasMessages(cfg.Credentials, u.Host) && !inventory.HasMessages(started.Credentials, u.Host) {
 			return fmt.Errorf("rules for host %q: new operations with a location in a body or message need a restart: Envoy's routes follow from them", u.Host)
 		}

@@ -20,6 +20,7 @@ type rules struct {
 	config   *config.Config
 	set      *inventory.Set
 	verifier *identity.Verifier
+	logins   []login
 	policy   *rego.Policy
 	decider  *decide.Decider // of these rules alone: no decision mixes two readings
 }
@@ -34,11 +35,15 @@ func (s *service) compile(ctx context.Context, cfg *config.Config) (*rules, erro
 	if err != nil {
 		return nil, err
 	}
+	logins, err := loginsOf(verifier, cfg.Admin.Logins)
+	if err != nil {
+		return nil, err
+	}
 	policy, err := rego.New(ctx, rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet})
 	if err != nil {
 		return nil, err
 	}
-	return &rules{config: cfg, set: set, verifier: verifier, policy: policy}, nil
+	return &rules{config: cfg, set: set, verifier: verifier, logins: logins, policy: policy}, nil
 }
 
 func inventoryOf(cfg *config.Config, keys secret.Keys) (*inventory.Set, error) {
@@ -50,7 +55,7 @@ func identityConfig(cfg *config.Config) identity.Config {
 	out := identity.Config{TokenHeaders: cfg.Identity.TokenHeaders}
 	for _, i := range cfg.Identity.Issuers {
 		out.Issuers = append(out.Issuers, identity.Issuer{Name: i.Name, URL: i.URL, Audiences: i.Audiences,
-			Groups: i.Groups, GroupsAllowed: i.GroupsAllowed, CAFile: i.CAFile})
+			Groups: i.Groups, GroupsAllowed: i.GroupsAllowed, Person: i.Person, Human: i.Human, CAFile: i.CAFile})
 	}
 	return out
 }
@@ -60,7 +65,8 @@ func (s *service) lead(r *rules) (err error) {
 	r.decider, err = decide.New(decide.Deps{
 		Inventory: func() *inventory.Set { return r.set },
 		Identity:  r, Policy: r.policy, Leases: s.keeper, Log: s.log,
-		Now: time.Now, Logger: s.logger, Observer: s.metrics,
+		Now: time.Now, Logger: s.logger, Observer: observer{s.metrics, s},
+		InForce: func() bool { return s.rules.Load() == r }, Holds: s.holds, AdminURL: r.config.Admin.URL,
 	})
 	return err
 }

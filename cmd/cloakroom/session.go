@@ -3,18 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
-	"cloakroom/internal/store/sqlite"
 )
 
 func newSession(o *options) *cobra.Command {
@@ -159,17 +155,10 @@ func withIndex(cmd *cobra.Command, o *options, do func(context.Context, record.I
 
 // catchUp indexes what a service that was killed had only logged.
 func catchUp(ctx context.Context, cfg *config.Config) error {
-	db, err := sqlite.Open(ctx, cfg.Store.Path)
+	db, err := openExisting(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	return record.CatchUp(ctx, cfg.Record.Dir, db)
-}
-
-func openIndex(ctx context.Context, cfg *config.Config) (*sqlite.DB, error) {
-	if _, err := os.Stat(cfg.Store.Path); errors.Is(err, fs.ErrNotExist) {
-		return nil, hinted{fmt.Errorf("no store at %q: nothing was recorded yet", cfg.Store.Path), "start the service first: cloakroom up"}
-	}
-	return sqlite.OpenReader(ctx, cfg.Store.Path)
 }

@@ -148,22 +148,24 @@ func startEnvoy(ctx context.Context, u upRun, a addresses, pid *atomic.Int64) (*
 // bootstrapOptions says what Envoy is told of a configuration.
 func bootstrapOptions(cfg *config.Config, a addresses) envoy.Options {
 	o := envoy.Options{Listen: cfg.Envoy.Listen, Service: envoy.Service{Address: a.grpc, Key: string(a.key)},
-		Agent: strings.TrimPrefix(a.agent, "unix://")}
+		Agent: strings.TrimPrefix(a.agent, "unix://"), Timeouts: envoy.Timeouts{Hold: inventory.LongestWait(cfg.Credentials)}}
 	if t := cfg.Envoy.TLS; t != nil {
 		o.TLS = &envoy.ServerTLS{CertFile: t.CertFile, KeyFile: t.KeyFile}
 	}
 	for _, u := range cfg.Envoy.Upstreams {
 		o.Upstreams = append(o.Upstreams, envoy.Upstream{Host: u.Host, Prefix: u.Prefix, Route: u.Route(), Cluster: u.Cluster(),
-			Address: u.Address, TLS: u.TLS, CAFile: u.CAFile, SNI: u.SNI, HTTP2: u.HTTP2, Bodies: bodiesOf(cfg, u), Messages: inventory.HasMessages(cfg.Credentials, u.Host)})
+			Address: u.Address, TLS: u.TLS, CAFile: u.CAFile, SNI: u.SNI, HTTP2: u.HTTP2, Messages: inventory.HasMessages(cfg.Credentials, u.Host),
+			Bodies:    operationsOf(u, inventory.BodyOperations(cfg.Credentials, u.Host)),
+			Approvals: operationsOf(u, inventory.ApprovalOperations(cfg.Credentials, u.Host))})
 	}
 	return o
 }
 
-// bodiesOf are the operations of an upstream in whose body a value may stand, as
-// Envoy sees their paths: with the upstream's prefix.
-func bodiesOf(cfg *config.Config, u config.Upstream) []envoy.Operation {
+// operationsOf are an upstream's operations as Envoy sees their paths: with the
+// upstream's prefix.
+func operationsOf(u config.Upstream, operations []inventory.Operation) []envoy.Operation {
 	var all []envoy.Operation
-	for _, o := range inventory.BodyOperations(cfg.Credentials, u.Host) {
+	for _, o := range operations {
 		all = append(all, envoy.Operation{Method: o.Method, Path: regexp.QuoteMeta(u.Prefix) + inventory.PatternRegexp(o.Path)})
 	}
 	return all

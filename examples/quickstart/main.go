@@ -55,7 +55,7 @@ func run(ctx context.Context) error {
 
 	running, err := startAll(ctx, bin, environment, []program{
 		{"idp", "listening on ", []string{"--listen", *idp, "--token-ttl", "1h",
-			"--client", agentID + ":" + agentSecret + ":ai-agents", "--client", financeID + ":" + financeSecret + ":finance"}},
+			"--client", agentID + ":" + agentSecret + ":ai-agents:alice@example.com", "--client", financeID + ":" + financeSecret + ":finance"}},
 		{"upstream", "listening on ", []string{"--listen", *api}},
 		{"cloakroom", "cloakroom: agents: ", []string{"up", "--quiet", "--config", *config}},
 	})

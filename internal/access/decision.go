@@ -59,25 +59,34 @@ func (c Code) Status() int {
 // holds a value, a token or a ticket.
 type Refusal struct {
 	Code        Code
-	Message     string // a sentence that says what would work
-	Placeholder string // the named placeholder in question, if there is one
-	Record      string // id of the record that tells the rest
-	ApprovalURL string
+	Message     string        // a sentence that says what would work
+	Placeholder string        // the named placeholder in question, if there is one
+	Record      string        // id of the record that tells the rest
+	Approval    string        // id of the lease that waits for people; the same however often the attempt is made
+	ApprovalURL string        // where they answer
+	RetryAfter  time.Duration // when another attempt may fare better; 0: not known, or never
 }
 
 // Error makes a Refusal usable as an error.
 func (r *Refusal) Error() string { return string(r.Code) + ": " + r.Message }
 
+// RetrySeconds is RetryAfter as the header of that name says it, rounded up.
+func (r *Refusal) RetrySeconds() int {
+	return int((r.RetryAfter + time.Second - 1) / time.Second)
+}
+
 // JSON is the refusal as an agent gets it, one line without HTML escapes:
-// {"error":{"code":…,"message":…,"placeholder":…,"record":…,"approval_url":…}},
-// empty fields left out.
+// {"error":{"code":…,"message":…,"placeholder":…,"record":…,"approval":…,
+// "approval_url":…,"retry_after":…}}, empty fields left out, retry_after in seconds.
 func (r *Refusal) JSON() []byte {
 	type body struct {
 		Code        Code   `json:"code"`
 		Message     string `json:"message"`
 		Placeholder string `json:"placeholder,omitempty"`
 		Record      string `json:"record,omitempty"`
+		Approval    string `json:"approval,omitempty"`
 		ApprovalURL string `json:"approval_url,omitempty"`
+		RetryAfter  int    `json:"retry_after,omitempty"`
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -85,7 +94,7 @@ func (r *Refusal) JSON() []byte {
 	// strings encode always
 	_ = e.Encode(struct {
 		Error body `json:"error"`
-	}{body{r.Code, r.Message, r.Placeholder, r.Record, r.ApprovalURL}})
+	}{body{r.Code, r.Message, r.Placeholder, r.Record, r.Approval, r.ApprovalURL, r.RetrySeconds()}})
 	return b.Bytes()
 }
 

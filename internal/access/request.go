@@ -22,6 +22,10 @@ type Request struct {
 	// Body is what the transport sent of the body, nil where it sends none.
 	Body          []byte
 	BodyTruncated bool
+	// BodyWhole tells that Body is all that the request holds beside its head, an
+	// empty one included. Else more may follow that nobody sees before it is
+	// decided on: of a body, or messages of an upgraded connection.
+	BodyWhole bool
 }
 
 // JudgedBody is how many bytes of a body the deciding half sees at most, where
@@ -31,6 +35,10 @@ const JudgedBody = 64 << 10
 // ShowsBody tells whether a route is one on which both halves see the request's
 // body: the variant "+body" of its upstream's route.
 func ShowsBody(route string) bool { return strings.HasSuffix(route, "+body") }
+
+// ChecksBody tells whether a route is one on which the deciding half sees the
+// request's body: "+body", and the variant "+check", where it alone does.
+func ChecksBody(route string) bool { return ShowsBody(route) || strings.HasSuffix(route, "+check") }
 
 // ShowsMessages tells whether a route is one on which the substituting half sees
 // a WebSocket's messages, where one may carry a value: the variant "+upgrade".

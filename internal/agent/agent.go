@@ -96,8 +96,8 @@ func (e endpoint) lease(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		refuse(w, refused)
 		return
 	}
-	answer(w, http.StatusCreated, map[string]string{"ticket": ticket.Text, "lease": ticket.Lease,
-		"credential": ticket.Credential, "ends": ticket.Ends.UTC().Format(time.RFC3339)})
+	answer(w, http.StatusCreated, map[string]string{"ticket": ticket.Text, "lease": ticket.Status.Lease,
+		"credential": ticket.Status.Credential, "ends": ticket.Status.Ends.UTC().Format(time.RFC3339)})
 }
 
 func refuse(w http.ResponseWriter, r *access.Refusal) {

@@ -29,7 +29,7 @@ func (d *decider) RequestLease(_ context.Context, q decide.LeaseRequest) (decide
 	if q.Credential != "github" {
 		return decide.Ticket{}, &access.Refusal{Code: access.NotGranted, Message: "not open to you"}
 	}
-	return decide.Ticket{Text: "ckr_github_ticket", Lease: "l1", Credential: "github", Ends: time.Unix(1_800_000_000, 0)}, nil
+	return decide.Ticket{Text: "ckr_github_ticket", Status: decide.LeaseStatus{Lease: "l1", Credential: "github", Ends: time.Unix(1_800_000_000, 0)}}, nil
 }
 
 // identify takes x-cloakroom-token for the caller's name.

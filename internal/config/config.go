@@ -24,6 +24,8 @@ type Config struct {
 	Keys        Keys
 	Listen      Listen
 	Admin       Admin
+	Webhooks    []Webhook
+	Slack       *Slack // nil: nobody answers from Slack
 	Envoy       Envoy
 }
 
@@ -39,8 +41,8 @@ type Issuer struct {
 	URL           string // exactly as its tokens say
 	Audiences     []string
 	Groups        []string // path of the claim that holds the groups, outermost first
-	Person        []string // path of the claim that tells people apart; empty: the subject
-	Human         bool     // its tokens mean a person who logged in
+	Person        []string // path of the claim that names the human; empty: nobody is named
+	Human         bool     // its tokens mean that a person logged in
 	GroupsAllowed []string // the groups that count; empty: all
 	CAFile        string   // PEM; empty: the system's
 }
@@ -57,9 +59,11 @@ type Policy struct {
 	AllowNet []string // hosts that http.send may reach
 }
 
-// Store is where state is kept.
+// Store is where state is kept: a SQLite file, or a PostgreSQL database.
 type Store struct {
-	Path string // of the SQLite file
+	Path     string         // of the SQLite file; empty: URL
+	URL      string         // "postgres://…", without a password; empty: Path
+	Password *secret.Source // for URL; nil: none
 }
 
 // Record is how the log is kept.
@@ -92,9 +96,47 @@ type ServerTLS struct {
 	Clients           []string // exact SPIFFE ids or DNS names
 }
 
-// Admin are the groups that may do what operators, approvers and auditors do.
+// Admin says how people reach the admin listener and log in there, and which
+// groups may do what operators, approvers and auditors do.
 type Admin struct {
+	URL                            string // "https://cloakroom.example.com"; empty: not known
+	Logins                         []Login
 	Operators, Approvers, Auditors []access.Group
+}
+
+// Webhook is a receiver of what happens to questions and leases.
+type Webhook struct {
+	Name      string
+	URL       secret.Value   // it may let whoever knows it speak; zero: URLSource
+	URLSource *secret.Source // nil: URL
+	Secret    *secret.Source // that events are signed with; nil: they are not
+	Form      string         // "json" or "slack"
+	Events    []string       // their types; empty: all
+	Plaintext bool           // http to any host
+}
+
+// Slack says whose clicks in Slack count.
+type Slack struct {
+	Team          string // the workspace's id, such as T0123ABCD
+	SigningSecret *secret.Source
+	People        []SlackPerson // no id and no person twice
+}
+
+// SlackPerson is a member of the workspace and the human that it stands for.
+type SlackPerson struct {
+	ID     string         // the member's, such as U0123ABCD
+	Person string         // access.Principal.Person
+	Groups []access.Group // of one issuer, which is human
+}
+
+// Login says how people of one issuer log in.
+type Login struct {
+	Issuer       string // the URL of an issuer that is Human
+	ClientID     string
+	ClientSecret *secret.Source // nil: a public client
+	CLIClientID  string         // a public client that comes back to loopback; empty: none
+	Scopes       []string       // never empty
+	ACR          string         // class that a fresh login must be of; empty: any
 }
 
 // Envoy is what Envoy is configured with.

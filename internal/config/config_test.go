@@ -35,6 +35,8 @@ func env(name string) (string, bool) {
 		"ALSO_GOOD":    canary,
 		"LINES":        "-----BEGIN x-----\nQm9vc3RlZC1rZXk8Kq2LmZ0pXr7TyW\n",
 		"BYTES":        "\xffQm9vc3RlZC1rZXk8Kq2LmZ0pXr7TyW",
+		"HOOK_URL":     "https://hooks.slack.com/services/T0/B0/" + canary,
+		"HOOK_SECRET":  "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
 		"ROOT":         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 	}[name]
 	return v, ok
@@ -145,7 +147,7 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "full.resolved.yaml", string(resolved), dir)
-	for _, secret := range []string{"ghp_16C", "hunter2", "v8Kq2"} {
+	for _, secret := range []string{"ghp_16C", "hunter2", "v8Kq2", "T0/B0", "siem.example.com/", "C2FVs"} {
 		if strings.Contains(string(all)+string(resolved)+strings.Join(lines, ""), secret) {
 			t.Errorf("the value %q is shown", secret)
 		}

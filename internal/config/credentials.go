@@ -100,9 +100,6 @@ func (l *loader) credentialTier(parent *yaml.Node, what string, n *yaml.Node) in
 	if !ok {
 		l.fail(n, suggest(name, keysOf(l.tiers)), "unknown tier %q", name)
 	}
-	if t.Approval != nil {
-		l.warn(n, "use a tier without approval until then", "tier %q needs an approval, and approvals cannot be given yet: every request for %s will be refused", name, what)
-	}
 	return t
 }
 

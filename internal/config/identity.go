@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -107,9 +106,7 @@ func (l *loader) issuerURL(n *yaml.Node) (text, name string) {
 		l.fail(n, hint, "%q is not an issuer's URL", text)
 		return text, ""
 	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopbackHost(u.Hostname())) {
 		l.fail(n, "use https", "issuer %q: want https, or http on loopback", text)
 	}
 	return text, u.Host

@@ -83,6 +83,8 @@ type loader struct {
 	receiving map[string]bool       // hosts that some credential may go to
 	listening map[string]*yaml.Node // addresses that are taken
 	upstreams []*yaml.Node          // beside cfg.Envoy.Upstreams
+	buttons   *yaml.Node            // of a tier whose questions a chat's button answers
+	keysNamed bool                  // there is a keys section
 }
 
 func parse(path string, data []byte, env func(string) (string, bool), values bool) (*Config, []Warning, error) {
@@ -147,12 +149,13 @@ func (l *loader) syntax(err error) {
 func (l *loader) root(n *yaml.Node) {
 	sections := map[string]*yaml.Node{}
 	f := fields{}
-	for _, name := range []string{"identity", "tiers", "credentials", "placeholders", "mask", "policy", "store", "record", "keys", "listen", "admin", "envoy"} {
+	for _, name := range []string{"identity", "tiers", "credentials", "placeholders", "mask", "policy", "store", "record", "keys", "listen", "admin", "webhooks", "slack", "envoy"} {
 		f[name] = func(n *yaml.Node) { sections[name] = n }
 	}
 	if !l.mapping(n, "the configuration", f) {
 		return
 	}
+	l.keysNamed = sections["keys"] != nil
 	for _, s := range []struct {
 		name string
 		read func(*yaml.Node) // nil if the section is not there
@@ -160,10 +163,12 @@ func (l *loader) root(n *yaml.Node) {
 		{"identity", l.identity}, {"tiers", l.tierSection}, {"envoy", l.envoy}, {"credentials", l.credentials},
 		{"placeholders", l.placeholders}, {"mask", l.mask}, {"policy", l.policy}, {"store", l.store}, {"record", l.record},
 		{"keys", l.keys}, {"listen", l.listen}, {"admin", l.admin},
+		{"webhooks", l.webhooks}, {"slack", l.slack},
 	} {
 		s.read(sections[s.name])
 	}
 	l.plaintext()
+	l.answerable(sections["tiers"])
 	if sections["credentials"] == nil && sections["policy"] == nil {
 		l.fail(n, "declare credentials, or a policy with a dir", "neither credentials nor a policy: every request would be denied")
 	}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"cloakroom/internal/access"
 )
 
@@ -8,11 +10,15 @@ import (
 // marshals to YAML and JSON, and holds no value.
 type Resolved struct {
 	Issuers     []ResolvedIssuer     `json:"issuers,omitempty" yaml:"issuers,omitempty"`
+	Tiers       []ResolvedTier       `json:"tiers,omitempty" yaml:"tiers,omitempty"`
 	Credentials []ResolvedCredential `json:"credentials,omitempty" yaml:"credentials,omitempty"`
 	Strict      bool                 `json:"strict" yaml:"strict"`
 	Policy      string               `json:"policy" yaml:"policy"` // "built-in", or the folder
-	Store       string               `json:"store" yaml:"store"`
+	Store       string               `json:"store" yaml:"store"`   // a path, or a URL without user and parameters
 	Record      string               `json:"record" yaml:"record"`
+	Admin       ResolvedAdmin        `json:"admin" yaml:"admin"`
+	Webhooks    []ResolvedWebhook    `json:"webhooks,omitempty" yaml:"webhooks,omitempty"`
+	Slack       []ResolvedMember     `json:"slack,omitempty" yaml:"slack,omitempty"` // whose clicks count
 	Upstreams   []ResolvedUpstream   `json:"upstreams,omitempty" yaml:"upstreams,omitempty"`
 }
 
@@ -22,6 +28,8 @@ type ResolvedIssuer struct {
 	Issuer        string   `json:"issuer" yaml:"issuer"`
 	Audiences     []string `json:"audiences" yaml:"audiences,flow"`
 	GroupsAllowed []string `json:"groups_allowed,omitempty" yaml:"groups_allowed,omitempty,flow"`
+	Person        string   `json:"person,omitempty" yaml:"person,omitempty"` // the claim's path, dotted; empty: nobody is named
+	Human         bool     `json:"human,omitempty" yaml:"human,omitempty"`
 }
 
 // ResolvedCredential is a credential in a Resolved.
@@ -59,12 +67,15 @@ type ResolvedUpstream struct {
 // Resolved describes c. placeholder gives the placeholder of a credential by
 // name; nil: none is shown.
 func (c *Config) Resolved(placeholder func(credential string) string) Resolved {
-	r := Resolved{Strict: c.Strict, Policy: "built-in", Store: c.Store.Path, Record: c.Record.Dir}
+	r := Resolved{Strict: c.Strict, Policy: "built-in", Store: c.Store.Name(), Record: c.Record.Dir}
 	if c.Policy.Dir != "" {
 		r.Policy = c.Policy.Dir
 	}
 	for _, i := range c.Identity.Issuers {
-		r.Issuers = append(r.Issuers, ResolvedIssuer{i.Name, i.URL, i.Audiences, i.GroupsAllowed})
+		r.Issuers = append(r.Issuers, ResolvedIssuer{i.Name, i.URL, i.Audiences, i.GroupsAllowed, strings.Join(i.Person, "."), i.Human})
+	}
+	for _, t := range c.Tiers {
+		r.Tiers = append(r.Tiers, c.resolveTier(t))
 	}
 	for i := range c.Credentials {
 		r.Credentials = append(r.Credentials, c.resolveCredential(i))
@@ -72,6 +83,8 @@ func (c *Config) Resolved(placeholder func(credential string) string) Resolved {
 			r.Credentials[i].Placeholder = placeholder(c.Credentials[i].Name)
 		}
 	}
+	r.Admin = c.resolveAdmin()
+	r.Webhooks, r.Slack = c.resolveReceivers()
 	for _, u := range c.Envoy.Upstreams {
 		r.Upstreams = append(r.Upstreams, ResolvedUpstream{u.Host, u.Prefix, u.Address, u.TLS, u.Route(), u.Cluster()})
 	}
@@ -102,13 +115,16 @@ func (c *Config) resolveCredential(i int) ResolvedCredential {
 func (c *Config) GroupNames(groups []access.Group) []string {
 	var names []string
 	for _, g := range groups {
-		name := g.Issuer
-		for _, i := range c.Identity.Issuers {
-			if i.URL == g.Issuer {
-				name = i.Name
-			}
-		}
-		names = append(names, name+"/"+g.Name)
+		names = append(names, c.issuerName(g.Issuer)+"/"+g.Name)
 	}
 	return names
+}
+
+func (c *Config) issuerName(url string) string {
+	for _, i := range c.Identity.Issuers {
+		if i.URL == url {
+			return i.Name
+		}
+	}
+	return url
 }

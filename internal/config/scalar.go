@@ -72,6 +72,16 @@ func (l *loader) duration(n *yaml.Node, least time.Duration) time.Duration {
 	return d
 }
 
+// span reads a duration from least to most.
+func (l *loader) span(n *yaml.Node, least, most time.Duration) time.Duration {
+	d := l.duration(n, least)
+	if d > most {
+		l.fail(n, "", "%q is too long: at most %v", n.Value, most)
+		return most
+	}
+	return d
+}
+
 var units = []struct {
 	name  string
 	bytes int64
@@ -163,6 +173,10 @@ func isLoopback(address string) bool {
 	if err != nil {
 		return false
 	}
+	return loopbackHost(host)
+}
+
+func loopbackHost(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -57,27 +56,6 @@ func (l *loader) policy(n *yaml.Node) {
 	})
 }
 
-func (l *loader) store(n *yaml.Node) {
-	l.cfg.Store.Path = l.resolve("cloakroom.db")
-	if n == nil {
-		return
-	}
-	l.mapping(n, "store", fields{"url": func(n *yaml.Node) {
-		const hint = "write sqlite://cloakroom.db"
-		s, ok := l.text(n, "a URL")
-		path, sqlite := strings.CutPrefix(s, "sqlite://")
-		switch {
-		case !ok:
-		case strings.HasPrefix(s, "postgres"):
-			l.fail(n, hint, "PostgreSQL is not supported yet")
-		case !sqlite || path == "" || strings.ContainsAny(path, "?#"):
-			l.fail(n, hint, "not the URL of a store")
-		default:
-			l.cfg.Store.Path = l.resolve(path)
-		}
-	}})
-}
-
 func (l *loader) record(n *yaml.Node) {
 	r := &l.cfg.Record
 	r.Dir = l.resolve("record")
@@ -123,16 +101,4 @@ func (l *loader) keys(n *yaml.Node) {
 			l.fail(at, "", "%v", err)
 		}
 	}
-}
-
-func (l *loader) admin(n *yaml.Node) {
-	if n == nil {
-		return
-	}
-	a := &l.cfg.Admin
-	l.mapping(n, "admin", fields{
-		"operators": func(n *yaml.Node) { a.Operators = l.groups(n) },
-		"approvers": func(n *yaml.Node) { a.Approvers = l.groups(n) },
-		"auditors":  func(n *yaml.Node) { a.Auditors = l.groups(n) },
-	})
 }

@@ -20,7 +20,7 @@ func suggest(name string, known []string) string {
 	switch {
 	case best != "":
 		return "did you mean " + strconv.Quote(best) + "?"
-	case len(known) == 0 || len(known) > 12:
+	case len(known) == 0 || len(known) > 16:
 		return ""
 	}
 	return "known: " + strings.Join(known, ", ")

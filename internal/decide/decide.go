@@ -47,10 +47,14 @@ type Policy interface {
 
 // Leases is what a decision needs of lease.Keeper.
 type Leases interface {
-	Use(ctx context.Context, p access.Principal, credential, session string, length time.Duration, now time.Time) (lease.Lease, error)
-	Request(ctx context.Context, p access.Principal, credential, session, reason string, ticket [32]byte, length time.Duration, now time.Time) (lease.Lease, error)
-	ByTicket(ctx context.Context, ticket [32]byte, now time.Time) (lease.Lease, error)
-	Revoke(ctx context.Context, id string, now time.Time) (lease.Lease, error)
+	Use(ctx context.Context, a lease.Ask, now time.Time) (lease.Lease, error)
+	Request(ctx context.Context, a lease.Ask, now time.Time) (lease.Lease, error)
+	ByTicket(ctx context.Context, ticket lease.Digest, now time.Time) (lease.Lease, error)
+	ByID(ctx context.Context, id string, now time.Time) (lease.Lease, error)
+	Wait(ctx context.Context, id string) (lease.Lease, error)
+	Admit(ctx context.Context, l lease.Lease, now time.Time) (bool, error)
+	Extend(ctx context.Context, id string, by time.Duration, now time.Time) (lease.Lease, error)
+	Revoke(ctx context.Context, id, by string, now time.Time) (lease.Lease, error)
 }
 
 // Log is what a decision needs of record.Log.
@@ -63,9 +67,13 @@ type Log interface {
 type Observer interface {
 	Decided(outcome access.Outcome, code access.Code)
 	Phase(name string, took time.Duration)
+	// Stolen is an alarm: a principal sent the ticket of a lease that is bound to
+	// another.
+	Stolen(lease, principal string)
 }
 
-// Deps is what a Decider works with. All but Observer is required.
+// Deps is what a Decider works with. What may be nil or empty says so; all else
+// is required.
 type Deps struct {
 	Inventory func() *inventory.Set // the snapshot in force; taken once per request
 	Identity  Identifier
@@ -75,6 +83,11 @@ type Deps struct {
 	Now       func() time.Time
 	Logger    *slog.Logger
 	Observer  Observer // nil: nobody listens
+	// InForce tells whether Inventory and Policy are in force still: a request
+	// that was held is not decided by rules that are not. nil: they always are.
+	InForce  func() bool
+	Holds    *Holds // nil: no request is held
+	AdminURL string // where people answer; empty: nobody is told
 }
 
 // Decider decides. It is safe for concurrent use.
@@ -108,6 +121,12 @@ func New(d Deps) (*Decider, error) {
 	if d.Observer == nil {
 		d.Observer = deaf{}
 	}
+	if d.InForce == nil {
+		d.InForce = func() bool { return true }
+	}
+	if d.Holds == nil {
+		d.Holds = NewHolds(0, 0)
+	}
 	return &Decider{Deps: d}, nil
 }
 
@@ -115,6 +134,7 @@ type deaf struct{}
 
 func (deaf) Decided(access.Outcome, access.Code) {}
 func (deaf) Phase(string, time.Duration)         {}
+func (deaf) Stolen(string, string)               {}
 
 // stage does one part of the work on an attempt; a refusal ends it.
 type stage struct {

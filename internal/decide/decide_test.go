@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,7 +166,7 @@ func TestRefuses(t *testing.T) {
 			send(r, named("read"))
 			f.useErr = lease.ErrUnavailable
 		}, access.Unavailable, false},
-		{"too many leases", func(_ *testing.T, f *fakes, r *access.Request) { send(r, named("read")); f.useErr = lease.ErrTooMany }, access.Unavailable, false},
+		{"too many leases", func(_ *testing.T, f *fakes, r *access.Request) { send(r, named("read")); f.useErr = lease.ErrTooMany }, access.Denied, false},
 		{"a lease that has ended", func(_ *testing.T, f *fakes, r *access.Request) {
 			send(r, named("read"))
 			f.useLease = func(l lease.Lease) lease.Lease { l.Ends = start; return l }
@@ -306,7 +307,8 @@ func TestNewWantsEverything(t *testing.T) {
 		field := reflect.ValueOf(&deps).Elem().Field(i)
 		field.SetZero()
 		name := reflect.TypeFor[Deps]().Field(i).Name
-		if _, err := New(deps); (err == nil) != (name == "Observer") {
+		optional := slices.Contains([]string{"Observer", "InForce", "Holds", "AdminURL"}, name)
+		if _, err := New(deps); (err == nil) != optional {
 			t.Errorf("without %s: %v", name, err)
 		}
 	}

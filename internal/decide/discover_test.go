@@ -8,6 +8,7 @@ import (
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
 )
 
 func TestDiscover(t *testing.T) {
@@ -43,7 +44,7 @@ func TestRequestLease(t *testing.T) {
 	if r != nil {
 		t.Fatal(r)
 	}
-	if ticket.Credential != "read" || ticket.Lease != "lease-read" || ticket.Ends != start.Add(15*60e9) {
+	if ticket.Status.Credential != "read" || ticket.Status.Lease != "lease-read" || ticket.Status.State != "active" || ticket.Status.Ends != start.Add(15*60e9) {
 		t.Errorf("ticket %+v", ticket)
 	}
 	if e := f.entries; len(e) != 1 || e[0].Lease == nil || !e[0].Lease.Ticket || e[0].Lease.Session != "sid-1" || e[0].Lease.State != "active" {
@@ -88,7 +89,9 @@ func TestRequestLeaseRefuses(t *testing.T) {
 		{"the holder of a ticket", LeaseRequest{Principal: holder, Credential: "read"}, access.Unauthenticated},
 		{"no such credential", LeaseRequest{Principal: agent, Credential: "x"}, access.NotGranted},
 		{"another group's", LeaseRequest{Principal: agent, Credential: "theirs"}, access.NotGranted},
-		{"one that needs an approval", LeaseRequest{Principal: agent, Credential: "hot"}, access.ApprovalPending},
+		{"one that needs an approval, without a reason", LeaseRequest{Principal: agent, Credential: "hot", Reason: " "}, access.Denied},
+		{"an operation of another host", LeaseRequest{Principal: agent, Credential: "read", Operation: lease.Operation{Method: "GET", Host: "x.example.com", Path: "/repos/a"}}, access.NotGranted},
+		{"half an operation", LeaseRequest{Principal: agent, Credential: "read", Operation: lease.Operation{Path: "/repos/a"}}, access.Denied},
 		{"a reason of two lines", LeaseRequest{Principal: agent, Credential: "read", Reason: "a\nb"}, access.Denied},
 		{"a long reason", LeaseRequest{Principal: agent, Credential: "read", Reason: strings.Repeat("a", 501)}, access.Denied},
 		{"a bad session", LeaseRequest{Principal: agent, Credential: "read", Session: "a b"}, access.Denied},

@@ -34,9 +34,19 @@ type fakes struct {
 	verdict  func(*access.Input) (access.Verdict, error)
 	useErr   error
 	useLease func(lease.Lease) lease.Lease
-	tickets  map[[32]byte]lease.Lease
+	tickets  map[lease.Digest]lease.Lease
 	logErr   error
 	revision string
+	approved bool                                 // people have approved what is asked for
+	answer   func(id string) (lease.Lease, error) // to who waits; nil: none comes
+	crowded  bool                                 // there are too many requests
+	admitErr error
+	outdated bool // the rules are in force no more
+	holds    *Holds
+
+	waited   []string
+	askedFor []lease.Ask
+	stolen   []string
 
 	asked   *access.Input
 	entries []record.Entry
@@ -63,7 +73,7 @@ func newFakes(t testing.TB) *fakes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fakes{set: set, issuers: 1, who: agent, remove: []string{"x-cloakroom-token"}, tickets: map[[32]byte]lease.Lease{}, now: start,
+	return &fakes{set: set, issuers: 1, who: agent, remove: []string{"x-cloakroom-token"}, tickets: map[lease.Digest]lease.Lease{}, now: start,
 		verdict: func(*access.Input) (access.Verdict, error) {
 			return access.Verdict{Outcome: access.Allow, Revision: "rev"}, nil
 		}}
@@ -72,7 +82,8 @@ func newFakes(t testing.TB) *fakes {
 func (f *fakes) decider(t testing.TB) *Decider {
 	t.Helper()
 	d, err := New(Deps{Inventory: func() *inventory.Set { return f.set }, Identity: f, Policy: f, Leases: f, Log: f,
-		Now: func() time.Time { return f.now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Observer: f})
+		Now: func() time.Time { return f.now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Observer: f,
+		InForce: func() bool { return !f.outdated }, Holds: f.holds, AdminURL: "https://desk.example.com/"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,10 +103,15 @@ func (f *fakes) Evaluate(_ context.Context, in *access.Input) (access.Verdict, e
 	return f.verdict(in)
 }
 
-func (f *fakes) Use(_ context.Context, p access.Principal, credential, session string, length time.Duration, now time.Time) (lease.Lease, error) {
-	f.used = append(f.used, credential)
-	l := held(p, credential, now, length)
-	l.Session = session
+func (f *fakes) Use(_ context.Context, a lease.Ask, now time.Time) (lease.Lease, error) {
+	f.used = append(f.used, a.Credential)
+	f.askedFor = append(f.askedFor, a)
+	l := held(a.Principal, a.Credential, now, a.Terms.Length)
+	l.Session, l.Terms, l.Operation = a.Session, a.Terms, a.Operation
+	if a.Terms.Needs > 0 && !f.approved {
+		l.State, l.Scope, l.Starts, l.Ends = lease.Pending, 0, time.Time{}, now.Add(a.Stands)
+		return l, cmp.Or(f.useErr, lease.ErrPending)
+	}
 	if f.useLease != nil {
 		l = f.useLease(l)
 	}
@@ -104,28 +120,66 @@ func (f *fakes) Use(_ context.Context, p access.Principal, credential, session s
 
 func held(p access.Principal, credential string, now time.Time, length time.Duration) lease.Lease {
 	return lease.Lease{ID: "lease-" + credential, Principal: p.ID(), Issuer: p.Issuer, Subject: p.Subject, Groups: p.Groups,
-		Credential: credential, Length: length, Created: now, Starts: now, Ends: now.Add(length), State: lease.Active}
+		Credential: credential, Terms: lease.Terms{Length: length}, Scope: lease.ScopeCredential,
+		Created: now, Starts: now, Ends: now.Add(length), State: lease.Active}
 }
 
-func (f *fakes) Request(_ context.Context, p access.Principal, credential, session, reason string, ticket [32]byte, length time.Duration, now time.Time) (lease.Lease, error) {
-	l := held(p, credential, now, length)
-	l.Ticket, l.Session, l.Reason = ticket, session, reason
-	f.tickets[ticket] = l
+func (f *fakes) Request(_ context.Context, a lease.Ask, now time.Time) (lease.Lease, error) {
+	l := held(a.Principal, a.Credential, now, a.Terms.Length)
+	l.Ticket, l.Session, l.Reason, l.Terms, l.Operation = a.Ticket, a.Session, a.Reason, a.Terms, a.Operation
+	if a.Terms.Needs > 0 {
+		l.State, l.Scope, l.Starts, l.Ends = lease.Pending, 0, time.Time{}, now.Add(a.Stands)
+		f.tickets[a.Ticket] = l
+		return l, cmp.Or(f.useErr, lease.ErrPending)
+	}
+	f.tickets[a.Ticket] = l
 	return l, f.useErr
 }
 
-func (f *fakes) ByTicket(_ context.Context, ticket [32]byte, _ time.Time) (lease.Lease, error) {
+func (f *fakes) Wait(ctx context.Context, id string) (lease.Lease, error) {
+	f.waited = append(f.waited, id)
+	if f.answer == nil {
+		<-ctx.Done()
+		return lease.Lease{ID: id, State: lease.Pending, Ends: f.now.Add(time.Minute)}, lease.ErrPending
+	}
+	return f.answer(id)
+}
+
+func (f *fakes) ByID(_ context.Context, id string, _ time.Time) (lease.Lease, error) {
+	for _, l := range f.tickets {
+		if l.ID == id {
+			return l, nil
+		}
+	}
+	return lease.Lease{}, lease.ErrUnknown
+}
+
+func (f *fakes) Admit(context.Context, lease.Lease, time.Time) (bool, error) {
+	return !f.crowded, f.admitErr
+}
+
+func (f *fakes) Extend(ctx context.Context, id string, by time.Duration, now time.Time) (lease.Lease, error) {
+	l, err := f.ByID(ctx, id, now)
+	if err != nil {
+		return l, err
+	}
+	return l.Extend(by, now)
+}
+
+func (f *fakes) ByTicket(_ context.Context, ticket lease.Digest, _ time.Time) (lease.Lease, error) {
 	l, ok := f.tickets[ticket]
 	switch {
 	case !ok:
 		return lease.Lease{}, lease.ErrUnknown
 	case l.State == lease.Ended:
 		return l, lease.ErrEnded
+	case l.State == lease.Pending:
+		return l, lease.ErrPending
 	}
 	return l, nil
 }
 
-func (f *fakes) Revoke(_ context.Context, id string, _ time.Time) (lease.Lease, error) {
+func (f *fakes) Revoke(_ context.Context, id, _ string, _ time.Time) (lease.Lease, error) {
 	f.revoked = append(f.revoked, id)
 	return lease.Lease{}, nil
 }
@@ -147,6 +201,7 @@ func (f *fakes) CountRefusal(code access.Code, source string) {
 func (f *fakes) Decided(o access.Outcome, c access.Code) {
 	f.decided = append(f.decided, o.String()+" "+string(c))
 }
+func (f *fakes) Stolen(lease, principal string)     { f.stolen = append(f.stolen, lease+" "+principal) }
 func (f *fakes) Phase(name string, _ time.Duration) { f.phases = append(f.phases, name) }
 
 // ticket makes a ticket of p's over a credential.

@@ -71,10 +71,6 @@ func (a *attempt) unfit(p access.Placeholder) *refusal {
 		return refused(access.NotGranted, "the policy does not grant credential "+p.Name+" to this request")
 	case p.Kind == access.Named && a.who.Ticket:
 		return refused(access.NotGranted, "a ticket vouches for its own credential only; send a bearer token too")
-	case p.Kind == access.Named && p.Credential.Approval:
-		r := refused(access.ApprovalPending, "credential "+p.Name+" needs an approval, and this gateway cannot ask for one yet")
-		r.outcome = access.NeedsApproval
-		return r
 	}
 	return nil
 }

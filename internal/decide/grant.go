@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/lease"
@@ -13,7 +14,16 @@ import (
 // lease finds a live lease for every placeholder that counts, or may come where
 // it would, and opens one where the credential's tier needs no approval.
 func (d *Decider) lease(ctx context.Context, a *attempt) *refusal {
+	if a.verdict.Outcome == access.NeedsApproval && !a.asksPeople() {
+		r := refused(access.ApprovalPending, "the policy wants people to approve this, and only the use of a credential can be approved: send its placeholder")
+		r.outcome = access.NeedsApproval
+		return r
+	}
 	for i, p := range a.input.Placeholders {
+		if p.Counts && a.foreseen(i) && a.needsPeople(p) { // people are not asked about what may never come
+			a.input.Placeholders[i].Counts = false
+			continue
+		}
 		if !p.Counts {
 			continue
 		}
@@ -32,23 +42,47 @@ func (d *Decider) lease(ctx context.Context, a *attempt) *refusal {
 	return nil
 }
 
+// leaseFor finds the lease for a placeholder that counts, and asks people for it
+// where it must.
 func (d *Decider) leaseFor(ctx context.Context, a *attempt, i int) (lease.Lease, *refusal) {
 	p := a.input.Placeholders[i]
 	if p.Kind == access.Ticket {
-		return a.leases[i], nil
+		if r := a.covered(p, a.leases[i]); r != nil {
+			return a.leases[i], r
+		}
+		return a.leases[i], d.admit(ctx, a, a.leases[i])
 	}
-	l, err := d.Leases.Use(ctx, a.who, p.Name, a.sessionID, p.Credential.Lease, a.now)
+	q := a.ask(p)
+	l, err := d.Leases.Use(ctx, q, a.now)
+	if errors.Is(err, lease.ErrPending) {
+		var r *refusal
+		if l, err, r = d.held(ctx, a, q, l); r != nil {
+			return l, r
+		}
+	}
 	switch {
-	case errors.Is(err, lease.ErrEnded):
-		return l, refused(access.LeaseExpired, "the lease over credential "+p.Name+" has ended")
-	case err != nil:
-		r := refused(access.Unavailable, "no lease over credential "+p.Name+" could be opened; try again")
-		r.reason = "opening a lease: " + err.Error()
-		return l, r
-	case l.State != lease.Active || l.Credential != p.Name || l.Principal != a.who.ID() || !a.now.Before(l.Ends):
-		return l, refused(access.LeaseExpired, "the lease over credential "+p.Name+" has ended")
+	case errors.Is(err, lease.ErrSpent):
+		return l, a.spent(p.Name)
+	case err != nil, l.State != lease.Active, l.Credential != p.Name, l.Principal != a.who.ID(), !a.now.Before(l.Ends),
+		l.Terms.Needs < q.Terms.Needs, !l.Covers(q.Operation):
+		return l, d.without(p.Name, l, err, a.now)
 	}
-	return l, nil
+	return l, d.admit(ctx, a, l)
+}
+
+// admit counts the request where its lease has a limit a minute.
+func (d *Decider) admit(ctx context.Context, a *attempt, l lease.Lease) *refusal {
+	switch ok, err := d.Leases.Admit(ctx, l, a.now); {
+	case err != nil:
+		r := refused(access.Unavailable, "requests under this lease could not be counted; try again")
+		r.reason = "counting a request: " + err.Error()
+		return r
+	case !ok:
+		r := refused(access.Denied, "too many requests in this minute under the lease over credential "+l.Credential+"; wait for the next")
+		r.RetryAfter = a.now.Truncate(time.Minute).Add(time.Minute).Sub(a.now)
+		return r
+	}
+	return nil
 }
 
 // use adds a placeholder to the grant. One credential has one use, under the

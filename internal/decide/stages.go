@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
@@ -128,7 +129,7 @@ func (d *Decider) ticket(ctx context.Context, a *attempt, i int) *refusal {
 	case err == nil && (l.State != lease.Active || !a.now.Before(l.Ends)):
 		err = lease.ErrEnded
 	}
-	r := dead(f, p, err)
+	r := d.dead(f, p, l, err, a.now)
 	if r == nil {
 		p.Kind, p.Text, p.Lease = access.Ticket, shown(f.Name, "ticket"), l.ID
 		a.leases[i] = l
@@ -142,6 +143,9 @@ func (d *Decider) ticket(ctx context.Context, a *attempt, i int) *refusal {
 		return refused(access.Unavailable, "the holder of this ticket is not known").about(*p)
 	}
 	if a.who.Known() && a.who.ID() != holder.ID() {
+		if l.Terms.Bound {
+			return d.stolen(a, l).about(*p)
+		}
 		return refused(access.Unauthenticated, "two identities: the token or another ticket belongs to somebody else; send one of them").about(*p)
 	}
 	if !a.who.Known() {
@@ -151,7 +155,7 @@ func (d *Decider) ticket(ctx context.Context, a *attempt, i int) *refusal {
 }
 
 // dead says why a ticket is none; nil: it is one.
-func dead(f inventory.Found, p *access.Placeholder, err error) (r *refusal) {
+func (d *Decider) dead(f inventory.Found, p *access.Placeholder, l lease.Lease, err error, now time.Time) (r *refusal) {
 	switch {
 	case err == nil:
 		return nil
@@ -159,15 +163,22 @@ func dead(f inventory.Found, p *access.Placeholder, err error) (r *refusal) {
 		return refused(access.UnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use").about(*p)
 	case errors.Is(err, lease.ErrEnded):
 		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
-		return refused(access.LeaseExpired, "the lease of this ticket has ended; ask for a new ticket").about(*p)
+		return ended(f.Name, l).about(*p)
 	case errors.Is(err, lease.ErrPending):
 		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
-		r = refused(access.ApprovalPending, "the lease of this ticket waits for its approval").about(*p)
-		r.outcome = access.NeedsApproval
-		return r
+		return d.pending(f.Name, l, now).about(*p)
 	}
 	r = refused(access.Unavailable, "the state of this ticket could not be read; try again").about(*p)
 	r.reason = "looking a ticket up: " + err.Error()
+	return r
+}
+
+// stolen refuses a ticket that is bound to its holder and that another
+// principal sent, and reports it.
+func (d *Decider) stolen(a *attempt, l lease.Lease) *refusal {
+	d.Observer.Stolen(l.ID, a.who.ID())
+	r := refused(access.NotGranted, "this ticket belongs to another principal, and this use of it has been reported")
+	r.reason = "stolen: the ticket of lease " + l.ID + ", which " + l.Principal + " holds"
 	return r
 }
 
@@ -250,16 +261,13 @@ func (d *Decider) policy(ctx context.Context, a *attempt) *refusal {
 		d.Logger.Error("the policy could not answer", "error", err, "exchange", a.id)
 		return &refusal{Refusal: access.Refusal{Code: access.Unavailable, Message: "the policy could not answer; tell the operator of this gateway"}}
 	}
-	if v.Outcome == access.Allow {
+	if v.Outcome == access.Allow || v.Outcome == access.NeedsApproval { // people are asked once nothing else is in the way
 		a.change = v.Change
 		return nil
 	}
 	r := refused(v.Code, v.Reason)
 	r.outcome, r.change, r.Placeholder = v.Outcome, v.Change, v.Placeholder
-	switch {
-	case v.Outcome == access.NeedsApproval:
-		r.Code = access.ApprovalPending
-	case r.Code == "":
+	if r.Code == "" {
 		r.Code = access.Denied
 	}
 	return r

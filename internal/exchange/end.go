@@ -50,6 +50,9 @@ func (x *Exchange) End(err error) {
 		return
 	}
 	x.entry.over = true
+	for _, stop := range x.unwatch {
+		stop()
+	}
 	if x.down != nil { // cut in the middle of a body
 		x.finishBody(complete)
 	}

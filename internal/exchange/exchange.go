@@ -4,8 +4,9 @@
 // It alone touches values, and only for an exchange whose grant it has opened
 // against its own view of the request. It promises that nothing is substituted
 // without a live lease, that every byte of a response has been through the
-// mask, and that every doubt ends the exchange. Its steps touch memory only:
-// none of them waits for a disk, a network or a person.
+// mask, and that every doubt ends the exchange. Its steps touch memory only: none
+// of them waits for a disk, a network or a person. Leases alone may have to ask
+// their store, a second at most, where uses are limited.
 //
 // It deliberately knows neither Envoy nor gRPC, makes no decision of its own
 // about who may use what, and reads no value source.
@@ -22,14 +23,6 @@ import (
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
 )
-
-// Leases tells whether a lease is live, and when it ends. It must answer from
-// memory.
-type Leases interface {
-	Live(id string, now time.Time) bool
-	// Done returns a channel that is closed once the lease is not live any more.
-	Done(id string) <-chan struct{}
-}
 
 // Grants opens what the deciding half has sealed. *grant.Codec is one.
 type Grants interface {
@@ -116,6 +109,9 @@ type Exchange struct {
 	phase     phase
 	grant     access.Grant
 	target    access.Target
+	cut       func()              // tells the transport that a lease was revoked
+	unwatch   []func()            // undo what would call it
+	spent     []string            // leases of which a use was counted
 	sent      map[string]string   // by credential: the text that the client sent
 	up        *upload             // the request's body; nil: it has none, or none is shown
 	masks     []*replace.Set      // of the snapshot, and of those that came since
@@ -127,10 +123,12 @@ type Exchange struct {
 }
 
 // Begin starts an exchange under the rules and values now in force. End must
-// be called once it is over.
-func (e *Engine) Begin() *Exchange {
+// be called once it is over. When a lease is revoked that it lives under, cut is
+// called, by any goroutine, even within a step: the exchange must then end, as
+// Revoked says. cut must not block.
+func (e *Engine) Begin(cut func()) *Exchange {
 	e.deps.Observer.Began()
-	x := &Exchange{deps: e.deps, snap: e.deps.Snapshot()}
+	x := &Exchange{deps: e.deps, snap: e.deps.Snapshot(), cut: cut}
 	x.masks = []*replace.Set{x.snap.masks}
 	x.entry.began = e.deps.Now()
 	return x

@@ -15,7 +15,7 @@ func FuzzOrder(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		w := newWorld(t)
-		x := w.engine.Begin()
+		x := w.begin()
 		s := sequence{w: w, x: x}
 		for _, b := range script[:min(len(script), 64)] {
 			before := x.phase
@@ -64,7 +64,10 @@ func (s *sequence) step(t *testing.T, b byte) {
 		if b != 'u' {
 			h = s.w.granted(t, h, use(t, "plain", "header:authorization"), use(t, "slashed", "query:key"))
 		}
-		s.w.dead["lease-plain"] = b == 'r'
+		delete(s.w.stands, "lease-plain")
+		if b == 'r' {
+			s.w.stands["lease-plain"] = Over
+		}
 		s.requestHead(t, h, b == 'g' || b == 'w')
 	case 'h', 'H', 'z', 'j':
 		status := 200

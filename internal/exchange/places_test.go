@@ -33,7 +33,7 @@ func FuzzPlaces(f *testing.F) {
 			in = "header:x-named"
 		}
 		h := head(text(path), name, text(value), "x-named", text("P"))
-		change, refused, err := w.engine.Begin().RequestHead(w.granted(t, h, use(t, credential, in)))
+		change, refused, err := w.begin().RequestHead(w.granted(t, h, use(t, credential, in)))
 		if err != nil {
 			t.Fatal(err)
 		}

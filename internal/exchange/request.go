@@ -64,18 +64,27 @@ func (x *Exchange) RequestHead(h RequestHead) (Change, *access.Refusal, error) {
 	if r := x.openUpload(h, &change); r != nil {
 		return Change{}, r, nil
 	}
-	for _, line := range h.Headers {
-		if slices.Contains(removedOnTheWayUp, line.Name) || strings.HasPrefix(line.Name, "x-envoy-") {
-			change.Remove = append(change.Remove, line.Name)
-		}
+	if r := x.spend(found); r != nil {
+		return Change{}, r, nil
 	}
-	change.Set = append(change.Set, access.Header{Name: "accept-encoding", Value: "identity"})
+	change.clear(h.Headers)
 	if x.target.Path != h.Path && change.Path == "" {
 		change.Path = x.target.Path
 	}
 	x.phase = asked
+	x.watch()
 	x.entry.up, x.entry.declared = x.deps.Now(), declaredLength(h.Headers)
 	return change, nil, nil
+}
+
+// clear takes off what must not reach a backend.
+func (c *Change) clear(lines []access.Header) {
+	for _, line := range lines {
+		if slices.Contains(removedOnTheWayUp, line.Name) || strings.HasPrefix(line.Name, "x-envoy-") {
+			c.Remove = append(c.Remove, line.Name)
+		}
+	}
+	c.Set = append(c.Set, access.Header{Name: "accept-encoding", Value: "identity"})
 }
 
 // declaredLength is the length of the body as the request declares it, in bytes;
@@ -138,8 +147,9 @@ func (x *Exchange) allows(f inventory.Found) *access.Refusal {
 		return x.refuse(access.NotGranted, "", "a placeholder stands at %s and was not granted there", f.At)
 	case !x.permits(f):
 		return x.refuse(access.NotGranted, "", "credential %q does not permit this operation with the placeholder at %s any more", f.Name, f.At)
-	case !x.deps.Leases.Live(use.Lease, x.deps.Now()):
-		return x.refuse(access.LeaseExpired, "", "the lease on credential %q has ended; send the request again", f.Name)
+	}
+	if r := x.stands(x.deps.Leases.Check(use.Lease, x.deps.Now()), f.Name); r != nil {
+		return r
 	}
 	if _, ok := x.snap.values[f.Name]; !ok {
 		return x.refuse(access.Unavailable, "", "the value of credential %q cannot be read now", f.Name)

@@ -64,7 +64,7 @@ func TestSubstitute(t *testing.T) {
 				uses = append(uses, use(t, name, in...))
 			}
 			h := w.granted(t, head(tt.path, tt.lines...), uses...)
-			change, refused, err := w.engine.Begin().RequestHead(h)
+			change, refused, err := w.begin().RequestHead(h)
 			if err != nil || refused != nil {
 				t.Fatal(err, refused)
 			}
@@ -79,7 +79,7 @@ func TestPrefixIsTakenOff(t *testing.T) {
 	w := newWorld(t)
 	h := head("/api/x?y=1")
 	h.Route = "prefixed"
-	change, refused, _ := w.engine.Begin().RequestHead(w.granted(t, h))
+	change, refused, _ := w.begin().RequestHead(w.granted(t, h))
 	if refused != nil || change.Path != "/x?y=1" {
 		t.Errorf("got %q, %v", change.Path, refused)
 	}
@@ -90,7 +90,7 @@ func TestWhatDoesNotGoUp(t *testing.T) {
 	h := w.granted(t, head("/x", "range", "bytes=0-1", "if-range", `"a"`, "x-envoy-original-path", "/y", "x-envoy-retry-on", "5xx",
 		"accept-encoding", "gzip", "accept-encoding", "br", "x-cloakroom-token", "t", "x-cloakroom-session", "s",
 		"a-im", "vcdiff", "accept-charset", "utf-16", "proxy-authorization", "Bearer t", "sec-websocket-extensions", "permessage-deflate", "grpc-accept-encoding", "gzip", "connect-accept-encoding", "gzip", "kept", "1"))
-	change, refused, err := w.engine.Begin().RequestHead(h)
+	change, refused, err := w.begin().RequestHead(h)
 	if err != nil || refused != nil {
 		t.Fatal(err, refused)
 	}
@@ -151,7 +151,7 @@ func TestRefusals(t *testing.T) {
 		}, access.NotGranted},
 		{"used before", func(w *world) RequestHead {
 			h := w.granted(t, bearer("plain"), in("plain"))
-			w.engine.Begin().RequestHead(RequestHead{Method: h.Method, Authority: h.Authority, Path: h.Path, Route: h.Route, Cluster: h.Cluster, Source: h.Source, Grant: h.Grant})
+			w.begin().RequestHead(RequestHead{Method: h.Method, Authority: h.Authority, Path: h.Path, Route: h.Route, Cluster: h.Cluster, Source: h.Source, Grant: h.Grant})
 			return h
 		}, access.NotGranted},
 		{"another credential's grant", func(w *world) RequestHead { return w.granted(t, bearer("plain"), in("semi")) }, access.NotGranted},
@@ -162,7 +162,7 @@ func TestRefusals(t *testing.T) {
 			return w.granted(t, h, in("plain"))
 		}, access.NotGranted},
 		{"the lease has ended", func(w *world) RequestHead {
-			w.dead["lease-plain"] = true
+			w.stands["lease-plain"] = Over
 			return w.granted(t, bearer("plain"), in("plain"))
 		}, access.LeaseExpired},
 		{"no value", func(w *world) RequestHead { return w.granted(t, bearer("unreadable"), in("unreadable")) }, access.Unavailable},
@@ -193,7 +193,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			h := tt.head(w)
-			x := w.engine.Begin()
+			x := w.begin()
 			change, refused, err := x.RequestHead(h)
 			if err != nil || refused == nil || refused.Code != tt.want {
 				t.Fatalf("got %v, %v, want %v", refused, err, tt.want)
@@ -218,7 +218,7 @@ func TestRefusals(t *testing.T) {
 
 func TestAValueThatTheCallerSentIsAnAlarm(t *testing.T) {
 	w := newWorld(t)
-	x := w.engine.Begin()
+	x := w.begin()
 	_, refused, _ := x.RequestHead(w.granted(t, head("/x?k="+values["colon"], "authorization", "Bearer "+values["plain"],
 		"x-a", basic("u:"+values["plain"]), "x-named", named("semi")), use(t, "semi", "header:x-named")))
 	if refused != nil {
@@ -235,7 +235,7 @@ func TestAValueThatTheCallerSentIsAnAlarm(t *testing.T) {
 
 func TestARefusalThatNobodyDecidedIsCounted(t *testing.T) {
 	w := newWorld(t)
-	x := w.engine.Begin()
+	x := w.begin()
 	x.RequestHead(head("/x"))
 	x.End(nil)
 	if len(w.entries) != 0 || strings.Join(w.counted, ",") != "not_granted 10.0.0.7" {

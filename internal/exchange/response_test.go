@@ -17,7 +17,7 @@ import (
 // asked begins an exchange whose request went up with one placeholder.
 func (w *world) asked(t testing.TB) *Exchange {
 	t.Helper()
-	x := w.engine.Begin()
+	x := w.begin()
 	h := w.granted(t, head("/x", "authorization", "Bearer "+named("plain")), use(t, "plain", "header:authorization"))
 	if _, refused, err := x.RequestHead(h); err != nil || refused != nil {
 		t.Fatal(refused, err)
@@ -259,7 +259,7 @@ func TestOrder(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := tt.steps(newWorld(t).engine.Begin()); !errors.Is(err, tt.want) {
+			if err := tt.steps(newWorld(t).begin()); !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 		})

@@ -47,9 +47,6 @@ func (x *Exchange) substitute(h RequestHead, found []inventory.Found) (Change, *
 			change.Set = append(change.Set, line)
 		}
 	}
-	for _, f := range found {
-		x.entry.count(f)
-	}
 	return change, nil
 }
 

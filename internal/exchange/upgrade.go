@@ -101,17 +101,3 @@ func (x *Exchange) sendFrames(dst, chunk []byte, end bool) ([]byte, error) {
 	}
 	return dst, nil
 }
-
-// LivesUnder returns the channels that are closed as the leases of the grant end,
-// at the first of which a WebSocket must be cut. Any other exchange has none: it
-// may finish.
-func (x *Exchange) LivesUnder() []<-chan struct{} {
-	if x.phase != answered || x.socket.down == nil {
-		return nil
-	}
-	var ends []<-chan struct{}
-	for _, use := range x.grant.Uses {
-		ends = append(ends, x.deps.Leases.Done(use.Lease))
-	}
-	return ends
-}

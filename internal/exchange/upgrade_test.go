@@ -12,7 +12,7 @@ import (
 // its handshake.
 func (w *world) upgraded(t testing.TB, fill func([]byte) ([]byte, error)) *Exchange {
 	t.Helper()
-	x := w.engine.Begin()
+	x := w.begin()
 	x.socket.fill = fill
 	h := head("/x", "authorization", "Bearer "+named("plain"), "upgrade", "WebSocket")
 	h.Body = true
@@ -70,7 +70,7 @@ func TestUnreadableUpgrades(t *testing.T) {
 		"no protocol":      {Status: 101},
 	} {
 		w := newWorld(t)
-		x := w.engine.Begin()
+		x := w.begin()
 		x.RequestHead(w.granted(t, head("/x", "upgrade", "websocket")))
 		if _, refused, err := x.ResponseHead(h); err != nil || refused == nil {
 			t.Errorf("%s: %v, %v", name, refused, err)
@@ -89,7 +89,7 @@ func TestTheClientsKeyIsAnswered(t *testing.T) {
 		{key, "", "sec-websocket-accept: " + accept}, {"", "", ""}, {key, "given", "sec-websocket-accept: given"},
 	} {
 		w := newWorld(t)
-		x := w.engine.Begin()
+		x := w.begin()
 		x.RequestHead(w.granted(t, head("/x", "upgrade", "websocket", "sec-websocket-key", tt.key)))
 		lines := head("", "upgrade", "websocket").Headers
 		if tt.got != "" {
@@ -105,7 +105,7 @@ func TestTheClientsKeyIsAnswered(t *testing.T) {
 // TestARefusedUpgradeIsAnOrdinaryAnswer: masked as a body, and no tunnel.
 func TestARefusedUpgradeIsAnOrdinaryAnswer(t *testing.T) {
 	w := newWorld(t)
-	x := w.engine.Begin()
+	x := w.begin()
 	x.RequestHead(w.granted(t, head("/x", "upgrade", "websocket")))
 	x.ResponseHead(ResponseHead{Status: 401})
 	if out, err := x.ResponseBody(nil, []byte("no "+values["plain"]), true); err != nil || string(out) != "no [masked]" || x.LivesUnder() != nil {
@@ -134,7 +134,7 @@ func TestFirstMessage(t *testing.T) {
 	if out, _, err := x.RequestBody(nil, []byte(masked("hello")), false); !errors.Is(err, errCut) || len(out) != 0 {
 		t.Errorf("refused: %q, %v", out, err)
 	}
-	early := w.engine.Begin()
+	early := w.begin()
 	early.socket.fill = func(m []byte) ([]byte, error) { return m, nil }
 	h := head("/x", "upgrade", "websocket")
 	h.Body = true

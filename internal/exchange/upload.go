@@ -182,9 +182,11 @@ func (x *Exchange) put(text string, found []inventory.Found) (string, error) {
 	if err != nil {
 		return "", x.cannotStand(counting[0])
 	}
+	if r := x.spend(counting); r != nil {
+		return "", r
+	}
 	for _, f := range counting {
 		x.sent[f.Name] = f.Text
-		x.entry.count(f)
 	}
 	return filled, nil
 }

@@ -31,7 +31,7 @@ func part(text string) string {
 // upload runs a request whose body comes in pieces of size bytes.
 func (w *world) upload(t testing.TB, h RequestHead, body string, size int) (x *Exchange, up string, refused *access.Refusal) {
 	t.Helper()
-	x = w.engine.Begin()
+	x = w.begin()
 	_, refused, err := x.RequestHead(h)
 	var out []byte
 	for err == nil && refused == nil {
@@ -123,7 +123,7 @@ func TestRefusesABody(t *testing.T) {
 			return w.granted(t, shown("application/x-www-form-urlencoded"), use(t, "plain", "body:/secret"))
 		}, "secret=" + named("plain"), access.NotGranted},
 		{"the lease has ended", func(w *world) RequestHead {
-			w.dead["lease-plain"] = true
+			w.stands["lease-plain"] = Over
 			return w.granted(t, shown(isJSON), use(t, "plain", "body:/secret"))
 		}, member(named("plain")), access.LeaseExpired},
 		{"no value", func(w *world) RequestHead { return w.granted(t, shown(isJSON), use(t, "unreadable", "body:/secret")) }, member(named("unreadable")), access.Unavailable},
@@ -144,7 +144,7 @@ func TestRefusesABody(t *testing.T) {
 // TestABodyIsHeldUntilItIsJudged: until its end, or JudgedBody bytes of it.
 func TestABodyIsHeldUntilItIsJudged(t *testing.T) {
 	w := newWorld(t)
-	x := w.engine.Begin()
+	x := w.begin()
 	if _, r, err := x.RequestHead(w.granted(t, shown(isJSON), use(t, "plain", "body:/secret"))); r != nil || err != nil || !x.Held() {
 		t.Fatal(r, err, x.Held())
 	}
@@ -214,7 +214,7 @@ func TestATicketWhoseFieldEndsWithWhatIsJudged(t *testing.T) {
 // TestAPlaceThatGoesWhileABodyComes gets no value any more.
 func TestAPlaceThatGoesWhileABodyComes(t *testing.T) {
 	w := newWorld(t)
-	x := w.engine.Begin()
+	x := w.begin()
 	if _, r, err := x.RequestHead(w.granted(t, shown(isJSON), use(t, "plain", "body:/secret"))); r != nil || err != nil {
 		t.Fatal(r, err)
 	}
@@ -247,7 +247,7 @@ func TestDigestsOfAChangedBodyGo(t *testing.T) {
 	w := newWorld(t)
 	for _, uses := range [][]access.Use{nil, {use(t, "plain", "header:authorization")}, {use(t, "plain", "body:/secret")}} {
 		h := w.granted(t, shown(isJSON, "content-md5", "x", "repr-digest", "x", "content-digest", "x", "digest", "x"), uses...)
-		change, r, err := w.engine.Begin().RequestHead(h)
+		change, r, err := w.begin().RequestHead(h)
 		if r != nil || err != nil {
 			t.Fatal(r, err)
 		}
@@ -261,11 +261,11 @@ func TestDigestsOfAChangedBodyGo(t *testing.T) {
 
 func TestABodyOutOfOrder(t *testing.T) {
 	w := newWorld(t)
-	x := w.engine.Begin()
+	x := w.begin()
 	if _, _, err := x.RequestBody(nil, nil, true); !errors.Is(err, ErrOrder) {
 		t.Errorf("before the head: %v", err)
 	}
-	x = w.engine.Begin()
+	x = w.begin()
 	if _, r, err := x.RequestHead(w.granted(t, head("/x"))); r != nil || err != nil {
 		t.Fatal(r, err)
 	}
@@ -294,7 +294,7 @@ func TestAMessageGetsWhatIsGranted(t *testing.T) {
 		w := newWorld(t)
 		h := head("/x", "upgrade", "websocket")
 		h.Route, h.Body = "route+upgrade", true
-		x := w.engine.Begin()
+		x := w.begin()
 		if _, r, err := x.RequestHead(w.granted(t, h, tt.uses...)); r != nil || err != nil || x.Held() {
 			t.Fatal(r, err)
 		}
@@ -329,7 +329,7 @@ func compressed(text string) string {
 // that was judged is read once more.
 func TestACompressedBodyIsNotHeldWithoutBound(t *testing.T) {
 	w := newWorld(t)
-	x := w.engine.Begin()
+	x := w.begin()
 	defer x.End(nil)
 	if _, r, err := x.RequestHead(w.granted(t, shown(isJSON, "content-encoding", "gzip"))); r != nil || err != nil {
 		t.Fatal(r, err)
@@ -358,7 +358,7 @@ func TestACompressedBodyIsDecoded(t *testing.T) {
 		}
 	}
 	h := w.granted(t, shown(isJSON, "content-encoding", "gzip", "content-digest", "x"))
-	x := w.engine.Begin()
+	x := w.begin()
 	change, r, err := x.RequestHead(h)
 	if lines := text(apply(change, h.Headers)); r != nil || err != nil || strings.Contains(lines, "content-encoding") || strings.Contains(lines, "digest") {
 		t.Errorf("%s, %v, %v", lines, r, err)

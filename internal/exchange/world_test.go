@@ -40,8 +40,11 @@ type world struct {
 	codec   *grant.Codec
 	engine  *Engine
 	values  map[string]secret.Value
-	dead    map[string]bool // leases that are not live
-	done    chan struct{}   // closed when any lease ends
+	stands  map[string]Standing // of leases that are not live
+	spends  []string            // leases of which a use was counted
+	done    chan struct{}       // closed when any lease ends
+	watched map[string]func()   // by lease: what a revoke calls
+	cuts    int                 // how often the transport was told to end
 	now     time.Time
 	entries []record.Entry
 	counted []string
@@ -50,7 +53,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{values: map[string]secret.Value{}, dead: map[string]bool{}, now: start}
+	w := &world{values: map[string]secret.Value{}, stands: map[string]Standing{}, watched: map[string]func(){}, now: start}
 	rule := inventory.Rule{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/**"}}
 	for _, in := range []string{"header", "header:x-named", "cookie:session", "query:key", "path", "body:/secret", "form:secret", "message:/secret"} {
 		l, err := access.ParseLocation(in)
@@ -88,9 +91,30 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func (w *world) Live(id string, _ time.Time) bool { return !w.dead[id] }
-func (w *world) Done(string) <-chan struct{}      { return w.done }
-func (w *world) Note(e record.Entry)              { w.entries = append(w.entries, e) }
+func (w *world) begin() *Exchange { return w.engine.Begin(func() { w.cuts++ }) }
+
+func (w *world) Check(id string, _ time.Time) Standing {
+	if s, ok := w.stands[id]; ok && s != Spent { // what has no use left is live
+		return s
+	}
+	return Live
+}
+
+func (w *world) Spend(id string, _ time.Time) Standing {
+	if s, ok := w.stands[id]; ok {
+		return s
+	}
+	w.spends = append(w.spends, id)
+	return Live
+}
+
+func (w *world) OnRevoke(id string, cut func()) (stop func()) {
+	w.watched[id] = cut
+	return func() { delete(w.watched, id) }
+}
+
+func (w *world) Done(string) <-chan struct{} { return w.done }
+func (w *world) Note(e record.Entry)         { w.entries = append(w.entries, e) }
 func (w *world) CountRefusal(code access.Code, source string) {
 	w.counted = append(w.counted, string(code)+" "+source)
 }

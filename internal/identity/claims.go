@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/coreos/go-oidc/v3/oidc"
+
 	"cloakroom/internal/access"
 )
 
@@ -24,18 +26,19 @@ const (
 // would match names in any case.
 type claims map[string]json.RawMessage
 
-// read turns a verified payload into a principal and the time that it is good
-// for. It does not look at the clock.
-func (i *issuer) read(payload []byte) (access.Principal, span, *Error) {
+// read turns a token whose signature is good, and that is for one of audiences,
+// into a principal and the time that it is good for. It does not look at the
+// clock.
+func (i *issuer) read(t *oidc.IDToken, audiences []string) (access.Principal, span, *Error) {
 	var c claims
-	if json.Unmarshal(payload, &c) != nil {
+	if t.Claims(&c) != nil {
 		return access.Principal{}, span{}, refuse("the identity token's payload is not a JSON object")
 	}
 	if iss, _ := c.text("iss"); iss != i.URL {
 		return access.Principal{}, span{}, refuse("the identity token names another issuer than %q", i.URL)
 	}
 	aud, _ := texts(c["aud"])
-	if !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(i.Audiences, a) }) {
+	if !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(audiences, a) }) {
 		return access.Principal{}, span{}, refuse("the identity token is for another audience")
 	}
 	// RFC 8417 §2.2: a security event, such as a logout token, is no identity.
@@ -54,7 +57,8 @@ func (i *issuer) read(payload []byte) (access.Principal, span, *Error) {
 	if err != nil {
 		return access.Principal{}, span{}, err
 	}
-	return access.Principal{Issuer: i.URL, Subject: sub, Groups: groups, Session: c.session(), Ends: good.to}, good, nil
+	return access.Principal{Issuer: i.URL, Subject: sub, Groups: groups, Session: c.session(), Ends: good.to,
+		Person: i.person(c), Human: i.Human}, good, nil
 }
 
 // span reads exp, which must be there, nbf and iat.
@@ -111,15 +115,8 @@ func (i *issuer) groups(c claims) ([]string, *Error) {
 	if len(i.Groups) == 0 {
 		return nil, nil
 	}
-	raw := c[i.Groups[0]]
-	for _, name := range i.Groups[1:] {
-		var inner claims
-		if json.Unmarshal(raw, &inner) != nil {
-			return nil, nil
-		}
-		raw = inner[name]
-	}
-	all, _ := texts(raw)
+	holder, name := c.at(i.Groups)
+	all, _ := texts(holder[name])
 	var groups []string
 	for _, g := range all {
 		if len(i.GroupsAllowed) > 0 && !slices.Contains(i.GroupsAllowed, g) || slices.Contains(groups, g) {
@@ -131,6 +128,19 @@ func (i *issuer) groups(c claims) ([]string, *Error) {
 		groups = append(groups, g)
 	}
 	return groups, nil
+}
+
+// at follows a path of at least one name to the object that holds its last
+// name; an object without claims if there is none.
+func (c claims) at(path []string) (holder claims, last string) {
+	for len(path) > 1 {
+		var inner claims
+		if json.Unmarshal(c[path[0]], &inner) != nil {
+			inner = nil
+		}
+		c, path = inner, path[1:]
+	}
+	return c, path[0]
 }
 
 func (c claims) text(name string) (string, bool) {

@@ -173,11 +173,11 @@ func (v *Verifier) verify(ctx context.Context, c *candidate) (access.Principal, 
 		return access.Principal{}, refuse("not a token of a trusted issuer")
 	}
 	generation := i.generation.Load()
-	payload, err := i.verify(ctx, c.token)
+	t, err := i.verify(ctx, c.token)
 	if err != nil {
 		return access.Principal{}, err
 	}
-	p, good, err := i.read(payload)
+	p, good, err := i.read(t, i.Audiences)
 	if err == nil {
 		err = good.check(v.now())
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -37,16 +38,16 @@ type issuer struct {
 	next    time.Time     // no load starts before
 }
 
-// verify returns the payload of a token that the issuer signed.
-func (i *issuer) verify(ctx context.Context, token string) ([]byte, *Error) {
+// verify returns a token that the issuer signed, whose claims nobody has judged.
+func (i *issuer) verify(ctx context.Context, token string) (*oidc.IDToken, *Error) {
 	s := i.current(ctx)
 	if s == nil {
 		return nil, &Error{Reason: "the keys of issuer \"" + i.URL + "\" cannot be fetched now", Unavailable: true}
 	}
-	payload, err := s.verify(ctx, i.URL, token)
+	t, err := s.verify(ctx, i.URL, token)
 	if errors.Is(err, errNoKey) {
 		if newer := i.after(ctx, s); newer != nil {
-			payload, err = newer.verify(ctx, i.URL, token)
+			t, err = newer.verify(ctx, i.URL, token)
 		}
 	}
 	switch {
@@ -55,7 +56,7 @@ func (i *issuer) verify(ctx context.Context, token string) ([]byte, *Error) {
 	case err != nil:
 		return nil, refuse("the identity token is malformed, or signed in a way that issuer %q does not announce", i.URL)
 	}
-	return payload, nil
+	return t, nil
 }
 
 // current returns what is known of the issuer, waiting for it if nothing is;

@@ -22,6 +22,7 @@ var errNoKey = errors.New("no key of the issuer verifies the token")
 type snapshot struct {
 	algs   []string // what it announces, without "none" and HMAC
 	keys   []jose.JSONWebKey
+	logins endpoints
 	loaded time.Time
 }
 
@@ -34,11 +35,12 @@ func fetch(ctx context.Context, client *http.Client, issuer string, now time.Tim
 	var doc struct {
 		JWKS string   `json:"jwks_uri"`
 		Algs []string `json:"id_token_signing_alg_values_supported"`
+		endpoints
 	}
 	if err := provider.Claims(&doc); err != nil {
 		return nil, fmt.Errorf("reading its discovery document: %w", err)
 	}
-	s := &snapshot{loaded: now}
+	s := &snapshot{logins: doc.endpoints, loaded: now}
 	for _, a := range doc.Algs {
 		if asymmetric[a] {
 			s.algs = append(s.algs, a)
@@ -93,9 +95,9 @@ func fetchKeys(ctx context.Context, client *http.Client, url string) ([]jose.JSO
 }
 
 // verify checks a token's form, algorithm, signature and issuer, in this order,
-// and returns its payload. Time and audience are left to the caller: go-oidc
-// allows 5 min before nbf, none after exp, and one audience only.
-func (s *snapshot) verify(ctx context.Context, issuer, token string) ([]byte, error) {
+// and leaves time and audience to the caller: go-oidc allows 5 min before nbf,
+// none after exp, and one audience only.
+func (s *snapshot) verify(ctx context.Context, issuer, token string) (*oidc.IDToken, error) {
 	set := &keySet{snapshot: s}
 	t, err := oidc.NewVerifier(issuer, set, &oidc.Config{
 		SupportedSigningAlgs: s.algs,
@@ -105,12 +107,7 @@ func (s *snapshot) verify(ctx context.Context, issuer, token string) ([]byte, er
 	if set.unmatched {
 		return nil, errNoKey
 	}
-	if err != nil {
-		return nil, err
-	}
-	var payload json.RawMessage
-	err = t.Claims(&payload)
-	return payload, err
+	return t, err
 }
 
 // keySet serves one verification, and remembers how it ended: go-oidc does not

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -32,6 +33,7 @@ type real struct {
 	fetches atomic.Int64 // of the key set
 	down    atomic.Bool
 	hold    atomic.Pointer[chan struct{}] // discovery waits for it to close
+	said    map[string]any                // set by announce
 }
 
 func startProvider(t testing.TB) *real {
@@ -41,8 +43,14 @@ func startProvider(t testing.TB) *real {
 	r.url = "http://" + server.Listener.Addr().String()
 	var err error
 	r.Provider, err = provider.New(provider.Options{Issuer: r.url, Clients: []provider.Client{
-		{ID: "agent", Secret: "agent-secret", Groups: []string{"ai-agents", "dev"}},
+		{ID: "agent", Secret: "agent-secret", Groups: []string{"ai-agents", "dev"}, Owner: " Alice@Example.com"},
 		{ID: "other", Secret: "other-secret"},
+	}, Users: []provider.User{
+		{Name: "alice", Password: "pw", Email: "alice@example.com", Groups: []string{"oncall"}},
+		{Name: "bob", Password: "pw", Email: "bob@example.com", Unverified: true},
+	}, Apps: []provider.App{
+		{ID: "page", Secret: "page-secret", Redirects: []string{redirect}},
+		{ID: "cli", Native: true, Redirects: []string{redirect}},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -62,10 +70,41 @@ func (r *real) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 			return
 		}
 	}
-	if q.URL.Path == "/keys" {
+	switch q.URL.Path {
+	case "/keys":
 		r.fetches.Add(1)
+	case "/redirect":
+		http.Redirect(w, q, "/oauth/token", http.StatusTemporaryRedirect)
+		return
+	case "/.well-known/openid-configuration":
+		r.discover(w, q)
+		return
 	}
 	r.Provider.ServeHTTP(w, q)
+}
+
+// announce changes the discovery document, before anybody asks for it; nil
+// removes, and what begins with "/" is the provider's own.
+func (r *real) announce(change map[string]any) {
+	r.said = maps.Clone(change)
+	for k, v := range r.said {
+		if path, ok := v.(string); ok && strings.HasPrefix(path, "/") {
+			r.said[k] = r.url + path
+		}
+	}
+}
+
+func (r *real) discover(w http.ResponseWriter, q *http.Request) {
+	plain := httptest.NewRecorder()
+	r.Provider.ServeHTTP(plain, q)
+	var doc map[string]any
+	if err := json.Unmarshal(plain.Body.Bytes(), &doc); err != nil {
+		panic(err)
+	}
+	maps.Copy(doc, r.said)
+	maps.DeleteFunc(doc, func(_ string, v any) bool { return v == nil })
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(doc)
 }
 
 // token asks the token endpoint, as a client would.

@@ -13,11 +13,16 @@ import (
 // documentLimit bounds what is read of a discovery document or a key set.
 const documentLimit = 1 << 20
 
-// transport fetches an issuer's documents: over TLS unless on loopback, also
-// after a redirect, and never more than documentLimit bytes. An answer that is
-// neither a document nor a redirect is an error without its body, so that no
-// body reaches a log.
-type transport struct{ base *http.Transport }
+// transport asks an issuer: over TLS unless on loopback, also after a redirect,
+// and it never takes more than documentLimit bytes. An answer that is neither a
+// document nor a redirect is an error without its body, so that no body reaches
+// a log.
+type transport struct {
+	base *http.Transport
+	// refusals passes answers 400 and 401 on too: a token endpoint says in them
+	// what is wrong (RFC 6749 §5.2).
+	refusals bool
+}
 
 func newTransport(roots *x509.CertPool) transport {
 	base := http.DefaultTransport.(*http.Transport).Clone()
@@ -25,7 +30,7 @@ func newTransport(roots *x509.CertPool) transport {
 	if roots != nil {
 		base.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
-	return transport{base}
+	return transport{base: base}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -38,7 +43,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	redirect := resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" && resp.StatusCode != http.StatusNotModified
-	if resp.StatusCode != http.StatusOK && !redirect {
+	refusal := t.refusals && (resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusUnauthorized)
+	if resp.StatusCode != http.StatusOK && !redirect && !refusal {
 		resp.Body.Close()
 		return nil, fmt.Errorf("answered %d", resp.StatusCode)
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"cloakroom/internal/access"
 )
@@ -47,11 +48,21 @@ type Operation struct {
 // BodyOperations lists each operation of rules for host with a location in a
 // body, once. What it does not list has none.
 func BodyOperations(credentials []Credential, host string) []Operation {
+	return operations(credentials, host, func(_ Tier, r Rule) bool { return slices.ContainsFunc(r.In, access.Location.InFields) })
+}
+
+// ApprovalOperations lists each operation of rules for host of which a person may
+// have to approve, once.
+func ApprovalOperations(credentials []Credential, host string) []Operation {
+	return operations(credentials, host, func(t Tier, _ Rule) bool { return t.Approval != nil })
+}
+
+func operations(credentials []Credential, host string, wanted func(Tier, Rule) bool) []Operation {
 	var all []Operation
 	seen := map[Operation]bool{}
 	for _, c := range credentials {
 		for _, r := range c.Rules {
-			if !slices.ContainsFunc(r.In, access.Location.InFields) || !slices.Contains(r.Hosts, host) {
+			if !slices.Contains(r.Hosts, host) || !wanted(c.Tier, r) {
 				continue
 			}
 			for _, method := range r.Methods {
@@ -65,6 +76,17 @@ func BodyOperations(credentials []Credential, host string) []Operation {
 		}
 	}
 	return all
+}
+
+// LongestWait is how long a request may be held for people at most; 0: none is.
+func LongestWait(credentials []Credential) time.Duration {
+	var longest time.Duration
+	for _, c := range credentials {
+		if c.Tier.Approval != nil {
+			longest = max(longest, c.Tier.Approval.Wait)
+		}
+	}
+	return longest
 }
 
 // HasMessages tells whether a rule for host has a location in a message.

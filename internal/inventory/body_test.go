@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"regexp"
 	"testing"
+	"time"
 
 	"cloakroom/internal/access"
 )
@@ -71,6 +72,21 @@ func TestBodyOperations(t *testing.T) {
 	}
 	if got := BodyOperations(all, "i"); got != nil {
 		t.Errorf("of another host: %v", got)
+	}
+}
+
+func TestApprovalOperations(t *testing.T) {
+	rules := []Rule{{Hosts: []string{"h", "i"}, Methods: []string{"GET", "POST"}, Paths: []string{"/a", "/b"}}, {Hosts: []string{"h"}, Methods: []string{"GET"}, Paths: []string{"/b"}}}
+	all := []Credential{{Rules: rules}, {Tier: Tier{Approval: &Approval{Wait: time.Second}}, Rules: rules[1:]},
+		{Tier: Tier{Approval: &Approval{Wait: time.Minute}}, Rules: rules}, {Tier: Tier{Approval: &Approval{}}}}
+	if got, want := ApprovalOperations(all, "h"), []Operation{{"GET", "/b"}, {"GET", "/a"}, {"POST", "/a"}, {"POST", "/b"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := ApprovalOperations(all[:2], "i"); got != nil {
+		t.Errorf("of another host: %v", got)
+	}
+	if long, none := LongestWait(all), LongestWait(all[:1]); long != time.Minute || none != 0 {
+		t.Errorf("held for %s and %s", long, none)
 	}
 }
 

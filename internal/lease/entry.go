@@ -2,32 +2,103 @@ package lease
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // entry is an active lease in memory, or one that has ended and is not saved.
 type entry struct {
-	lease Lease
-	ends  instant
-	done  chan struct{} // closed when final is set
+	id   string
+	held atomic.Pointer[held]
+	done chan struct{} // closed when final is set
+
 	final atomic.Pointer[Lease]
+	mu    sync.Mutex // guards what follows, and the changes of the two above
+	cuts  map[*func()]bool
 }
 
-func (e *entry) live(at instant) bool { return e.final.Load() == nil && at.before(e.ends) }
+// held is a lease that is active, and its end.
+type held struct {
+	lease Lease
+	ends  instant
+}
+
+func (e *entry) lease() Lease { return e.held.Load().lease }
+
+func (e *entry) live(at instant) bool { return e.final.Load() == nil && at.before(e.held.Load().ends) }
 
 // now is the lease as it stands at the instant.
 func (e *entry) now(at instant) Lease {
 	if l := e.final.Load(); l != nil {
 		return *l
 	}
-	if !at.before(e.ends) {
-		return e.lease.end(Expired, e.lease.Ends)
+	h := e.held.Load()
+	if !at.before(h.ends) {
+		return h.lease.end(Expired, h.lease.Ends)
 	}
-	return e.lease
+	return h.lease
 }
 
-// useKey names the one lease without a ticket.
+// update takes over what became of an active lease. A row that says less than
+// is known is an old one.
+func (e *entry) update(l Lease) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was := e.held.Load()
+	if l.Used < was.lease.Used || l.Extended < was.lease.Extended {
+		return
+	}
+	e.held.Store(&held{l, was.ends.add(l.Extended - was.lease.Extended)})
+}
+
+// finish ends the lease; false: it had ended. A revoke cuts what lives under it.
+func (e *entry) finish(l Lease) bool {
+	e.mu.Lock()
+	ok := e.final.CompareAndSwap(nil, &l)
+	cuts := e.cuts
+	if ok {
+		e.cuts = nil
+	}
+	e.mu.Unlock()
+	if !ok {
+		return false
+	}
+	close(e.done)
+	if l.Ending == Revoked {
+		for cut := range cuts {
+			(*cut)()
+		}
+	}
+	return true
+}
+
+// onRevoke has cut called when the lease is revoked.
+func (e *entry) onRevoke(cut func()) (stop func()) {
+	key := &cut
+	e.mu.Lock()
+	final := e.final.Load()
+	if final == nil {
+		if e.cuts == nil {
+			e.cuts = make(map[*func()]bool)
+		}
+		e.cuts[key] = true
+	}
+	e.mu.Unlock()
+	if final != nil {
+		if final.Ending == Revoked {
+			cut()
+		}
+		return func() {}
+	}
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.cuts, key)
+	}
+}
+
+// useKey names the leases of one principal over one credential.
 type useKey struct{ principal, credential string }
 
 func (l Lease) useKey() useKey { return useKey{l.Principal, l.Credential} }
@@ -70,27 +141,48 @@ func (k *Keeper) release(principal string) {
 }
 
 // add puts an active lease, for which there is room, into memory. If it is
-// there already the room is given back.
+// there already the room is given back. What a bar stops is ended at once.
 func (k *Keeper) add(l Lease, at, ends instant) *entry {
-	e := &entry{lease: l, ends: ends, done: make(chan struct{})}
+	e := &entry{id: l.ID, done: make(chan struct{})}
+	e.held.Store(&held{l, ends})
 	if was, there := k.byID.LoadOrStore(l.ID, e); there {
 		k.release(l.Principal)
 		return was.(*entry)
 	}
-	if !l.ticketless() {
+	if l.Ticketless() {
+		k.index(l.useKey(), func(es []*entry) []*entry { return append(es, e) })
+	} else {
 		k.byTicket.Store(l.Ticket, e)
-		return e
 	}
-	if was, there := k.byUse.Load(l.useKey()); !there || !was.(*entry).live(at) {
-		k.byUse.Store(l.useKey(), e)
+	if b, stopped := k.barring(l.Principal, l.Credential, at); stopped {
+		k.revoke(e, b.By, at)
 	}
 	return e
+}
+
+// index changes the list of a principal's leases without a ticket.
+func (k *Keeper) index(key useKey, change func([]*entry) []*entry) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	es := change(slices.Clone(k.uses(key)))
+	if len(es) == 0 {
+		k.byUse.Delete(key)
+		return
+	}
+	k.byUse.Store(key, es)
+}
+
+func (k *Keeper) uses(key useKey) []*entry {
+	if v, ok := k.byUse.Load(key); ok {
+		return v.([]*entry)
+	}
+	return nil
 }
 
 // adopt adds a lease that another process, or an earlier one, opened. Its
 // end is counted from now by the monotonic clock too.
 func (k *Keeper) adopt(l Lease, at instant) *entry {
-	left := min(l.Ends.Sub(at.time()), l.Length)
+	left := min(l.Ends.Sub(at.time()), l.Terms.Length+l.Extended)
 	k.mu.Lock()
 	k.take(l.Principal, 1)
 	k.mu.Unlock()
@@ -100,32 +192,40 @@ func (k *Keeper) adopt(l Lease, at instant) *entry {
 // finish ends an active lease in memory; false: it had ended already. With
 // save the ending is yet to be written.
 func (k *Keeper) finish(e *entry, l Lease, save bool) bool {
-	if !e.final.CompareAndSwap(nil, &l) {
+	k.mu.Lock()
+	k.cut[l.ID] = max(e.held.Load().lease.Ends.UnixNano(), k.cut[l.ID])
+	k.mu.Unlock()
+	if !e.finish(l) {
 		return false
 	}
-	close(e.done)
-	k.byUse.CompareAndDelete(l.useKey(), e)
+	if l.Ticketless() {
+		k.index(l.useKey(), func(es []*entry) []*entry {
+			return slices.DeleteFunc(es, func(o *entry) bool { return o == e })
+		})
+	}
 	k.mu.Lock()
 	k.take(l.Principal, -1)
-	k.cut[l.ID] = l.Ends.UnixNano()
 	if save {
 		k.unsaved[l.ID] = e
 	}
 	k.mu.Unlock()
 	if !save {
 		k.drop(e)
+		k.o.Changed(l, false)
 	}
-	k.o.Changed(l)
+	k.tell(l.ID)
 	return true
 }
 
 // drop takes an ended lease out of memory: the store knows of its end.
 func (k *Keeper) drop(e *entry) {
 	k.mu.Lock()
-	delete(k.unsaved, e.lease.ID)
+	delete(k.unsaved, e.id)
 	k.mu.Unlock()
-	k.byTicket.CompareAndDelete(e.lease.Ticket, e)
-	k.byID.CompareAndDelete(e.lease.ID, e)
+	if l := e.lease(); !l.Ticketless() {
+		k.byTicket.CompareAndDelete(l.Ticket, e)
+	}
+	k.byID.CompareAndDelete(e.id, e)
 }
 
 // wasCut tells whether this process saw the lease end though its row's time is
@@ -148,8 +248,9 @@ func (k *Keeper) lookup(id string) *entry {
 // expire ends in memory what is past its end.
 func (k *Keeper) expire(at instant) {
 	k.byID.Range(func(_, v any) bool {
-		if e := v.(*entry); e.final.Load() == nil && !at.before(e.ends) {
-			k.finish(e, e.lease.end(Expired, e.lease.Ends), true)
+		if e := v.(*entry); e.final.Load() == nil && !at.before(e.held.Load().ends) {
+			l := e.lease()
+			k.finish(e, l.end(Expired, l.Ends), true)
 		}
 		return true
 	})
@@ -157,12 +258,3 @@ func (k *Keeper) expire(at instant) {
 
 // over is a channel that is closed.
 var over = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
-
-const (
-	keepDefault  = 30 * 24 * time.Hour
-	openTimeout  = 5 * time.Second // for the store to take a new lease
-	markEvery    = 10 * time.Second
-	forgetEvery  = 10 * time.Minute
-	sweepEvery   = time.Second
-	sweepTimeout = 10 * time.Second
-)

@@ -7,11 +7,82 @@ import (
 	"time"
 )
 
-// Live tells whether the lease is active at now, from memory alone.
-func (k *Keeper) Live(id string, now time.Time) bool {
+// Check says whether an exchange may go on under the lease: nil, if it is
+// active and the store was heard of lately; else ErrEnded, ErrUnknown or
+// ErrUnavailable. It answers from memory, but for a lease that another process
+// has opened just now.
+func (k *Keeper) Check(id string, now time.Time) error {
 	at := k.clock.see(now)
 	e := k.lookup(id)
-	return e != nil && e.live(at)
+	if e == nil {
+		return k.fetch(id, at)
+	}
+	switch {
+	case !e.live(at):
+		return ErrEnded
+	case k.stale(at):
+		return ErrUnavailable
+	}
+	return nil
+}
+
+// Live tells whether Check finds nothing wrong.
+func (k *Keeper) Live(id string, now time.Time) bool { return k.Check(id, now) == nil }
+
+// stale tells whether the store was not heard of for too long.
+func (k *Keeper) stale(at instant) bool {
+	return k.o.Confirm > 0 && at.mono-k.confirmed.Load() > int64(k.o.Confirm)
+}
+
+// fetch asks the store for a lease that is not in memory.
+func (k *Keeper) fetch(id string, at instant) error {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	r, err := k.store.ByID(ctx, id)
+	if err != nil {
+		return unavailable(err)
+	}
+	l, ok := k.unseal(r)
+	switch {
+	case !ok:
+		return ErrUnknown
+	case !l.Live(at.time()) || k.wasCut(id):
+		return ErrEnded
+	}
+	if !k.adopt(l, at).live(at) {
+		return ErrEnded
+	}
+	return nil
+}
+
+// Spend counts a use of the lease, where it has a limit: then it is in the store
+// when Spend returns. Errors are Check's, and ErrSpent.
+func (k *Keeper) Spend(ctx context.Context, id string, now time.Time) error {
+	if err := k.Check(id, now); err != nil {
+		return err
+	}
+	e := k.lookup(id)
+	if e == nil {
+		return ErrEnded
+	}
+	if l := e.lease(); l.Terms.Uses == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	at := k.clock.see(now)
+	_, err := k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Spend(at.time()) })
+	return err
+}
+
+// Admit counts a request under the lease; ok tells that there were not too many
+// in this minute.
+func (k *Keeper) Admit(ctx context.Context, l Lease, now time.Time) (ok bool, err error) {
+	if l.Terms.Requests == 0 {
+		return true, nil
+	}
+	n, err := k.store.Tally(ctx, l.ID, k.clock.see(now).time().Unix()/60)
+	return n <= l.Terms.Requests, unavailable(err)
 }
 
 // Done returns a channel that is closed when the lease is no longer active: at
@@ -24,14 +95,48 @@ func (k *Keeper) Done(id string) <-chan struct{} {
 	return over
 }
 
+// OnRevoke has cut called once when the lease is revoked, here or by another
+// process; at once, if it is not active any more, and did not expire. It is not
+// called when the lease expires, nor after stop. It must not block.
+func (k *Keeper) OnRevoke(id string, cut func()) (stop func()) {
+	if e := k.lookup(id); e != nil {
+		return e.onRevoke(cut)
+	}
+	if k.wasCut(id) {
+		cut()
+	}
+	return func() {}
+}
+
+// ByID finds one lease as it stands; ErrUnknown, if there is none.
+func (k *Keeper) ByID(ctx context.Context, id string, now time.Time) (Lease, error) {
+	at := k.clock.see(now)
+	if e := k.lookup(id); e != nil {
+		return e.now(at), nil
+	}
+	r, err := k.store.ByID(ctx, id)
+	if err != nil {
+		return Lease{}, fmt.Errorf("finding lease %q: %w", id, unavailable(err))
+	}
+	l, ok := k.unseal(r)
+	if !ok {
+		return Lease{}, fmt.Errorf("finding lease %q: %w", id, ErrUnknown)
+	}
+	if l = l.At(at.time()); l.State != Ended && k.wasCut(id) {
+		l = l.end(Revoked, at.time())
+	}
+	return l, nil
+}
+
 // ByTicket finds the active lease of a ticket by its hash. Others are
 // ErrUnknown, ErrPending or ErrEnded (with the lease as it ended).
-func (k *Keeper) ByTicket(ctx context.Context, ticket [32]byte, now time.Time) (Lease, error) {
+func (k *Keeper) ByTicket(ctx context.Context, ticket Digest, now time.Time) (Lease, error) {
+	k.confirm(ctx, now)
 	at := k.clock.see(now)
 	if v, ok := k.byTicket.Load(ticket); ok {
 		return standing(v.(*entry).now(at))
 	}
-	if ticket == [32]byte{} {
+	if ticket == (Digest{}) {
 		return Lease{}, ErrUnknown
 	}
 	r, err := k.store.ByTicket(ctx, ticket)
@@ -66,19 +171,23 @@ func standing(l Lease) (Lease, error) {
 	return Lease{}, ErrUnknown
 }
 
-// Revoke ends a lease. It is not live from the call on, even if the store
-// fails, which is then an error and is tried again by Sweep.
-func (k *Keeper) Revoke(ctx context.Context, id string, now time.Time) (Lease, error) {
+// Revoke ends a lease; by is the ID of who does it. An active one is not live
+// from the call on, even if the store fails, which is then an error and is
+// tried again by Sweep.
+func (k *Keeper) Revoke(ctx context.Context, id, by string, now time.Time) (Lease, error) {
 	at := k.clock.see(now)
 	e := k.lookup(id)
 	if e == nil {
-		return k.revokeStored(ctx, id, at)
+		l, err := k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Revoke(by, at.time()) })
+		if err == nil {
+			k.mu.Lock()
+			k.cut[id] = max(l.Ends.UnixNano(), k.cut[id])
+			k.mu.Unlock()
+		}
+		return l, err
 	}
-	if l := e.now(at); l.State != Active {
-		return l, l.refuse("revoking")
-	}
-	l := e.lease.end(Revoked, at.time())
-	if !k.finish(e, l, true) {
+	l, ok := k.revoke(e, by, at)
+	if !ok {
 		l = e.now(at)
 		return l, l.refuse("revoking")
 	}
@@ -88,38 +197,43 @@ func (k *Keeper) Revoke(ctx context.Context, id string, now time.Time) (Lease, e
 	return l, nil
 }
 
-// revokeStored ends a lease that is not in memory.
-func (k *Keeper) revokeStored(ctx context.Context, id string, at instant) (Lease, error) {
-	r, err := k.store.ByID(ctx, id)
-	if err != nil {
-		return Lease{}, fmt.Errorf("revoking lease %q: %w", id, unavailable(err))
+// revoke ends an active lease in memory; false: it is not active.
+func (k *Keeper) revoke(e *entry, by string, at instant) (Lease, bool) {
+	l := e.now(at)
+	if l.State != Active {
+		return l, false
 	}
-	was, ok := k.unseal(r)
-	if !ok || was.ID != id {
-		return Lease{}, fmt.Errorf("revoking lease %q: %w", id, ErrUnknown)
-	}
-	l, err := was.Revoke(at.time())
-	if err != nil {
-		return l, err
-	}
-	k.mu.Lock()
-	k.cut[id] = was.Ends.UnixNano()
-	k.mu.Unlock()
-	if err := k.store.Update(ctx, Seal(k.key, l), was.State); err != nil {
-		return l, fmt.Errorf("revoking lease %q: %w", id, unavailable(err))
-	}
-	k.o.Changed(l)
-	return l, nil
+	l.EndedBy = by
+	l = l.end(Revoked, at.time())
+	return l, k.finish(e, l, true)
 }
 
 // save writes a lease's end. A store that knows of one already is right too.
 func (k *Keeper) save(ctx context.Context, e *entry) error {
-	err := k.store.Update(ctx, Seal(k.key, *e.final.Load()), Active)
-	if err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrUnknown) {
-		k.drop(e)
-		return nil
+	final := *e.final.Load()
+	for range 16 {
+		r, err := k.store.ByID(ctx, e.id)
+		if err == nil && r.State != Ended {
+			l, ok := k.unseal(r)
+			if !ok { // nothing that is believed: there is nothing to end
+				break
+			}
+			l.EndedBy = final.EndedBy
+			_, err = k.store.Update(ctx, Seal(k.key, l.end(final.Ending, final.Ended), r.Change))
+			if err == nil {
+				k.o.Changed(final, true)
+			}
+		}
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil && !errors.Is(err, ErrUnknown) {
+			return unavailable(err)
+		}
+		break
 	}
-	return unavailable(err)
+	k.drop(e)
+	return nil
 }
 
 // List lists leases as they stand at now.

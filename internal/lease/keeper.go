@@ -10,28 +10,42 @@ import (
 	"time"
 )
 
-// Errors, to be told apart with errors.Is.
+// Errors of a Keeper, to be told apart with errors.Is.
 var (
-	ErrUnknown  = errors.New("no such lease")
-	ErrEnded    = errors.New("the lease has ended")
-	ErrPending  = errors.New("the lease waits for approval")
-	ErrExists   = errors.New("the lease exists")
-	ErrConflict = errors.New("the lease is in another state")
-	// ErrTooMany means that the principal, or everyone together, holds as many
-	// leases as can be.
-	ErrTooMany = errors.New("too many active leases")
-	// ErrUnavailable means that the store does not answer.
+	ErrPending = errors.New("the lease waits for approval")
+	// ErrUnavailable means that the store does not answer, or has not for so
+	// long that nobody knows whether the lease still stands.
 	ErrUnavailable = errors.New("the store of leases does not answer")
 )
+
+// Barred is the error of what a bar stands in the way of.
+type Barred struct{ Bar Bar }
+
+func (b *Barred) Error() string { return fmt.Sprintf("bar %q stands in the way", b.Bar.ID) }
+
+// CoolingDown is the error of asking again too soon after a denial.
+type CoolingDown struct {
+	Denied Lease     // the lease that was denied
+	Until  time.Time // then it may be asked for again
+}
+
+func (c *CoolingDown) Error() string {
+	return fmt.Sprintf("lease %q was denied, and may be asked for again at %s", c.Denied.ID, c.Until.UTC().Format(time.RFC3339))
+}
 
 // Options are what a Keeper may be told; the zero value is good.
 type Options struct {
 	PerPrincipal int           // active leases of one principal; 0: 1000
 	InAll        int           // active leases; 0: 100 000
+	Questions    int           // pending leases of one principal; 0: 20
 	Keep         time.Duration // how long ended ones are remembered; 0: 30 days
-	// Changed hears of every lease that opens or ends, also of one that
-	// another process ended. It must not block, and must not call the Keeper.
-	Changed func(Lease)
+	// Confirm is how long a lease is taken for live since the store was last
+	// heard of; 0: a second, negative: for ever.
+	Confirm time.Duration
+	// Changed hears of every lease that opens, is asked for, answered, extended
+	// or ends; here tells that this process did it, and not another. It must not
+	// block, and must not call the Keeper.
+	Changed func(l Lease, here bool)
 	Logger  *slog.Logger // nil: slog.Default
 }
 
@@ -44,19 +58,26 @@ type Keeper struct {
 	o     Options
 	clock clock
 
-	byID     sync.Map // string → *entry
-	byTicket sync.Map // [32]byte → *entry
-	byUse    sync.Map // useKey → *entry
+	byID      sync.Map // string → *entry
+	byTicket  sync.Map // Digest → *entry
+	byUse     sync.Map // useKey → []*entry, those without a ticket; replaced, never changed
+	bars      atomic.Pointer[[]Bar]
+	confirmed atomic.Int64 // clock reading (mono) at which the store was last heard of
 
 	mu      sync.Mutex // guards what follows
-	flights map[useKey]*flight
+	flights map[flightKey]*flight
 	count   int            // active leases
 	of      map[string]int // by principal
 	unsaved map[string]*entry
 	cut     map[string]int64 // Unix nanoseconds at which a lease that ended would have, by id
+	waits   map[string]*wait
+	subs    map[chan struct{}]bool
+
+	confirming sync.Mutex // one asks for all
+	following  sync.Mutex // guards what follows
+	change     int64      // the latest change seen
 
 	sweeping sync.Mutex // guards what follows
-	change   int64      // the latest change seen
 	marked   int64      // clock readings (mono) of the latest Mark and Forget
 	forgot   int64
 	failure  atomic.Pointer[error]
@@ -68,8 +89,10 @@ func NewKeeper(ctx context.Context, s Store, key [32]byte, o Options, now time.T
 	if s == nil || key == [32]byte{} {
 		return nil, errors.New("loading leases: a store and a key are required")
 	}
-	k := &Keeper{store: s, key: key, o: o.withDefaults(), flights: make(map[useKey]*flight),
-		of: make(map[string]int), unsaved: make(map[string]*entry), cut: make(map[string]int64)}
+	k := &Keeper{store: s, key: key, o: o.withDefaults(), flights: make(map[flightKey]*flight),
+		of: make(map[string]int), unsaved: make(map[string]*entry), cut: make(map[string]int64),
+		waits: make(map[string]*wait), subs: make(map[chan struct{}]bool)}
+	k.bars.Store(new([]Bar))
 	if err := k.load(ctx, now); err != nil {
 		return nil, fmt.Errorf("loading leases: %w", err)
 	}
@@ -83,11 +106,17 @@ func (o Options) withDefaults() Options {
 	if o.InAll <= 0 {
 		o.InAll = 100_000
 	}
+	if o.Questions <= 0 {
+		o.Questions = 20
+	}
 	if o.Keep <= 0 {
 		o.Keep = keepDefault
 	}
+	if o.Confirm == 0 {
+		o.Confirm = time.Second
+	}
 	if o.Changed == nil {
-		o.Changed = func(Lease) {}
+		o.Changed = func(Lease, bool) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -110,12 +139,16 @@ func (k *Keeper) load(ctx context.Context, now time.Time) error {
 	var active []Lease
 	for _, r := range rows {
 		l, ok := k.unseal(r)
-		if !ok || l.State != Active {
+		if !ok {
 			continue
 		}
-		active = append(active, l)
-		if l.Starts.After(floor) {
-			floor = l.Starts
+		if l.State == Active {
+			active = append(active, l)
+		}
+		for _, t := range []time.Time{l.Created, l.Starts} {
+			if t.After(floor) {
+				floor = t
+			}
 		}
 	}
 	k.clock.start(now, floor)
@@ -123,14 +156,15 @@ func (k *Keeper) load(ctx context.Context, now time.Time) error {
 	for _, l := range active {
 		k.adopt(l, at)
 	}
-	return nil
+	k.confirmed.Store(at.mono)
+	return k.loadBars(ctx, at)
 }
 
 // unseal believes a row only if its MAC is valid.
 func (k *Keeper) unseal(r Row) (Lease, bool) {
 	l, ok := Unseal(k.key, r)
 	if !ok {
-		k.o.Logger.Error("lease: a row without a valid MAC counts for nothing", "lease", r.Lease.ID)
+		k.o.Logger.Error("lease: a row without a valid MAC counts for nothing", "lease", r.ID)
 	}
 	return l, ok
 }
@@ -143,10 +177,21 @@ func (k *Keeper) Active() int {
 	return k.count
 }
 
-// Err says why the last Sweep of Run failed; nil: it did not.
+// Err says why the store could not be followed the last time; nil: it could.
 func (k *Keeper) Err() error {
 	if err := k.failure.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
+
+const (
+	keepDefault  = 30 * 24 * time.Hour
+	openTimeout  = 5 * time.Second // for the store to take a new lease
+	checkTimeout = time.Second     // for what an exchange waits for
+	markEvery    = 10 * time.Second
+	forgetEvery  = 10 * time.Minute
+	followEvery  = 250 * time.Millisecond
+	sweepEvery   = time.Second
+	sweepTimeout = 10 * time.Second
+)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,9 @@ func keeper(t testing.TB, s lease.Store, o lease.Options, now time.Time) *lease.
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Confirm == 0 {
+		o.Confirm = -1 // the tests' clocks leap
+	}
 	k, err := lease.NewKeeper(context.Background(), s, key, o, now)
 	if err != nil {
 		t.Fatal(err)
@@ -35,9 +39,14 @@ func keeper(t testing.TB, s lease.Store, o lease.Options, now time.Time) *lease.
 	return k
 }
 
+// asked is what these tests ask for.
+func asked(p access.Principal, credential string, length time.Duration) lease.Ask {
+	return lease.Ask{Principal: p, Credential: credential, Session: "s", Terms: lease.Terms{Length: length, Reuse: true}}
+}
+
 func use(t testing.TB, k *lease.Keeper, p access.Principal, credential string, length time.Duration, now time.Time) lease.Lease {
 	t.Helper()
-	l, err := k.Use(context.Background(), p, credential, "s", length, now)
+	l, err := k.Use(context.Background(), asked(p, credential, length), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +55,9 @@ func use(t testing.TB, k *lease.Keeper, p access.Principal, credential string, l
 
 func request(t testing.TB, k *lease.Keeper, n byte, length time.Duration, now time.Time) lease.Lease {
 	t.Helper()
-	l, err := k.Request(context.Background(), alice, "c", "s", "r", [32]byte{n}, length, now)
+	a := asked(alice, "c", length)
+	a.Reason, a.Ticket = "r", lease.Digest{n}
+	l, err := k.Request(context.Background(), a, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +111,7 @@ func TestUse(t *testing.T) {
 	if k.Live("", at(0)) || k.Live("nobody", at(0)) {
 		t.Error("a lease that is not there lives")
 	}
-	if _, err := k.Use(context.Background(), access.Principal{}, "c", "", time.Minute, at(0)); err == nil {
+	if _, err := k.Use(context.Background(), asked(access.Principal{}, "c", time.Minute), at(0)); err == nil {
 		t.Error("nobody has a lease")
 	}
 }
@@ -115,7 +126,7 @@ func TestABurstOpensOne(t *testing.T) {
 	for i := range ids {
 		wg.Go(func() { ids[i] = use(t, k, alice, "c", time.Minute, at(0)).ID })
 		wg.Go(func() { // who gives up harms nobody
-			_, err := k.Use(gone, alice, "c", "s", time.Minute, at(0))
+			_, err := k.Use(gone, asked(alice, "c", time.Minute), at(0))
 			if err != nil && !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
@@ -139,7 +150,7 @@ func TestALeaseCountsOnlyOnceStored(t *testing.T) {
 	k := keeper(t, m, lease.Options{PerPrincipal: 1}, at(0))
 	m.Fail = func() error { return broken }
 	for range 3 {
-		_, err := k.Use(context.Background(), alice, "c", "s", time.Minute, at(0))
+		_, err := k.Use(context.Background(), asked(alice, "c", time.Minute), at(0))
 		wantErr(t, err, lease.ErrUnavailable)
 		wantErr(t, err, broken)
 	}
@@ -154,7 +165,7 @@ func TestTickets(t *testing.T) {
 	m := new(leasetest.Memory)
 	k := keeper(t, m, lease.Options{}, at(0))
 	l := request(t, k, 1, time.Minute, at(0))
-	if got, err := k.ByTicket(context.Background(), [32]byte{1}, at(59)); err != nil || got.ID != l.ID {
+	if got, err := k.ByTicket(context.Background(), lease.Digest{1}, at(59)); err != nil || got.ID != l.ID {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if mine := use(t, k, alice, "c", time.Minute, at(0)); mine.ID == l.ID {
@@ -176,26 +187,28 @@ func TestTickets(t *testing.T) {
 		}
 	}
 	sweep(t, k, at(61)) // out of memory: the store answers
-	got, err := k.ByTicket(context.Background(), [32]byte{1}, at(62))
+	got, err := k.ByTicket(context.Background(), lease.Digest{1}, at(62))
 	wantErr(t, err, lease.ErrEnded)
 	if got.Ending != lease.Expired || got.ID != l.ID {
 		t.Errorf("got %+v", got)
 	}
 	sweep(t, k, at(61).Add(31*24*time.Hour))
-	_, err = k.ByTicket(context.Background(), [32]byte{1}, at(62))
+	_, err = k.ByTicket(context.Background(), lease.Digest{1}, at(62))
 	wantErr(t, err, lease.ErrUnknown)
-	if _, err := k.Request(context.Background(), alice, "c", "s", "r", [32]byte{}, time.Minute, at(0)); err == nil {
+	if _, err := k.Request(context.Background(), asked(alice, "c", time.Minute), at(0)); err == nil {
 		t.Error("opened a lease for no ticket")
 	}
 	request(t, k, 2, time.Minute, at(0))
-	_, err = k.Request(context.Background(), bob, "c", "s", "r", [32]byte{2}, time.Minute, at(0))
+	twice := asked(bob, "c", time.Minute)
+	twice.Ticket = lease.Digest{2}
+	_, err = k.Request(context.Background(), twice, at(0))
 	wantErr(t, err, lease.ErrExists)
 }
 
 func TestRevoke(t *testing.T) {
 	m := new(leasetest.Memory)
 	var ended []lease.Lease
-	k := keeper(t, m, lease.Options{Changed: func(l lease.Lease) {
+	k := keeper(t, m, lease.Options{Changed: func(l lease.Lease, _ bool) {
 		if l.State == lease.Ended {
 			ended = append(ended, l)
 		}
@@ -206,23 +219,23 @@ func TestRevoke(t *testing.T) {
 		t.Fatal("done before its time, or never")
 	}
 	m.Fail = func() error { return errors.New("disk is full") }
-	got, err := k.Revoke(context.Background(), l.ID, at(1))
+	got, err := k.Revoke(context.Background(), l.ID, "sre", at(1))
 	wantErr(t, err, lease.ErrUnavailable)
 	if k.Live(l.ID, at(1)) || !closed(done) || got.Ending != lease.Revoked {
 		t.Error("it lives on")
 	}
-	_, err = k.ByTicket(context.Background(), [32]byte{1}, at(1))
+	_, err = k.ByTicket(context.Background(), lease.Digest{1}, at(1))
 	wantErr(t, err, lease.ErrEnded)
-	_, err = k.Revoke(context.Background(), l.ID, at(2))
+	_, err = k.Revoke(context.Background(), l.ID, "sre", at(2))
 	wantErr(t, err, lease.ErrEnded)
 	m.Fail = nil
 	sweep(t, k, at(3))
-	if r, err := m.ByID(context.Background(), l.ID); err != nil || r.Lease.Ending != lease.Revoked {
+	if r, err := m.ByID(context.Background(), l.ID); err != nil || r.State != lease.Ended || unsealed(t, r).Ending != lease.Revoked {
 		t.Errorf("stored %+v, %v", r, err)
 	}
-	_, err = k.Revoke(context.Background(), l.ID, at(4))
+	_, err = k.Revoke(context.Background(), l.ID, "sre", at(4))
 	wantErr(t, err, lease.ErrEnded)
-	_, err = k.Revoke(context.Background(), "nobody", at(4))
+	_, err = k.Revoke(context.Background(), "nobody", "sre", at(4))
 	wantErr(t, err, lease.ErrUnknown)
 	if len(ended) != 1 || ended[0].ID != l.ID || k.Active() != 0 {
 		t.Errorf("told of %+v, %d are active", ended, k.Active())
@@ -248,7 +261,7 @@ func TestRestart(t *testing.T) {
 	k := keeper(t, m, lease.Options{}, at(0))
 	lives, over := use(t, k, alice, "c", time.Hour, at(0)), use(t, k, alice, "d", time.Minute, at(0))
 	gone, ticket := use(t, k, alice, "e", time.Hour, at(0)), request(t, k, 1, time.Hour, at(0))
-	if _, err := k.Revoke(context.Background(), gone.ID, at(1)); err != nil {
+	if _, err := k.Revoke(context.Background(), gone.ID, "sre", at(1)); err != nil {
 		t.Fatal(err)
 	}
 	k = keeper(t, m, lease.Options{}, at(100))
@@ -264,7 +277,7 @@ func TestRestart(t *testing.T) {
 	if l := use(t, k, alice, "c", time.Hour, at(100)); l.ID != lives.ID {
 		t.Error("a new lease after the restart")
 	}
-	if l, err := k.ByTicket(context.Background(), [32]byte{1}, at(100)); err != nil || l.ID != ticket.ID {
+	if l, err := k.ByTicket(context.Background(), lease.Digest{1}, at(100)); err != nil || l.ID != ticket.ID {
 		t.Errorf("the ticket: %+v, %v", l, err)
 	}
 	if k.Live(lives.ID, at(3600)) {
@@ -307,16 +320,38 @@ func TestMonotonicReadings(t *testing.T) {
 	}
 }
 
+func unsealed(t *testing.T, r lease.Row) lease.Lease {
+	t.Helper()
+	l, ok := lease.Unseal(key, r)
+	if !ok {
+		t.Fatal("the MAC does not hold")
+	}
+	return l
+}
+
+// edit changes the text of a row's body, as a hand would.
+func edit(from, to string) func(*lease.Row) {
+	return func(r *lease.Row) {
+		text := strings.ReplaceAll(string(r.Body), from, to)
+		if text == string(r.Body) {
+			panic("no " + from + " in " + text)
+		}
+		r.Body = []byte(text)
+	}
+}
+
 func TestRowsWrittenByHand(t *testing.T) {
-	hour := time.Hour
 	for _, c := range []struct {
 		name   string
 		change func(*lease.Row)
 	}{
-		{"a later end", func(r *lease.Row) { r.Lease.Ends = r.Lease.Ends.Add(hour) }},
-		{"another principal", func(r *lease.Row) { r.Lease.Principal, r.Lease.Subject = bob.ID(), "bob" }},
-		{"another credential", func(r *lease.Row) { r.Lease.Credential = "root" }},
-		{"another ticket", func(r *lease.Row) { r.Lease.Ticket = [32]byte{7} }},
+		{"a later end", edit(`"length":60000000000`, `"length":90000000000`)},
+		{"another principal", edit(`#alice"`, `#carol"`)},
+		{"another credential", edit(`"credential":"c"`, `"credential":"r"`)},
+		{"another ticket", func(r *lease.Row) {
+			edit(`"ticket":"01`, `"ticket":"07`)(r)
+			r.Ticket = lease.Digest{7}
+		}},
 		{"no MAC", func(r *lease.Row) { r.MAC = [32]byte{} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -331,7 +366,7 @@ func TestRowsWrittenByHand(t *testing.T) {
 				_, err := k.ByTicket(context.Background(), ticket, at(1))
 				wantErr(t, err, lease.ErrUnknown)
 			}
-			_, err := k.Revoke(context.Background(), l.ID, at(1))
+			_, err := k.Revoke(context.Background(), l.ID, "sre", at(1))
 			wantErr(t, err, lease.ErrUnknown)
 			if ls, err := k.List(context.Background(), lease.Filter{}, at(1)); err != nil || len(ls) != 0 {
 				t.Errorf("listed %+v, %v", ls, err)
@@ -349,14 +384,19 @@ func TestARowPutBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := k.Revoke(context.Background(), l.ID, at(1)); err != nil {
+	if _, err := k.Revoke(context.Background(), l.ID, "sre", at(1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Update(context.Background(), old, lease.Ended); err != nil {
+	now, err := m.ByID(context.Background(), l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.Change = now.Change
+	if _, err := m.Update(context.Background(), old); err != nil {
 		t.Fatal(err)
 	}
 	sweep(t, k, at(2))
-	_, err = k.ByTicket(context.Background(), [32]byte{1}, at(2))
+	_, err = k.ByTicket(context.Background(), lease.Digest{1}, at(2))
 	wantErr(t, err, lease.ErrEnded)
 	if k.Live(l.ID, at(2)) {
 		t.Error("it lives again")
@@ -367,7 +407,7 @@ func TestTwoKeepersOverOneStore(t *testing.T) {
 	m := new(leasetest.Memory)
 	a, b := keeper(t, m, lease.Options{}, at(0)), keeper(t, m, lease.Options{}, at(0))
 	l := request(t, a, 1, time.Hour, at(0))
-	if got, err := b.ByTicket(context.Background(), [32]byte{1}, at(1)); err != nil || got.ID != l.ID || !b.Live(l.ID, at(1)) {
+	if got, err := b.ByTicket(context.Background(), lease.Digest{1}, at(1)); err != nil || got.ID != l.ID || !b.Live(l.ID, at(1)) {
 		t.Errorf("the other does not know it: %+v, %v", got, err)
 	}
 	other := use(t, a, alice, "c", time.Hour, at(1))
@@ -376,7 +416,7 @@ func TestTwoKeepersOverOneStore(t *testing.T) {
 		t.Error("the other did not hear of it")
 	}
 	done := b.Done(l.ID)
-	if _, err := a.Revoke(context.Background(), l.ID, at(2)); err != nil {
+	if _, err := a.Revoke(context.Background(), l.ID, "sre", at(2)); err != nil {
 		t.Fatal(err)
 	}
 	sweep(t, b, at(3))
@@ -392,10 +432,10 @@ func TestCaps(t *testing.T) {
 	k := keeper(t, new(leasetest.Memory), lease.Options{PerPrincipal: 2, InAll: 3}, at(0))
 	use(t, k, alice, "a", time.Minute, at(0))
 	use(t, k, alice, "b", time.Minute, at(0))
-	_, err := k.Use(context.Background(), alice, "c", "s", time.Minute, at(0))
+	_, err := k.Use(context.Background(), asked(alice, "c", time.Minute), at(0))
 	wantErr(t, err, lease.ErrTooMany)
 	use(t, k, bob, "a", time.Minute, at(0))
-	_, err = k.Use(context.Background(), bob, "b", "s", time.Minute, at(0))
+	_, err = k.Use(context.Background(), asked(bob, "b", time.Minute), at(0))
 	wantErr(t, err, lease.ErrTooMany)
 	use(t, k, alice, "c", time.Minute, at(60)) // the others are over
 }

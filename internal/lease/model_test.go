@@ -115,11 +115,11 @@ func (m *model) use(p access.Principal, credential string, length time.Duration)
 	var want *modelled
 	now := m.tick()
 	for _, x := range m.leases {
-		if x.lease.Ticket == [32]byte{} && x.lease.Principal == p.ID() && x.lease.Credential == credential && m.live(x) {
+		if x.lease.Ticketless() && x.lease.Principal == p.ID() && x.lease.Credential == credential && m.live(x) {
 			want = x
 		}
 	}
-	l, err := m.k.Use(context.Background(), p, credential, "s", length, now)
+	l, err := m.k.Use(context.Background(), asked(p, credential, length), now)
 	m.note("use %s %s %s: %s %v", p.Subject, credential, length, l.ID, err)
 	switch {
 	case err != nil:
@@ -135,11 +135,13 @@ func (m *model) use(p access.Principal, credential string, length time.Duration)
 }
 
 func (m *model) request(r *rand.Rand, p access.Principal, credential string, length time.Duration) {
-	var ticket [32]byte
+	var ticket lease.Digest
 	for i := range ticket {
 		ticket[i] = byte(r.Uint32())
 	}
-	l, err := m.k.Request(context.Background(), p, credential, "s", "r", ticket, length, m.tick())
+	a := asked(p, credential, length)
+	a.Ticket = ticket
+	l, err := m.k.Request(context.Background(), a, m.tick())
 	m.note("request %s %s %s: %s %v", p.Subject, credential, length, l.ID, err)
 	if err != nil {
 		m.fatalf("requesting: %v", err)
@@ -154,7 +156,7 @@ func (m *model) revoke(r *rand.Rand) {
 		}
 		now := m.tick()
 		want := m.live(x)
-		_, err := m.k.Revoke(context.Background(), id, now)
+		_, err := m.k.Revoke(context.Background(), id, "sre", now)
 		m.note("revoke %s: %v", id, err)
 		if (err == nil) != want || err != nil && !errors.Is(err, lease.ErrEnded) {
 			m.fatalf("revoking %q, live %v: %v", id, want, err)
@@ -177,7 +179,7 @@ func (m *model) restart() {
 		if !m.live(x) {
 			x.revoked = true
 		}
-		x.ends, x.runs = x.stored, min(x.stored.Sub(m.latest), x.lease.Length)
+		x.ends, x.runs = x.stored, min(x.stored.Sub(m.latest), x.lease.Terms.Length)
 	}
 	m.base, m.ran, m.floor = m.now, 0, m.latest
 	m.k = keeper(m.t, m.store, lease.Options{}, m.now)
@@ -194,7 +196,7 @@ func (m *model) check() {
 		if got := m.k.Live(id, now); got != want {
 			m.fatalf("lease %q, ends %s: live is %v, want %v", id, x.ends.Format("15:04:05"), got, want)
 		}
-		if x.lease.Ticket == [32]byte{} {
+		if x.lease.Ticketless() {
 			continue
 		}
 		l, err := m.k.ByTicket(context.Background(), x.lease.Ticket, now)

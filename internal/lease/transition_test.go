@@ -2,6 +2,8 @@ package lease
 
 import (
 	"errors"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,10 +13,19 @@ import (
 var (
 	t0  = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
 	ask = Ask{Principal: access.Principal{Issuer: "https://i.example", Subject: "alice", Groups: []string{"g"}},
-		Credential: "c", Session: "s", Reason: "r", Length: time.Minute}
+		Credential: "c", Session: "s", Reason: "r", Terms: Terms{Length: time.Minute}}
+	ask2 = asking(ask, 30*time.Second)
+	yes  = Answer{Person: "bob@example.com", Principal: "https://h.example#bob", Approve: true, Scope: ScopeCredential, Via: "page"}
+	no   = Answer{Person: "bob@example.com", Principal: "https://h.example#bob", Reason: "why?", Via: "page"}
 )
 
 func at(seconds int) time.Time { return t0.Add(time.Duration(seconds) * time.Second) }
+
+// asking makes a an ask that one person must approve within the time.
+func asking(a Ask, stands time.Duration) Ask {
+	a.Terms.Needs, a.Stands = 1, stands
+	return a
+}
 
 func must(t *testing.T, l Lease, err error) Lease {
 	t.Helper()
@@ -27,16 +38,18 @@ func must(t *testing.T, l Lease, err error) Lease {
 func TestTransitions(t *testing.T) {
 	l, err := Open(ask, at(0))
 	active := must(t, l, err)
-	l, err = Propose(ask, 30*time.Second, at(0))
+	l, err = Open(ask2, at(0))
 	pending := must(t, l, err)
-	l, err = pending.Approve(at(10))
+	l, err = pending.Answer(yes, at(10))
 	approved := must(t, l, err)
-	l, err = pending.Deny(at(10))
+	l, err = pending.Answer(no, at(10))
 	denied := must(t, l, err)
-	l, err = active.Revoke(at(10))
+	l, err = active.Revoke("sre", at(10))
 	revoked := must(t, l, err)
 
-	approve, deny, revoke := Lease.Approve, Lease.Deny, Lease.Revoke
+	approve := func(l Lease, now time.Time) (Lease, error) { return l.Answer(yes, now) }
+	deny := func(l Lease, now time.Time) (Lease, error) { return l.Answer(no, now) }
+	revoke := func(l Lease, now time.Time) (Lease, error) { return l.Revoke("sre", now) }
 	for _, c := range []struct {
 		name   string
 		from   Lease
@@ -75,9 +88,9 @@ func TestTransitions(t *testing.T) {
 func TestLive(t *testing.T) {
 	l, err := Open(ask, at(0))
 	active := must(t, l, err)
-	l, err = Propose(ask, 30*time.Second, at(0))
+	l, err = Open(ask2, at(0))
 	pending := must(t, l, err)
-	l, err = active.Revoke(at(10))
+	l, err = active.Revoke("sre", at(10))
 	revoked := must(t, l, err)
 	if active.Live(at(60)) || !active.Live(at(59)) || pending.Live(at(0)) || (Lease{}).Live(at(0)) || revoked.Live(at(11)) {
 		t.Error("live when it is not, or not when it is")
@@ -94,8 +107,8 @@ func TestAsksThatAreNone(t *testing.T) {
 	}{
 		{"nobody", func(a *Ask) { a.Principal = access.Principal{} }},
 		{"nothing", func(a *Ask) { a.Credential = "" }},
-		{"no time", func(a *Ask) { a.Length = 0 }},
-		{"negative time", func(a *Ask) { a.Length = -1 }},
+		{"no time", func(a *Ask) { a.Terms.Length = 0 }},
+		{"negative time", func(a *Ask) { a.Terms.Length = -1 }},
 	} {
 		a := ask
 		c.harm(&a)
@@ -103,42 +116,80 @@ func TestAsksThatAreNone(t *testing.T) {
 			t.Errorf("%s: opened %+v", c.name, l)
 		}
 	}
-	if _, err := Propose(ask, 0, at(0)); err == nil {
-		t.Error("proposed without time to answer")
+	if _, err := Open(asking(ask, 0), at(0)); err == nil {
+		t.Error("asked without time to answer")
 	}
 }
 
-func TestSealCoversEveryField(t *testing.T) {
+func TestSeal(t *testing.T) {
 	key := [32]byte{1}
 	full, err := Open(ask, at(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := Seal(key, full)
-	if l, ok := Unseal(key, row); !ok || l.ID != full.ID {
+	row := Seal(key, full, 7)
+	if l, ok := Unseal(key, row); !ok || l.ID != full.ID || row.Change != 7 {
 		t.Fatalf("unsealed %+v, %v", l, ok)
 	}
 	if _, ok := Unseal([32]byte{2}, row); ok {
 		t.Error("unsealed with another key")
 	}
-	for name, change := range map[string]func(*Lease){
-		"id": func(l *Lease) { l.ID += "x" }, "principal": func(l *Lease) { l.Principal += "x" },
-		"issuer": func(l *Lease) { l.Issuer += "x" }, "subject": func(l *Lease) { l.Subject += "x" },
-		"groups":          func(l *Lease) { l.Groups = append(l.Groups, "admin") },
-		"group":           func(l *Lease) { l.Groups = []string{"h"} },
-		"credential":      func(l *Lease) { l.Credential = "other" },
-		"session":         func(l *Lease) { l.Session = "" },
-		"reason":          func(l *Lease) { l.Reason = "" },
-		"shifted strings": func(l *Lease) { l.Session, l.Reason = l.Session+l.Reason, "" },
-		"ticket":          func(l *Lease) { l.Ticket[31] = 1 }, "length": func(l *Lease) { l.Length++ },
-		"created": func(l *Lease) { l.Created = at(1) }, "starts": func(l *Lease) { l.Starts = at(1) },
-		"ends": func(l *Lease) { l.Ends = l.Ends.Add(time.Microsecond) }, "ended": func(l *Lease) { l.Ended = at(1) },
-		"state": func(l *Lease) { l.State = Ended }, "ending": func(l *Lease) { l.Ending = Revoked },
+	for i := range row.Body {
+		r := row
+		r.Body = slices.Clone(row.Body)
+		r.Body[i] ^= 1
+		if _, ok := Unseal(key, r); ok {
+			t.Fatalf("byte %d is not covered", i)
+		}
+	}
+	for name, change := range map[string]func(*Row){
+		"another id": func(r *Row) { r.ID += "x" },
+		"no MAC":     func(r *Row) { r.MAC = [32]byte{} },
+		"a bar":      func(r *Row) { b := SealBar(key, Bar{ID: r.ID}); r.Body, r.MAC = b.Body, b.MAC },
 	} {
 		r := row
-		change(&r.Lease)
+		change(&r)
 		if _, ok := Unseal(key, r); ok {
-			t.Errorf("%s is not covered", name)
+			t.Errorf("%s: unsealed", name)
+		}
+	}
+}
+
+// TestSealKeepsEveryField fills every field by its type, so that none can be
+// forgotten.
+func TestSealKeepsEveryField(t *testing.T) {
+	var l Lease
+	fill(reflect.ValueOf(&l).Elem())
+	got, ok := Unseal([32]byte{1}, Seal([32]byte{1}, l, 0))
+	if !ok || !reflect.DeepEqual(got, l) {
+		t.Errorf("got  %+v\nwant %+v", got, l)
+	}
+}
+
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(3)
+	case reflect.Uint8:
+		v.SetUint(3)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fallthrough
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i))
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(at(5)))
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i))
 		}
 	}
 }

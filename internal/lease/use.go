@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"cloakroom/internal/access"
 )
 
 // flight is the opening of a lease that several callers wait for.
@@ -16,37 +14,66 @@ type flight struct {
 	err   error
 }
 
-// Use returns p's active lease without a ticket over the credential, and opens
-// one of this length if there is none. It counts once the store has it.
-func (k *Keeper) Use(ctx context.Context, p access.Principal, credential, session string,
-	length time.Duration, now time.Time) (Lease, error) {
-	key := useKey{p.ID(), credential}
-	if l, ok := k.current(key, now); ok {
-		return l, nil
+// flightKey is what callers have in common who wait for one opening. The
+// session is empty where it does not matter.
+type flightKey struct {
+	useKey
+	session string
+}
+
+// Use returns the principal's active lease without a ticket that is good for
+// what a asks, and opens one if there is none; where people must approve it,
+// the lease that waits for them comes with ErrPending. A lease counts once the
+// store has it. Other errors: *Barred, *CoolingDown, ErrSpent, ErrTooMany,
+// ErrUnavailable.
+func (k *Keeper) Use(ctx context.Context, a Ask, now time.Time) (Lease, error) {
+	k.confirm(ctx, now)
+	l, err := k.current(a, now)
+	if err != nil || l.State == Active {
+		return l, err
 	}
-	ask := Ask{Principal: p, Credential: credential, Session: session, Length: length}
-	f := k.join(ctx, key, ask, now)
+	if a.Terms.Needs > 0 {
+		return k.ask(ctx, a, now)
+	}
+	f := k.join(ctx, a, now)
 	select {
 	case <-f.done:
 		return f.lease, f.err
 	case <-ctx.Done():
-		return Lease{}, fmt.Errorf("opening a lease over %q: %w: %w", credential, ctx.Err(), ErrUnavailable)
+		return Lease{}, fmt.Errorf("opening a lease over %q: %w: %w", a.Credential, ctx.Err(), ErrUnavailable)
 	}
 }
 
-// current is the live lease of the key.
-func (k *Keeper) current(key useKey, now time.Time) (Lease, bool) {
-	if v, ok := k.byUse.Load(key); ok {
-		if e := v.(*entry); e.live(k.clock.see(now)) {
-			return e.lease, true
+// current is the live lease that is good for a. One that has no use left counts
+// until its end where nobody is asked for the next.
+func (k *Keeper) current(a Ask, now time.Time) (Lease, error) {
+	at := k.clock.see(now)
+	for _, e := range k.uses(useKey{a.Principal.ID(), a.Credential}) {
+		l := e.lease()
+		switch {
+		case !e.live(at) || !a.fits(l):
+		case !l.Spent():
+			return l, nil
+		case a.Terms.Needs == 0:
+			return Lease{}, fmt.Errorf("using lease %q: %w (%d)", l.ID, ErrSpent, l.Terms.Uses)
 		}
 	}
-	return Lease{}, false
+	return Lease{}, nil
 }
 
-// join takes part in the opening of the key's lease, or begins it. Who begins
-// it may give up without harm to the others.
-func (k *Keeper) join(ctx context.Context, key useKey, ask Ask, now time.Time) *flight {
+// fits tells whether the lease without a ticket is good for what is asked. One
+// that fewer people approved than must now is not.
+func (a Ask) fits(l Lease) bool {
+	return l.Ticketless() && l.Terms.Needs >= a.Terms.Needs && l.Covers(a.Operation) && (l.Terms.Reuse || l.Session == a.Session)
+}
+
+// join takes part in the opening of a lease, or begins it. Who begins it may
+// give up without harm to the others.
+func (k *Keeper) join(ctx context.Context, a Ask, now time.Time) *flight {
+	key := flightKey{useKey: useKey{a.Principal.ID(), a.Credential}}
+	if !a.Terms.Reuse {
+		key.session = a.Session
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if f := k.flights[key]; f != nil {
@@ -57,10 +84,10 @@ func (k *Keeper) join(ctx context.Context, key useKey, ask Ask, now time.Time) *
 	go func() {
 		defer close(f.done)
 		// An opening that ended just before this one began may have made it.
-		if l, ok := k.current(key, now); ok {
-			f.lease = l
+		if l, err := k.current(a, now); err != nil || l.State == Active {
+			f.lease, f.err = l, err
 		} else {
-			f.lease, f.err = k.open(context.WithoutCancel(ctx), ask, now)
+			f.lease, f.err = k.open(context.WithoutCancel(ctx), a, now)
 		}
 		k.mu.Lock()
 		delete(k.flights, key)
@@ -69,45 +96,88 @@ func (k *Keeper) join(ctx context.Context, key useKey, ask Ask, now time.Time) *
 	return f
 }
 
-// Request opens a lease that belongs to the ticket with this hash.
-func (k *Keeper) Request(ctx context.Context, p access.Principal, credential, session, reason string,
-	ticket [32]byte, length time.Duration, now time.Time) (Lease, error) {
-	if ticket == [32]byte{} {
-		return Lease{}, fmt.Errorf("opening a lease over %q: the ticket's hash is zero", credential)
+// Request opens a lease that belongs to the ticket with this hash; where people
+// must approve it, it comes with ErrPending. Asked for once more while it
+// waits, the lease is the same, and its ticket the new one.
+func (k *Keeper) Request(ctx context.Context, a Ask, now time.Time) (Lease, error) {
+	if a.Ticket == (Digest{}) {
+		return Lease{}, fmt.Errorf("opening a lease over %q: the ticket's hash is zero", a.Credential)
 	}
-	return k.open(ctx, Ask{Principal: p, Credential: credential, Session: session,
-		Reason: reason, Ticket: ticket, Length: length}, now)
+	if a.Terms.Needs > 0 {
+		return k.ask(ctx, a, now)
+	}
+	return k.open(ctx, a, now)
 }
 
 // open opens a lease: first in the store, then in memory.
-func (k *Keeper) open(ctx context.Context, ask Ask, now time.Time) (Lease, error) {
-	l, err := Open(ask, now)
+func (k *Keeper) open(ctx context.Context, a Ask, now time.Time) (Lease, error) {
+	l, err := Open(a, now)
 	if err != nil {
 		return Lease{}, err
 	}
 	at := k.clock.see(now)
+	if b, stopped := k.barring(l.Principal, l.Credential, at); stopped {
+		return Lease{}, &Barred{b}
+	}
 	if err := k.reserve(l.Principal, at); err != nil {
 		return Lease{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	if err := k.store.Insert(ctx, Seal(k.key, l)); err != nil {
+	if _, err := k.store.Insert(ctx, Seal(k.key, l, 0), a.AtOnce); err != nil {
 		k.release(l.Principal)
-		return Lease{}, fmt.Errorf("opening a lease over %q: %w", l.Credential, unavailable(err))
+		return k.instead(ctx, a, at, fmt.Errorf("opening a lease over %q: %w", l.Credential, unavailable(err)))
 	}
 	if k.wasCut(l.ID) { // another process revoked it at once
 		k.release(l.Principal)
 		return Lease{}, fmt.Errorf("opening a lease over %q: %w", l.Credential, ErrEnded)
 	}
-	e := k.add(l, at, at.add(l.Length))
-	k.o.Changed(e.lease)
-	return e.lease, nil
+	e := k.add(l, at, at.add(l.Terms.Length))
+	k.o.Changed(l, true)
+	k.tell(l.ID)
+	return standing(e.now(at))
+}
+
+// instead looks, when one more lease would be too many, for one that another
+// process has opened and that will do; err is what to say if there is none.
+func (k *Keeper) instead(ctx context.Context, a Ask, at instant, err error) (Lease, error) {
+	if !errors.Is(err, ErrTooMany) || a.Ticket != (Digest{}) {
+		return Lease{}, err
+	}
+	past, failed := k.past(ctx, a, at)
+	if failed != nil {
+		return Lease{}, failed
+	}
+	for _, l := range past {
+		if l.State == Active && a.fits(l) && !l.Spent() && !k.wasCut(l.ID) {
+			return standing(k.adopt(l, at).now(at))
+		}
+	}
+	return Lease{}, err
+}
+
+// past lists the leases of a's principal over its credential, the latest first,
+// as they stand at the instant.
+func (k *Keeper) past(ctx context.Context, a Ask, at instant) ([]Lease, error) {
+	rows, err := k.store.List(ctx, Filter{Principal: a.Principal.ID(), Credential: a.Credential})
+	if err != nil {
+		return nil, fmt.Errorf("looking for a lease over %q: %w", a.Credential, unavailable(err))
+	}
+	var out []Lease
+	for _, r := range rows {
+		if l, ok := k.unseal(r); ok && l.Principal == a.Principal.ID() && l.Credential == a.Credential {
+			out = append(out, l.At(at.time()))
+		}
+	}
+	return out, nil
 }
 
 // unavailable marks an error of the store that is none of its contract.
 func unavailable(err error) error {
-	if err == nil || errors.Is(err, ErrExists) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrConflict) {
-		return err
+	for _, known := range []error{nil, ErrExists, ErrUnknown, ErrConflict, ErrTooMany} {
+		if errors.Is(err, known) {
+			return err
+		}
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

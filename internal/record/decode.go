@@ -34,6 +34,8 @@ func (l Line) Entry() (Entry, error) {
 		Refusals *Refusals      `json:"refusals"`
 		Reload   *Reload        `json:"reload"`
 		Lease    *Lease         `json:"lease"`
+		Approval *Approval      `json:"approval"`
+		Bar      *Bar           `json:"bar"`
 	}
 	if err := json.Unmarshal(l.Raw, &w); err != nil {
 		return Entry{}, fmt.Errorf("decoding entry %d: %w", l.Seq, err)
@@ -42,7 +44,7 @@ func (l Line) Entry() (Entry, error) {
 		return Entry{}, fmt.Errorf("decoding entry %d: version %d is not known", l.Seq, w.V)
 	}
 	e := Entry{Seq: l.Seq, Prev: l.Prev, Time: w.Time,
-		End: w.End, Refusals: w.Refusals, Reload: w.Reload, Lease: w.Lease}
+		End: w.End, Refusals: w.Refusals, Reload: w.Reload, Lease: w.Lease, Approval: w.Approval, Bar: w.Bar}
 	if w.Decision != nil {
 		e.Decision = &w.Decision.Decision
 		e.Decision.Outcome = outcomes[w.Decision.Outcome]

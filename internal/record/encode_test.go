@@ -69,8 +69,11 @@ func full() []Entry {
 			Phases: []Phase{{"policy", 1234 * time.Microsecond}}, Code: access.NotGranted, Error: "broken"}},
 		{Time: at, Refusals: &Refusals{Since: at, Counts: []RefusalCount{{access.Unauthenticated, "10.0.0.1", 5}}}},
 		{Time: at, Reload: &Reload{Revision: "r", Credentials: 6, Error: "e"}},
-		{Time: at, Lease: &Lease{ID: "l", Issuer: "i", Subject: "s", Credential: "c", Session: "x", Reason: "r",
-			State: "ended", Ending: "revoked", Ticket: true, By: "b", Ends: at}},
+		{Time: at, Lease: &Lease{ID: "l", Issuer: "i", Subject: "s", Person: "p", Credential: "c", Session: "x", Reason: "r",
+			Operation: "GET h/p", Body: "00", Scope: "path", State: "ended", Ending: "revoked", Ticket: true, By: "b", Ends: at}},
+		{Time: at, Approval: &Approval{Lease: "l", Issuer: "i", Subject: "s", Credential: "c", Session: "x", Approve: true, Scope: "path",
+			Reason: "r", By: "b", Person: "p", Name: "n", Via: "page", LoggedIn: at, Seen: "00", Shown: "{}"}},
+		{Time: at, Bar: &Bar{ID: "x", Principal: "p", Credential: "c", Until: at, Reason: "r", By: "b", Lifted: true}},
 	}
 }
 

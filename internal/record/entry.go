@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/lease"
 )
 
 // Kind says what an entry is about.
@@ -18,11 +19,14 @@ const (
 	KindRefusals Kind = "refusals"
 	KindReload   Kind = "reload"
 	KindLease    Kind = "lease"
+	KindApproval Kind = "approval"
+	KindBar      Kind = "bar"
 )
 
 // Entry is one entry of the log. Exactly one of the pointers is set, and says
 // the kind. Every string is masked when the entry is encoded, and cut when it
-// is too long (4096 bytes for a path, 512 elsewhere, 128 in a list).
+// is too long (4096 bytes for a path, 8192 for what an approver was shown, 512
+// elsewhere, 128 in a list).
 type Entry struct {
 	Seq  uint64    // set by the log
 	Prev Hash      // set by the log
@@ -33,6 +37,8 @@ type Entry struct {
 	Refusals *Refusals
 	Reload   *Reload
 	Lease    *Lease
+	Approval *Approval
+	Bar      *Bar
 }
 
 // Kind is the entry's kind, empty if it has none.
@@ -48,6 +54,10 @@ func (e *Entry) Kind() Kind {
 		return KindReload
 	case e.Lease != nil:
 		return KindLease
+	case e.Approval != nil:
+		return KindApproval
+	case e.Bar != nil:
+		return KindBar
 	}
 	return ""
 }
@@ -169,12 +179,57 @@ type Lease struct {
 	ID         string    `json:"id"`
 	Issuer     string    `json:"issuer"`
 	Subject    string    `json:"subject"`
+	Person     string    `json:"person"` // on whose behalf
 	Credential string    `json:"credential"`
 	Session    string    `json:"session"`
 	Reason     string    `json:"reason"`
-	State      string    `json:"state"`  // "pending", "active", "ended"
-	Ending     string    `json:"ending"` // "expired", "revoked", "denied"
-	Ticket     bool      `json:"ticket"` // the lease has a ticket
-	By         string    `json:"by"`     // the principal whose act it was, where it was one
+	Operation  string    `json:"operation"` // method, host and path that were asked for; empty: none was named
+	Body       string    `json:"body"`      // the hash of its body
+	Scope      string    `json:"scope"`     // what it is good for
+	State      string    `json:"state"`     // "pending", "active", "ended"
+	Ending     string    `json:"ending"`    // "expired", "revoked", "denied"
+	Ticket     bool      `json:"ticket"`    // the lease has a ticket
+	By         string    `json:"by"`        // the principal whose act it was, where it was one
 	Ends       time.Time `json:"ends"`
+}
+
+// OfLease tells how a lease stands, by whose act; empty: nobody's.
+func OfLease(l lease.Lease, by string) *Lease {
+	out := &Lease{ID: l.ID, Issuer: l.Issuer, Subject: l.Subject, Person: l.Person, Credential: l.Credential,
+		Session: l.Session, Reason: l.Reason, Body: l.Operation.Body.String(), Scope: l.Scope.String(),
+		State: l.State.String(), Ending: l.Ending.String(), Ticket: !l.Ticketless(), By: by, Ends: l.Ends}
+	if o := l.Operation; o.Named() {
+		out.Operation = o.Method + " " + o.Host + o.Path
+	}
+	return out
+}
+
+// Approval is one person's answer to a question, recorded before it counts.
+type Approval struct {
+	Lease      string    `json:"lease"`  // the lease's id
+	Issuer     string    `json:"issuer"` // of the principal who asked
+	Subject    string    `json:"subject"`
+	Credential string    `json:"credential"`
+	Session    string    `json:"session"`
+	Approve    bool      `json:"approve"`
+	Scope      string    `json:"scope"`  // that was chosen
+	Reason     string    `json:"reason"` // of a denial
+	By         string    `json:"by"`     // the principal who answered
+	Person     string    `json:"person"`
+	Name       string    `json:"name"`
+	Via        string    `json:"via"`       // "page", "cli", "api" or "slack"
+	LoggedIn   time.Time `json:"logged_in"` // zero: no login was made for it
+	Seen       string    `json:"seen"`      // hash of what was shown
+	Shown      string    `json:"shown"`     // what was shown, as JSON
+}
+
+// Bar is a bar that was put up or lifted.
+type Bar struct {
+	ID         string    `json:"id"`
+	Principal  string    `json:"principal"`  // empty: everyone
+	Credential string    `json:"credential"` // empty: every one
+	Until      time.Time `json:"until"`      // zero: until it is lifted
+	Reason     string    `json:"reason"`
+	By         string    `json:"by"`
+	Lifted     bool      `json:"lifted"`
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -30,6 +31,16 @@ func lockDir(dir string) (*os.File, error) {
 	case err != nil:
 		d.Close()
 		return nil, fmt.Errorf("locking log %q: %w", dir, err)
+	}
+	return d, nil
+}
+
+// Lock takes the right to write the log in dir, for who must know that no
+// service runs: until it is closed none can start. ErrLocked: one runs.
+func Lock(dir string) (io.Closer, error) {
+	d, err := lockDir(dir)
+	if err != nil {
+		return nil, err
 	}
 	return d, nil
 }

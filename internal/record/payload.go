@@ -20,6 +20,10 @@ func (e *encoder) payload(x Entry) {
 		e.text("error", x.Reload.Error, textMax)
 	case x.Lease != nil:
 		e.lease(x.Lease)
+	case x.Approval != nil:
+		e.approval(x.Approval)
+	case x.Bar != nil:
+		e.bar(x.Bar)
 	}
 }
 
@@ -91,14 +95,46 @@ func (e *encoder) lease(l *Lease) {
 	e.id("id", l.ID)
 	e.text("issuer", l.Issuer, textMax)
 	e.text("subject", l.Subject, textMax)
+	e.text("person", l.Person, textMax)
 	e.text("credential", l.Credential, itemMax)
 	e.text("session", l.Session, textMax)
 	e.text("reason", l.Reason, textMax)
+	e.text("operation", l.Operation, pathMax)
+	e.text("body", l.Body, itemMax)
+	e.text("scope", l.Scope, itemMax)
 	e.text("state", l.State, itemMax)
 	e.text("ending", l.Ending, itemMax)
 	e.flag("ticket", l.Ticket)
 	e.text("by", l.By, textMax)
 	e.time("ends", l.Ends)
+}
+
+func (e *encoder) approval(a *Approval) {
+	e.id("lease", a.Lease)
+	e.text("issuer", a.Issuer, textMax)
+	e.text("subject", a.Subject, textMax)
+	e.text("credential", a.Credential, itemMax)
+	e.text("session", a.Session, textMax)
+	e.flag("approve", a.Approve)
+	e.text("scope", a.Scope, itemMax)
+	e.text("reason", a.Reason, textMax)
+	e.text("by", a.By, textMax)
+	e.text("person", a.Person, textMax)
+	e.text("name", a.Name, textMax)
+	e.text("via", a.Via, itemMax)
+	e.time("logged_in", a.LoggedIn)
+	e.text("seen", a.Seen, itemMax)
+	e.text("shown", a.Shown, shownMax)
+}
+
+func (e *encoder) bar(b *Bar) {
+	e.id("id", b.ID)
+	e.text("principal", b.Principal, textMax)
+	e.text("credential", b.Credential, itemMax)
+	e.time("until", b.Until)
+	e.text("reason", b.Reason, textMax)
+	e.text("by", b.By, textMax)
+	e.flag("lifted", b.Lifted)
 }
 
 // list appends a list of objects, at most most of them, and returns how many

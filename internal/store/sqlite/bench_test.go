@@ -43,9 +43,9 @@ func BenchmarkApply(b *testing.B) {
 func BenchmarkInsert(b *testing.B) {
 	d := open(b)
 	for b.Loop() {
-		l, err := lease.Open(lease.Ask{Principal: leasetest.Alice, Credential: "c", Length: time.Minute}, leasetest.Epoch)
+		l, err := lease.Open(lease.Ask{Principal: leasetest.Alice, Credential: "c", Terms: lease.Terms{Length: time.Minute}}, leasetest.Epoch)
 		if err == nil {
-			err = d.Insert(b.Context(), lease.Seal([32]byte{1}, l))
+			_, err = d.Insert(b.Context(), lease.Seal([32]byte{1}, l, 0), 0)
 		}
 		if err != nil {
 			b.Fatal(err)

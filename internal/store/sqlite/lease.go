@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,109 +12,108 @@ import (
 
 var _ lease.Store = (*DB)(nil)
 
-const leaseColumns = `id, principal, issuer, subject, groups, credential, session, reason, ticket,
-	length, created, starts, ends, ended, state, ending, mac`
+const leaseColumns = `id, principal, credential, ticket, question, state, open, created, ends, ended, body, mac, change`
 
 // leaseArgs are the row's columns in the order of leaseColumns.
-func leaseArgs(r lease.Row) ([]any, error) {
-	l := r.Lease
-	groups, err := json.Marshal(l.Groups)
-	if err != nil {
-		return nil, err
-	}
+func leaseArgs(r lease.Row) []any {
 	var ticket any
-	if l.Ticket != [32]byte{} {
-		ticket = l.Ticket[:]
+	if r.Ticket != (lease.Digest{}) {
+		ticket = r.Ticket[:]
 	}
-	return []any{l.ID, l.Principal, l.Issuer, l.Subject, string(groups), l.Credential, l.Session, l.Reason,
-		ticket, int64(l.Length), lease.Micros(l.Created), lease.Micros(l.Starts), lease.Micros(l.Ends),
-		lease.Micros(l.Ended), int64(l.State), int64(l.Ending), r.MAC[:]}, nil
+	return []any{r.ID, r.Principal, r.Credential, ticket, r.Question[:], int64(r.State), r.Open, lease.Micros(r.Created),
+		lease.Micros(r.Ends), lease.Micros(r.Ended), r.Body, r.MAC[:], r.Change}
 }
 
 // scanLease reads the columns of leaseColumns.
 func scanLease(scan func(...any) error) (lease.Row, error) {
 	var r lease.Row
-	l := &r.Lease
-	var groups, ticket, mac []byte
-	var created, starts, ends, ended int64
-	err := scan(&l.ID, &l.Principal, &l.Issuer, &l.Subject, &groups, &l.Credential, &l.Session, &l.Reason,
-		&ticket, &l.Length, &created, &starts, &ends, &ended, &l.State, &l.Ending, &mac)
+	var ticket, question, mac []byte
+	var created, ends, ended int64
+	err := scan(&r.ID, &r.Principal, &r.Credential, &ticket, &question, &r.State, &r.Open, &created, &ends, &ended,
+		&r.Body, &mac, &r.Change)
 	if err != nil {
 		return lease.Row{}, err
 	}
-	if err := json.Unmarshal(groups, &l.Groups); err != nil {
-		l.Groups = nil // a row that was tampered with: its MAC tells
-	}
-	copy(l.Ticket[:], ticket)
+	copy(r.Ticket[:], ticket)
+	copy(r.Question[:], question)
 	copy(r.MAC[:], mac)
-	l.Created, l.Starts = lease.FromMicros(created), lease.FromMicros(starts)
-	l.Ends, l.Ended = lease.FromMicros(ends), lease.FromMicros(ended)
+	r.Created, r.Ends, r.Ended = lease.FromMicros(created), lease.FromMicros(ends), lease.FromMicros(ended)
 	return r, nil
 }
 
-// nextChange takes the next change number.
-func nextChange(ctx context.Context, tx *sql.Tx) (n int64, err error) {
-	err = tx.QueryRowContext(ctx, "UPDATE clock SET change = change + 1 RETURNING change").Scan(&n)
-	return n, err
+// change runs f with the next change number, in one transaction, and returns
+// the number.
+func (d *DB) change(ctx context.Context, doing string, f func(tx *sql.Tx, n int64) error) (n int64, err error) {
+	err = d.write(ctx, d.leases, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, "UPDATE clock SET change = change + 1 RETURNING change").Scan(&n)
+		if err == nil {
+			err = f(tx, n)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // Insert implements lease.Store.
-func (d *DB) Insert(ctx context.Context, r lease.Row) error {
-	args, err := leaseArgs(r)
-	if err != nil {
-		return fmt.Errorf("inserting lease %q: %w", r.Lease.ID, err)
-	}
-	return d.write(ctx, d.leases, func(tx *sql.Tx) error {
-		change, err := nextChange(ctx, tx)
-		if err != nil {
-			return fmt.Errorf("inserting lease %q: %w", r.Lease.ID, err)
+func (d *DB) Insert(ctx context.Context, r lease.Row, atOnce int) (int64, error) {
+	return d.change(ctx, fmt.Sprintf("inserting lease %q", r.ID), func(tx *sql.Tx, n int64) error {
+		var asked, open int
+		err := tx.QueryRowContext(ctx, `SELECT
+			(SELECT count(*) FROM lease WHERE state = 1 AND question = ?1 AND ends > ?2 AND ?3 = 1),
+			(SELECT count(*) FROM lease WHERE open = 1 AND principal = ?4 AND credential = ?5 AND ends > ?2)`,
+			r.Question[:], lease.Micros(r.Created), int64(r.State), r.Principal, r.Credential).Scan(&asked, &open)
+		switch {
+		case err != nil:
+			return err
+		case asked > 0:
+			return lease.ErrExists
+		case atOnce > 0 && open >= atOnce:
+			return lease.ErrTooMany
 		}
-		done, err := tx.ExecContext(ctx, `INSERT INTO lease (`+leaseColumns+`, change)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, append(args, change)...)
-		return one(done, err, "inserting", r, lease.ErrExists)
+		r.Change = n
+		done, err := tx.ExecContext(ctx, `INSERT INTO lease (`+leaseColumns+`)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, leaseArgs(r)...)
+		return one(done, err, lease.ErrExists)
 	})
 }
 
 // Update implements lease.Store.
-func (d *DB) Update(ctx context.Context, r lease.Row, from lease.State) error {
-	args, err := leaseArgs(r)
-	if err != nil {
-		return fmt.Errorf("updating lease %q: %w", r.Lease.ID, err)
-	}
-	return d.write(ctx, d.leases, func(tx *sql.Tx) error {
-		var state lease.State
-		err := tx.QueryRowContext(ctx, "SELECT state FROM lease WHERE id = ?", r.Lease.ID).Scan(&state)
+func (d *DB) Update(ctx context.Context, r lease.Row) (int64, error) {
+	return d.change(ctx, fmt.Sprintf("updating lease %q", r.ID), func(tx *sql.Tx, n int64) error {
+		var is int64
+		err := tx.QueryRowContext(ctx, "SELECT change FROM lease WHERE id = ?", r.ID).Scan(&is)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return fmt.Errorf("updating lease %q: %w", r.Lease.ID, lease.ErrUnknown)
+			return lease.ErrUnknown
 		case err != nil:
-			return fmt.Errorf("updating lease %q: %w", r.Lease.ID, err)
-		case state != from:
-			return fmt.Errorf("updating lease %q: it is %s: %w", r.Lease.ID, state, lease.ErrConflict)
+			return err
+		case is != r.Change:
+			return lease.ErrConflict
 		}
-		change, err := nextChange(ctx, tx)
-		if err != nil {
-			return fmt.Errorf("updating lease %q: %w", r.Lease.ID, err)
-		}
-		done, err := tx.ExecContext(ctx, `REPLACE INTO lease (`+leaseColumns+`, change)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`, append(args, change)...)
-		return one(done, err, "updating", r, lease.ErrUnknown)
+		r.Change = n
+		done, err := tx.ExecContext(ctx, `REPLACE INTO lease (`+leaseColumns+`)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, leaseArgs(r)...)
+		return one(done, err, lease.ErrUnknown)
 	})
 }
 
 // one is nil if the statement wrote a row, and otherwise none, the error if
 // there was nothing to write.
-func one(done sql.Result, err error, doing string, r lease.Row, none error) error {
-	if err == nil {
-		var n int64
-		if n, err = done.RowsAffected(); err == nil && n == 0 {
-			err = none
-		}
-	}
+func one(done sql.Result, err error, none error) error {
 	if err != nil {
-		return fmt.Errorf("%s lease %q: %w", doing, r.Lease.ID, err)
+		return err
 	}
-	return nil
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		return none
+	}
+	return err
 }
 
 // ByID implements lease.Store.
@@ -124,8 +122,13 @@ func (d *DB) ByID(ctx context.Context, id string) (lease.Row, error) {
 }
 
 // ByTicket implements lease.Store.
-func (d *DB) ByTicket(ctx context.Context, ticket [32]byte) (lease.Row, error) {
+func (d *DB) ByTicket(ctx context.Context, ticket lease.Digest) (lease.Row, error) {
 	return d.oneLease(ctx, "ticket = ?", ticket[:])
+}
+
+// ByQuestion implements lease.Store.
+func (d *DB) ByQuestion(ctx context.Context, question lease.Digest) (lease.Row, error) {
+	return d.oneLease(ctx, "state = 1 AND question = ? ORDER BY created DESC LIMIT 1", question[:])
 }
 
 func (d *DB) oneLease(ctx context.Context, where string, arg any) (lease.Row, error) {
@@ -142,7 +145,7 @@ func (d *DB) oneLease(ctx context.Context, where string, arg any) (lease.Row, er
 
 // Unended implements lease.Store.
 func (d *DB) Unended(ctx context.Context) ([]lease.Row, int64, error) {
-	return d.leasesAndChange(ctx, "state != ?", lease.Ended)
+	return d.leasesAndChange(ctx, "state != ?", int64(lease.Ended))
 }
 
 // Changes implements lease.Store.
@@ -152,10 +155,13 @@ func (d *DB) Changes(ctx context.Context, after int64) ([]lease.Row, int64, erro
 
 // leasesAndChange reads the change number first: what changes in between is
 // seen again the next time.
-func (d *DB) leasesAndChange(ctx context.Context, where string, arg any) ([]lease.Row, int64, error) {
+func (d *DB) leasesAndChange(ctx context.Context, where string, arg int64) ([]lease.Row, int64, error) {
 	var change int64
 	if err := d.reads.QueryRowContext(ctx, "SELECT change FROM clock").Scan(&change); err != nil {
 		return nil, 0, fmt.Errorf("listing leases: %w", err)
+	}
+	if where == "change > ?" && change <= arg {
+		return nil, change, nil
 	}
 	rows, err := d.leaseRows(ctx, "WHERE "+where+" ORDER BY change", arg)
 	return rows, change, err
@@ -192,9 +198,64 @@ func (d *DB) leaseRows(ctx context.Context, rest string, args ...any) ([]lease.R
 	return ls, nil
 }
 
+// PutBar implements lease.Store.
+func (d *DB) PutBar(ctx context.Context, b lease.BarRow) error {
+	_, err := d.change(ctx, "putting up a bar", func(tx *sql.Tx, _ int64) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO bar (id, body, mac) VALUES (?,?,?)", b.ID, b.Body, b.MAC[:])
+		return err
+	})
+	return err
+}
+
+// DropBar implements lease.Store.
+func (d *DB) DropBar(ctx context.Context, id string) error {
+	_, err := d.change(ctx, fmt.Sprintf("lifting bar %q", id), func(tx *sql.Tx, _ int64) error {
+		done, err := tx.ExecContext(ctx, "DELETE FROM bar WHERE id = ?", id)
+		return one(done, err, lease.ErrUnknown)
+	})
+	return err
+}
+
+// Bars implements lease.Store.
+func (d *DB) Bars(ctx context.Context) (bars []lease.BarRow, err error) {
+	rows, err := d.reads.QueryContext(ctx, "SELECT id, body, mac FROM bar ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("listing bars: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var b lease.BarRow
+		var mac []byte
+		if err := rows.Scan(&b.ID, &b.Body, &mac); err != nil {
+			return nil, fmt.Errorf("listing bars: %w", err)
+		}
+		copy(b.MAC[:], mac)
+		bars = append(bars, b)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("listing bars: %w", err)
+	}
+	return bars, nil
+}
+
+// Tally implements lease.Store. It is counted on the index's connection, which
+// does not wait for the disk.
+func (d *DB) Tally(ctx context.Context, id string, minute int64) (n int, err error) {
+	err = d.write(ctx, d.index, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `INSERT INTO tally VALUES (?1, ?2, 1) ON CONFLICT (lease) DO UPDATE
+			SET n = CASE WHEN minute = ?2 THEN n + 1 ELSE 1 END, minute = ?2 RETURNING n`, id, minute).Scan(&n)
+		if err != nil {
+			return fmt.Errorf("counting requests under lease %q: %w", id, err)
+		}
+		return nil
+	})
+	return n, err
+}
+
 // Forget implements lease.Store.
 func (d *DB) Forget(ctx context.Context, t time.Time) error {
-	return d.exec(ctx, "forgetting leases", "DELETE FROM lease WHERE state = ? AND ended < ?",
+	return d.exec(ctx, "forgetting leases",
+		"DELETE FROM lease WHERE state = ?1 AND ended < ?2; DELETE FROM tally WHERE lease NOT IN (SELECT id FROM lease)",
 		int64(lease.Ended), lease.Micros(t))
 }
 
@@ -203,10 +264,10 @@ func (d *DB) Mark(ctx context.Context, t time.Time) error {
 	return d.exec(ctx, "marking the time", "UPDATE clock SET mark = max(mark, ?)", lease.Micros(t))
 }
 
-// exec runs one statement on the leases' connection.
-func (d *DB) exec(ctx context.Context, doing, statement string, args ...any) error {
+// exec runs statements on the leases' connection, in one transaction.
+func (d *DB) exec(ctx context.Context, doing, statements string, args ...any) error {
 	return d.write(ctx, d.leases, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+		if _, err := tx.ExecContext(ctx, statements, args...); err != nil {
 			return fmt.Errorf("%s: %w", doing, err)
 		}
 		return nil
@@ -221,3 +282,6 @@ func (d *DB) Marked(ctx context.Context) (time.Time, error) {
 	}
 	return lease.FromMicros(us), nil
 }
+
+// Watch implements lease.Store. Another process's writes are seen by asking.
+func (d *DB) Watch(ctx context.Context, _ func()) { <-ctx.Done() }

@@ -60,6 +60,31 @@ CREATE TABLE finish (
   seq      INTEGER NOT NULL,
   line     BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+`, `
+-- A lease lasts minutes, and one of version 1 says less than is asked of it now:
+-- those that there are end here.
+DROP TABLE lease;
+CREATE TABLE lease (
+  id         TEXT PRIMARY KEY,
+  principal  TEXT NOT NULL,
+  credential TEXT NOT NULL,
+  ticket     BLOB UNIQUE,       -- 32 bytes, or NULL
+  question   BLOB NOT NULL,     -- 32 bytes
+  state      INTEGER NOT NULL,  -- lease.State
+  open       INTEGER NOT NULL,  -- 0 or 1
+  created    INTEGER NOT NULL,  -- these three: microseconds since 1970, 0: none
+  ends       INTEGER NOT NULL,
+  ended      INTEGER NOT NULL,
+  body       BLOB NOT NULL,
+  mac        BLOB NOT NULL,
+  change     INTEGER NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX lease_created  ON lease (created);
+CREATE INDEX lease_state    ON lease (state, ended);
+CREATE INDEX lease_open     ON lease (principal, credential) WHERE open = 1;
+CREATE INDEX lease_question ON lease (question) WHERE state = 1;
+CREATE TABLE bar (id TEXT PRIMARY KEY, body BLOB NOT NULL, mac BLOB NOT NULL) STRICT;
+CREATE TABLE tally (lease TEXT PRIMARY KEY, minute INTEGER NOT NULL, n INTEGER NOT NULL) STRICT;
 `}
 
 // migrate brings the schema to this program's version.

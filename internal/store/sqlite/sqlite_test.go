@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -75,7 +77,7 @@ func TestVersions(t *testing.T) {
 		reads      bool
 		complaints string
 	}{
-		{"this program's", "1", true, true, ""},
+		{"this program's", strconv.Itoa(len(migrations)), true, true, ""},
 		{"newer", "99", false, false, "newer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,6 +106,30 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestComesForward opens a database of every version that there was.
+func TestComesForward(t *testing.T) {
+	for v := range migrations {
+		path := filepath.Join(t.TempDir(), "old.db")
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range append(slices.Clone(migrations[:v]), "PRAGMA user_version = "+strconv.Itoa(v)) {
+			if _, err := db.Exec(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		db.Close()
+		d := openAt(t, path)
+		if _, _, err := d.Unended(t.Context()); err != nil {
+			t.Errorf("from version %d: %v", v, err)
+		}
+	}
+}
+
 func TestReaderMakesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "empty.db")
 	if _, err := OpenReader(t.Context(), path); err == nil {
@@ -124,12 +150,12 @@ func TestReaderSeesWhatIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	l, err := lease.Open(lease.Ask{Principal: leasetest.Alice, Credential: "c", Length: 1e9}, leasetest.Epoch)
+	l, err := lease.Open(lease.Ask{Principal: leasetest.Alice, Credential: "c", Terms: lease.Terms{Length: 1e9}}, leasetest.Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := lease.Seal([32]byte{1}, l)
-	if err := d.Insert(t.Context(), row); err != nil {
+	row := lease.Seal([32]byte{1}, l, 0)
+	if _, err := d.Insert(t.Context(), row, 0); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := r.List(t.Context(), lease.Filter{})
@@ -153,8 +179,8 @@ func TestTwoWriters(t *testing.T) {
 			var err error
 			for n := range 20 {
 				l, _ := lease.Open(lease.Ask{Principal: leasetest.Alice, Credential: "c",
-					Ticket: [32]byte{1, byte(i), byte(n)}, Length: 1e9}, leasetest.Epoch)
-				if err = d.Insert(context.Background(), lease.Seal([32]byte{1}, l)); err != nil {
+					Ticket: [32]byte{1, byte(i), byte(n)}, Terms: lease.Terms{Length: 1e9}}, leasetest.Epoch)
+				if _, err = d.Insert(context.Background(), lease.Seal([32]byte{1}, l, 0), 0); err != nil {
 					break
 				}
 			}

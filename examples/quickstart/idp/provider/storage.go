@@ -10,11 +10,13 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// storage is what the library asks for in order to serve client_credentials.
-// Tokens are self-contained, so none is stored.
+// storage is what the library asks for in order to serve client_credentials and
+// the code flow. Tokens are self-contained, so none is stored.
 type storage struct {
 	*keyring
 	clients  map[string]*client
+	apps     map[string]*app
+	people   *people
 	audience string
 	ttl      time.Duration
 }
@@ -32,13 +34,21 @@ func (s *storage) GetClientByClientID(_ context.Context, id string) (op.Client, 
 	if c := s.clients[id]; c != nil {
 		return c, nil
 	}
+	if a := s.apps[id]; a != nil {
+		return a, nil
+	}
 	return nil, errClient
 }
 
 // AuthorizeClientIDSecret implements op.Storage.
 func (s *storage) AuthorizeClientIDSecret(_ context.Context, id, secret string) error {
-	c := s.clients[id]
-	if c == nil || subtle.ConstantTimeCompare([]byte(c.Secret), []byte(secret)) != 1 {
+	want := ""
+	if c := s.clients[id]; c != nil {
+		want = c.Secret
+	} else if a := s.apps[id]; a != nil {
+		want = a.Secret
+	}
+	if want == "" || subtle.ConstantTimeCompare([]byte(want), []byte(secret)) != 1 {
 		return errClient
 	}
 	return nil
@@ -46,10 +56,11 @@ func (s *storage) AuthorizeClientIDSecret(_ context.Context, id, secret string) 
 
 // ClientCredentials implements op.ClientCredentialsStorage.
 func (s *storage) ClientCredentials(ctx context.Context, id, secret string) (op.Client, error) {
-	if err := s.AuthorizeClientIDSecret(ctx, id, secret); err != nil {
-		return nil, err
+	c := s.clients[id]
+	if err := s.AuthorizeClientIDSecret(ctx, id, secret); err != nil || c == nil {
+		return nil, errClient
 	}
-	return s.clients[id], nil
+	return c, nil
 }
 
 // ClientCredentialsTokenRequest implements op.ClientCredentialsStorage: the
@@ -74,12 +85,19 @@ func (s *storage) CreateAccessToken(context.Context, op.TokenRequest) (string, t
 
 // GetPrivateClaimsFromScopes implements op.Storage: the claims of an access
 // token beyond the standard ones.
-func (s *storage) GetPrivateClaimsFromScopes(_ context.Context, _, clientID string, _ []string) (map[string]any, error) {
-	c := s.clients[clientID]
-	if c == nil {
+func (s *storage) GetPrivateClaimsFromScopes(_ context.Context, subject, clientID string, _ []string) (map[string]any, error) {
+	if c := s.clients[clientID]; c != nil {
+		all := map[string]any{"groups": c.Groups}
+		if c.Owner != "" {
+			all["owner"] = c.Owner
+		}
+		return all, nil
+	}
+	u, ok := s.people.user(subject)
+	if !ok {
 		return nil, errClient
 	}
-	return map[string]any{"groups": c.Groups}, nil
+	return map[string]any{"groups": u.Groups}, nil
 }
 
 // Health implements op.Storage.

@@ -9,26 +9,12 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// What the library's interface asks for beyond client_credentials. A login of
-// people (the code flow with PKCE) would be built by implementing the first
-// group and giving client a LoginURL.
+// What the library's interface asks for beyond client_credentials and the code
+// flow.
 
 func unsupported() *oidc.Error {
-	return oidc.ErrUnsupportedGrantType().WithDescription("only client_credentials is supported")
+	return oidc.ErrUnsupportedGrantType().WithDescription("only client_credentials and authorization_code are supported")
 }
-
-func (s *storage) CreateAuthRequest(context.Context, *oidc.AuthRequest, string) (op.AuthRequest, error) {
-	return nil, unsupported()
-}
-func (s *storage) AuthRequestByID(context.Context, string) (op.AuthRequest, error) {
-	return nil, unsupported()
-}
-func (s *storage) AuthRequestByCode(context.Context, string) (op.AuthRequest, error) {
-	return nil, unsupported()
-}
-func (s *storage) SaveAuthCode(context.Context, string, string) error     { return unsupported() }
-func (s *storage) DeleteAuthRequest(context.Context, string) error        { return unsupported() }
-func (s *storage) TerminateSession(context.Context, string, string) error { return unsupported() }
 
 // Refresh tokens and revocation.
 
@@ -47,9 +33,6 @@ func (s *storage) RevokeToken(context.Context, string, string, string) *oidc.Err
 
 // Userinfo, introspection and the JWT profile.
 
-func (s *storage) SetUserinfoFromScopes(context.Context, *oidc.UserInfo, string, string, []string) error {
-	return unsupported()
-}
 func (s *storage) SetUserinfoFromToken(context.Context, *oidc.UserInfo, string, string, string) error {
 	return unsupported()
 }

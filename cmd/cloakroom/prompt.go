@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+// errDeclined means that a person was asked, and did not say yes.
+var errDeclined = errors.New("nothing was done")
+
+// confirm asks on the terminal whether to go on. Where there is none, only
+// --yes (sure) goes on.
+func confirm(cmd *cobra.Command, question string, sure bool) error {
+	if sure {
+		return nil
+	}
+	if !isTerminal(cmd.InOrStdin()) {
+		return usageError{hinted{errors.New("nobody can be asked: the input is no terminal"), "say --yes if you are sure"}}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
+	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return nil
+	}
+	return errDeclined
+}
+
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}

@@ -1,0 +1,136 @@
+package approval
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/lease"
+)
+
+// show is a pending lease as who is shown it; false: its credential is gone.
+func (d *Desk) show(l lease.Lease, who access.Principal) (Question, bool) {
+	c := d.Inventory().Credential(l.Credential)
+	if c == nil {
+		return Question{}, false
+	}
+	q := Question{ID: l.ID, Credential: c.Name, Description: Clean(c.Description, 500), Tier: c.Tier.Name,
+		Principal: Clean(l.Principal, 512), Issuer: Clean(l.Issuer, 512), Subject: Clean(l.Subject, 255), Person: Clean(l.Person, 255),
+		Groups: make([]string, 0, len(l.Groups)), Session: Clean(l.Session, 255), Reason: words(l.Reason), Ticket: !l.Ticketless(),
+		Operation: l.Operation, Rules: []Rule{}, Scopes: []string{}, Seconds: int(l.Terms.Length / time.Second), Uses: l.Terms.Uses,
+		Reuse: l.Terms.Reuse, Extend: int(l.Terms.Extend / time.Second), Needs: l.Terms.Needs, Asked: l.Created.UTC(), Expires: l.Ends.UTC()}
+	q.Operation.Method, q.Operation.Host, q.Operation.Path = exact(l.Operation.Method), exact(l.Operation.Host), exact(l.Operation.Path)
+	for _, g := range l.Groups {
+		q.Groups = append(q.Groups, Clean(g, 256))
+	}
+	for _, s := range l.Operation.Scopes() {
+		q.Scopes = append(q.Scopes, s.String())
+	}
+	for _, r := range c.Rules {
+		in := make([]string, len(r.In))
+		for i, at := range r.In {
+			in[i] = at.String()
+		}
+		q.Rules = append(q.Rules, Rule{r.Hosts, r.Methods, r.Paths, in})
+	}
+	q.Seen = q.hash()
+	q.Given = given(l)
+	q.Obstacle = d.obstacle(l, who)
+	return q, true
+}
+
+// hash is over all that is the same for every viewer.
+func (q Question) hash() string {
+	text, err := json.Marshal(q)
+	if err != nil {
+		panic(err) // strings, numbers and times encode always
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+func given(l lease.Lease) []Given {
+	out := make([]Given, 0, len(l.Answers))
+	for _, a := range l.Answers {
+		if a.Approve {
+			out = append(out, Given{a.Person, a.Name, a.Scope.String(), a.Via, a.Time})
+		}
+	}
+	return out
+}
+
+// obstacle says why who may not answer the question; empty: they may, once they
+// have logged in for it.
+func (d *Desk) obstacle(l lease.Lease, who access.Principal) string {
+	c := d.Inventory().Credential(l.Credential)
+	switch {
+	case !who.Human || who.Ticket:
+		return ErrMachine.Error()
+	case c == nil || !who.InAny(d.approvers(c)):
+		return "you are in none of the groups that approve the use of this credential"
+	case who.Person == "":
+		return ErrNobody.Error()
+	case who.Person == l.Person || who.ID() == l.Principal:
+		return "this is asked by you, or on your behalf, and nobody answers their own question"
+	}
+	for _, a := range l.Answers {
+		if a.Person == who.Person || a.Principal == who.ID() {
+			return "you have answered; another person must too"
+		}
+	}
+	return ""
+}
+
+// Clean makes an untrusted text fit to be shown as plain text: no control,
+// format, bidirectional or private characters, nothing that is not UTF-8, white
+// space as single spaces, and at most so many bytes.
+func Clean(s string, most int) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Variation_Selector):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= most {
+		return s
+	}
+	const ellipsis = "…"
+	i := max(0, most-len(ellipsis))
+	for i > 0 && !utf8.RuneStart(s[i]) {
+		i--
+	}
+	return s[:i] + ellipsis
+}
+
+// words are the agent's own words: plain text without what any markup could be
+// made of.
+func words(s string) string {
+	return Clean(markup.Replace(s), maxReason)
+}
+
+var markup = strings.NewReplacer("<", "‹", ">", "›", "&", "＆", "`", "'")
+
+// exact is a path as it goes over the wire, every byte that is not printable
+// ASCII in its percent form: nothing in it can look like something else.
+func exact(path string) string {
+	var b strings.Builder
+	for i := range len(path) {
+		if c := path[i]; c > ' ' && c <= '~' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}

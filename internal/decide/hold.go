@@ -1,0 +1,91 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/lease"
+)
+
+// Holds bounds how many requests are held for an answer: of one principal, and
+// in all. One more is told to come again. It is shared by all Deciders of a
+// process, and safe for concurrent use.
+type Holds struct {
+	perPrincipal, inAll int
+
+	mu  sync.Mutex
+	all int
+	of  map[string]int
+}
+
+// NewHolds makes Holds. Where a bound is zero, nothing is held.
+func NewHolds(perPrincipal, inAll int) *Holds {
+	return &Holds{perPrincipal: perPrincipal, inAll: inAll, of: make(map[string]int)}
+}
+
+// enter takes a place; false: there is none.
+func (h *Holds) enter(principal string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.all >= h.inAll || h.of[principal] >= h.perPrincipal {
+		return false
+	}
+	h.all++
+	h.of[principal]++
+	return true
+}
+
+func (h *Holds) leave(principal string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all--
+	if h.of[principal]--; h.of[principal] == 0 {
+		delete(h.of, principal)
+	}
+}
+
+// Held is how many requests are held now.
+func (h *Holds) Held() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.all
+}
+
+// hold waits for the answer to a pending lease, for wait at the longest, if
+// there is a place to wait in. It returns the lease as it stands then.
+func (d *Decider) hold(ctx context.Context, l lease.Lease, principal string, wait time.Duration) (lease.Lease, error) {
+	if wait <= 0 || !d.Holds.enter(principal) {
+		return l, lease.ErrPending
+	}
+	defer d.Holds.leave(principal)
+	within, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return d.Leases.Wait(within, l.ID)
+}
+
+// held waits for people, where the tier lets a request wait, and then looks for
+// the lease anew. What was found out before the wait may be true no more.
+func (d *Decider) held(ctx context.Context, a *attempt, q lease.Ask, l lease.Lease) (lease.Lease, error, *refusal) {
+	var wait time.Duration
+	if rule := a.set.Credential(q.Credential).Tier.Approval; rule != nil {
+		wait = rule.Wait
+	}
+	l, err := d.hold(ctx, l, a.who.ID(), wait)
+	if errors.Is(err, lease.ErrPending) || err != nil || l.State != lease.Active {
+		return l, err, nil
+	}
+	a.now = d.Now()
+	switch {
+	case ctx.Err() != nil:
+		return l, nil, refused(access.Unavailable, "the request was given up while people were asked; send it again")
+	case !a.who.Ends.IsZero() && !a.now.Before(a.who.Ends):
+		return l, nil, refused(access.Unauthenticated, "the identity token expired while people were asked; send the request again with a new one")
+	case !d.InForce():
+		return l, nil, refused(access.Unavailable, "the rules changed while people were asked; send the request again")
+	}
+	l, err = d.Leases.Use(ctx, q, a.now)
+	return l, err, nil
+}

@@ -1,0 +1,147 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/record"
+)
+
+// LeaseRequest asks for a lease with a ticket.
+type LeaseRequest struct {
+	Principal  access.Principal // by token
+	Credential string
+	Reason     string          // the asker's words, at most 500 bytes; empty: none given
+	Session    string          // empty: the principal's
+	Operation  lease.Operation // what it is for; zero: none is named
+	Wait       time.Duration   // how long to wait for people, where they must approve; 0: not at all
+}
+
+// Ticket is a lease's ticket. Its text is shown to the asker once, and never
+// logged.
+type Ticket struct {
+	Text   string // with the credential's prefix
+	Status LeaseStatus
+}
+
+// String keeps the text out of logs.
+func (t Ticket) String() string { return shown(t.Status.Credential, "ticket") }
+
+// GoString keeps the text out of logs.
+func (t Ticket) GoString() string { return t.String() }
+
+const (
+	maxReason = 500  // bytes
+	maxPath   = 4096 // bytes
+)
+
+// RequestLease opens a lease with a ticket. It is in the log before the ticket
+// is handed out. Where people must approve it the ticket works once they have.
+func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *access.Refusal) {
+	now := d.Now()
+	if q.Session == "" {
+		q.Session = q.Principal.Session
+	}
+	c, r := d.requestable(q)
+	if r != nil {
+		d.countRequest(r.Code)
+		return Ticket{}, r
+	}
+	text, err := inventory.NewTicket(c.Name)
+	if err != nil {
+		return Ticket{}, d.unavailable("making a ticket", err)
+	}
+	hide := d.factsOf(d.Inventory()).hide
+	ask := askOf(c, q.Principal, false)
+	ask.Session, ask.Reason, ask.Ticket, ask.Operation = q.Session, hide(q.Reason), inventory.TicketHash(text), q.Operation
+	ask.Operation.Path = hide(q.Operation.Path)
+	l, err := d.Leases.Request(ctx, ask, now)
+	if err != nil && !errors.Is(err, lease.ErrPending) {
+		return Ticket{}, d.declined(c.Name, l, err, now)
+	}
+	if l.Credential != c.Name || l.Principal != q.Principal.ID() || l.State == lease.Active && l.Terms.Needs < ask.Terms.Needs {
+		return Ticket{}, d.unavailable("opening a lease", lease.ErrConflict)
+	}
+	if err := d.Log.Append(ctx, record.Entry{Time: now, Lease: record.OfLease(l, l.Principal)}); err != nil {
+		if _, gone := d.Leases.Revoke(context.WithoutCancel(ctx), l.ID, l.Principal, now); gone != nil {
+			d.Logger.Error("a lease that is not in the log could not be revoked", "lease", l.ID, "error", gone)
+		}
+		return Ticket{}, d.unavailable("recording a lease", err)
+	}
+	if l.State == lease.Pending {
+		l, err = d.hold(ctx, l, q.Principal.ID(), q.Wait)
+		if err != nil && !errors.Is(err, lease.ErrPending) {
+			d.Logger.Error("a lease could not be waited for", "lease", l.ID, "error", err)
+		}
+	}
+	if l.State == lease.Ended {
+		return Ticket{}, d.declined(c.Name, l, nil, d.Now())
+	}
+	return Ticket{Text: c.Prefix + text, Status: d.status(l)}, nil
+}
+
+// declined is why there is no lease, for who asks for one in so many words.
+func (d *Decider) declined(name string, l lease.Lease, err error, now time.Time) *access.Refusal {
+	if errors.Is(err, lease.ErrUnavailable) {
+		return d.unavailable("opening a lease", err)
+	}
+	r := d.without(name, l, err, now)
+	d.countRequest(r.Code)
+	return &r.Refusal
+}
+
+func (d *Decider) countRequest(code access.Code) { d.Observer.Decided(access.Deny, code) }
+
+func (d *Decider) unavailable(what string, err error) *access.Refusal {
+	d.Logger.Error("a lease could not be served", "doing", what, "error", err)
+	d.countRequest(access.Unavailable)
+	return &access.Refusal{Code: access.Unavailable, RetryAfter: time.Second,
+		Message: "leases cannot be served now; try again, then tell the operator of this gateway"}
+}
+
+func no(code access.Code, message string) *access.Refusal {
+	return &access.Refusal{Code: code, Message: message}
+}
+
+// requestable says whether q may be answered with a ticket. A credential that
+// is not open to the asker looks like one that does not exist.
+func (d *Decider) requestable(q LeaseRequest) (*inventory.Credential, *access.Refusal) {
+	if !q.Principal.Known() || q.Principal.Ticket {
+		return nil, no(access.Unauthenticated, "send a bearer token of a trusted issuer; a ticket cannot ask for another")
+	}
+	c := d.Inventory().Credential(q.Credential)
+	switch {
+	case c == nil || !q.Principal.InAny(c.Groups):
+		return nil, no(access.NotGranted, "no such credential is open to you; GET /.well-known/cloakroom lists those you may use")
+	case len(q.Reason) > maxReason || !utf8.ValidString(q.Reason) || strings.ContainsFunc(q.Reason, unicode.IsControl):
+		return nil, no(access.Denied, "reason: want at most 500 bytes of text without control characters")
+	case q.Session != "" && !sessionName(q.Session) && q.Session != q.Principal.Session:
+		return nil, no(access.Denied, `session: want 1 to 128 letters, digits, ".", "_", ":" or "-", and no placeholder`)
+	case c.Tier.Approval != nil && strings.TrimSpace(q.Reason) == "":
+		return nil, no(access.Denied, "reason: say in a sentence what you need credential "+c.Name+" for; people read it before they approve")
+	}
+	return c, operable(c, q.Operation)
+}
+
+// operable refuses an operation that the credential does not permit.
+func operable(c *inventory.Credential, o lease.Operation) *access.Refusal {
+	if o == (lease.Operation{}) {
+		return nil
+	}
+	if !o.Named() || len(o.Path) > maxPath || !strings.HasPrefix(o.Path, "/") || strings.ContainsFunc(o.Method+o.Host+o.Path, notPlain) {
+		return no(access.Denied, `operation: want {"method":"GET","host":"api.example.com","path":"/…"}, the path as the API knows it`)
+	}
+	if _, ok := c.Permits(access.Target{Method: o.Method, Host: o.Host, Path: o.Path}); !ok {
+		return no(access.NotGranted, "credential "+c.Name+" does not permit this operation; GET /.well-known/cloakroom lists what it permits")
+	}
+	return nil
+}
+
+func notPlain(r rune) bool { return r <= ' ' || r > '~' }
