@@ -87,7 +87,7 @@ func (s *stack) awaited(name string) wait.Strategy {
 	for _, other := range s.project.Services {
 		switch other.DependsOn[name].Condition {
 		case types.ServiceConditionHealthy:
-			return wait.ForHealthCheck().WithStartupTimeout(2 * time.Minute)
+			return wait.ForHealthCheck().WithStartupTimeout(1 * time.Minute)
 		case types.ServiceConditionCompletedSuccessfully:
 			return wait.ForExit()
 		}
