@@ -1,13 +1,16 @@
 package integration
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -187,5 +190,43 @@ func TestMCPIdentity(t *testing.T) {
 	stdout, stderr, code = command(t, m.dir, append([]string{"CLOAKROOM_TOKEN=nonsense"}, m.env...), "mcp", "--gateway", m.gateway)
 	if code != 1 || stdout != "" || !strings.Contains(stderr, "Unauthorized") {
 		t.Errorf("the program with a bad token: exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// TestMCPProgramEnds ends the program as clients do: they close its input, or
+// send a signal.
+func TestMCPProgramEnds(t *testing.T) {
+	t.Parallel()
+	m := echoing(t)
+	for name, end := range map[string]func(*exec.Cmd, io.Closer) error{
+		"input":  func(_ *exec.Cmd, in io.Closer) error { return in.Close() },
+		"signal": func(c *exec.Cmd, _ io.Closer) error { return c.Process.Signal(syscall.SIGTERM) },
+	} {
+		c := exec.Command(filepath.Join(bin, "cloakroom"), "mcp", "--gateway", m.gateway)
+		c.Env = []string{"CLOAKROOM_TOKEN=" + m.token(agentClient)}
+		var errs strings.Builder
+		c.Stderr = &errs
+		in, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(in, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`+"\n")
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil || !strings.Contains(line, `"instructions"`) {
+			t.Errorf("%s: said %q, %v", name, line, err)
+		}
+		if err := end(c, in); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(); err != nil || errs.Len() > 0 {
+			t.Errorf("%s: %v: %s", name, err, &errs)
+		}
 	}
 }
