@@ -40,6 +40,7 @@ type service struct {
 	holds    *decide.Holds
 	desk     *approval.Desk
 	notices  *notices
+	page     [32]byte // seals what people's browsers keep for the page
 	log      *record.Log
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
@@ -166,6 +167,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 		return err
 	}
 	if s.keeper, err = lease.NewKeeper(ctx, s.db, key, lease.Options{Logger: s.logger, Changed: s.leaseChanged}, time.Now()); err != nil {
+		return err
+	}
+	if s.page, err = root.Derive("page"); err != nil {
 		return err
 	}
 	s.follower, err = record.NewFollower(s.log, s.db, s.logger)
