@@ -91,13 +91,6 @@ func callTool(t *testing.T, s *mcp.ClientSession, tool string, arguments map[str
 	return result.IsError
 }
 
-// mcpLease is what a tool says of a lease, or why it refuses.
-type mcpLease struct {
-	Ticket, Lease, State string
-	ApprovalURL          string `json:"approval_url"`
-	Error                struct{ Code, Message string }
-}
-
 // TestMCP drives the tools by Go's client, over HTTP and by a program that is
 // started.
 func TestMCP(t *testing.T) {
@@ -134,25 +127,25 @@ func (m *masking) leaseByMCP(t *testing.T, s *mcp.ClientSession) {
 	if callTool(t, s, "list_credentials", nil, &offers); len(offers.Credentials) != 1 || offers.Credentials[0].Placeholder != m.placeholder {
 		t.Errorf("offers %+v", offers)
 	}
-	var lease, now, other mcpLease
-	if callTool(t, s, "request_lease", map[string]any{"credential": "demo", "reason": "a test"}, &lease) || lease.State != "active" {
-		t.Fatalf("asked for a lease: %s %+v", lease.State, lease.Error)
+	var l, now, other lease
+	if callTool(t, s, "request_lease", map[string]any{"credential": "demo", "reason": "a test"}, &l) || l.State != "active" {
+		t.Fatalf("asked for a lease: %s %+v", l.State, l.Error)
 	}
-	canary(lease.Ticket)
+	canary(l.Ticket)
 	use := func() int {
-		answer, _ := m.get("/api/v1/x", "authorization", "Bearer "+lease.Ticket)
+		answer, _ := m.get("/api/v1/x", "authorization", "Bearer "+l.Ticket)
 		return answer.StatusCode
 	}
 	if status := use(); status != http.StatusOK {
 		t.Errorf("by the ticket: status %d", status)
 	}
-	if callTool(t, s, "lease_status", map[string]any{"lease": lease.Lease, "wait": 60}, &now) || now.State != "active" {
+	if callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 60}, &now) || now.State != "active" {
 		t.Errorf("its status: %+v", now)
 	}
-	if !callTool(t, s, "extend_lease", map[string]any{"lease": lease.Lease, "seconds": 60}, &other) {
+	if !callTool(t, s, "extend_lease", map[string]any{"lease": l.Lease, "seconds": 60}, &other) {
 		t.Errorf("extended beyond its tier: %+v", other)
 	}
-	if callTool(t, s, "end_lease", map[string]any{"lease": lease.Lease}, &now) || now.State != "ended" {
+	if callTool(t, s, "end_lease", map[string]any{"lease": l.Lease}, &now) || now.State != "ended" {
 		t.Errorf("handed back: %+v", now)
 	}
 	if status := use(); status != http.StatusForbidden {
@@ -174,12 +167,12 @@ func TestMCPIdentity(t *testing.T) {
 			t.Errorf("with token %q: %v", token, err)
 		}
 	}
-	var lease, other mcpLease
-	callTool(t, m.mcpOver(t, m.mcpHTTP(m.token(agentClient))), "request_lease", map[string]any{"credential": "demo", "reason": "a test"}, &lease)
-	canary(lease.Ticket)
+	var l, other lease
+	callTool(t, m.mcpOver(t, m.mcpHTTP(m.token(agentClient))), "request_lease", map[string]any{"credential": "demo", "reason": "a test"}, &l)
+	canary(l.Ticket)
 	theirs := m.mcpOver(t, m.mcpHTTP(m.token(otherClient)))
 	for _, tool := range []string{"lease_status", "end_lease"} {
-		if !callTool(t, theirs, tool, map[string]any{"lease": lease.Lease}, &other) || other.State != "" {
+		if !callTool(t, theirs, tool, map[string]any{"lease": l.Lease}, &other) || other.State != "" {
 			t.Errorf("%s of another's lease: %+v", tool, other)
 		}
 	}
