@@ -7,6 +7,7 @@ import (
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/config"
+	"cloakroom/internal/console"
 	"cloakroom/internal/decide"
 	"cloakroom/internal/identity"
 	"cloakroom/internal/inventory"
@@ -21,6 +22,7 @@ type rules struct {
 	set      *inventory.Set
 	verifier *identity.Verifier
 	policy   *rego.Policy
+	logins   []console.Login
 	decider  *decide.Decider // of these rules alone: no decision mixes two readings
 }
 
@@ -38,7 +40,11 @@ func (s *service) compile(ctx context.Context, cfg *config.Config) (*rules, erro
 	if err != nil {
 		return nil, err
 	}
-	return &rules{config: cfg, set: set, verifier: verifier, policy: policy}, nil
+	logins, err := loginsOf(cfg, verifier)
+	if err != nil {
+		return nil, err
+	}
+	return &rules{config: cfg, set: set, verifier: verifier, policy: policy, logins: logins}, nil
 }
 
 func inventoryOf(cfg *config.Config, keys secret.Keys) (*inventory.Set, error) {
@@ -60,7 +66,8 @@ func (s *service) lead(r *rules) (err error) {
 	r.decider, err = decide.New(decide.Deps{
 		Inventory: func() *inventory.Set { return r.set },
 		Identity:  r, Policy: r.policy, Leases: s.keeper, Log: s.log,
-		Now: time.Now, Logger: s.logger, Observer: s.metrics,
+		Now: time.Now, Logger: s.logger, Observer: observer{s.metrics, s},
+		InForce: func() bool { return s.rules.Load() == r }, Holds: s.holds, AdminURL: r.config.Admin.URL,
 	})
 	return err
 }
@@ -94,4 +101,16 @@ func (f inForce) Discover(ctx context.Context, who access.Principal) []decide.Of
 
 func (f inForce) RequestLease(ctx context.Context, q decide.LeaseRequest) (decide.Ticket, *access.Refusal) {
 	return f.s.rules.Load().decider.RequestLease(ctx, q)
+}
+
+func (f inForce) LeaseStatus(ctx context.Context, who access.Principal, id string, wait time.Duration) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.LeaseStatus(ctx, who, id, wait)
+}
+
+func (f inForce) ExtendLease(ctx context.Context, who access.Principal, id string, by time.Duration) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.ExtendLease(ctx, who, id, by)
+}
+
+func (f inForce) EndLease(ctx context.Context, who access.Principal, id string) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.EndLease(ctx, who, id)
 }

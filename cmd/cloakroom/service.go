@@ -11,7 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cloakroom/internal/approval"
 	"cloakroom/internal/config"
+	"cloakroom/internal/decide"
 	"cloakroom/internal/exchange"
 	"cloakroom/internal/grant"
 	"cloakroom/internal/lease"
@@ -19,7 +21,6 @@ import (
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
 	"cloakroom/internal/secret"
-	"cloakroom/internal/store/sqlite"
 )
 
 // service is the running service without its listeners.
@@ -34,8 +35,12 @@ type service struct {
 	snapshot  atomic.Pointer[exchange.Snapshot]
 
 	vault    *secret.Vault
-	db       *sqlite.DB
+	db       store
 	keeper   *lease.Keeper
+	holds    *decide.Holds
+	desk     *approval.Desk
+	notices  *notices
+	page     [32]byte // seals what people's browsers keep for the page
 	log      *record.Log
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
@@ -44,9 +49,16 @@ type service struct {
 	engine *exchange.Engine
 }
 
+// How many requests are held for people at most. Envoy's circuit breakers on the
+// way to the service let through far more.
+const (
+	heldOfOne = 8
+	heldInAll = 256
+)
+
 // openService makes a service of a configuration; nothing listens yet.
 func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *service, err error) {
-	s := &service{logger: logger, metrics: metrics.New(), started: cfg}
+	s := &service{logger: logger, metrics: metrics.New(), started: cfg, holds: decide.NewHolds(heldOfOne, heldInAll)}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -83,6 +95,7 @@ func (s *service) export() {
 	s.metrics.Count("log_notes_lost_total", "Entries lost while the log could not be written.", func() float64 { return float64(s.log.Stats().NotesLost) })
 	s.metrics.Gauge("index_lag", "Entries of the log that are not indexed yet.", func() float64 { return float64(s.follower.Lag()) })
 	s.metrics.Gauge("leases_active", "Leases that are live.", func() float64 { return float64(s.keeper.Active()) })
+	s.metrics.Gauge("requests_held", "Requests that are held for an answer.", func() float64 { return float64(s.holds.Held()) })
 }
 
 // rootKey reads the instance's root key, and makes it on the first start.
@@ -140,17 +153,23 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 		}
 	}
 	var err error
+	if s.notices, err = s.openNotices(cfg); err != nil {
+		return err
+	}
 	if s.log, err = record.Open(cfg.Record.Dir, masker{s}, record.Options{SegmentBytes: cfg.Record.SegmentBytes, Logger: s.logger}); err != nil {
 		return err
 	}
-	if s.db, err = sqlite.Open(ctx, cfg.Store.Path); err != nil {
+	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
 		return err
 	}
 	key, err := root.Derive("lease")
 	if err != nil {
 		return err
 	}
-	if s.keeper, err = lease.NewKeeper(ctx, s.db, key, lease.Options{Logger: s.logger}, time.Now()); err != nil {
+	if s.keeper, err = lease.NewKeeper(ctx, s.db, key, lease.Options{Logger: s.logger, Changed: s.leaseChanged}, time.Now()); err != nil {
+		return err
+	}
+	if s.page, err = root.Derive("page"); err != nil {
 		return err
 	}
 	s.follower, err = record.NewFollower(s.log, s.db, s.logger)
@@ -166,6 +185,9 @@ func (s *service) openCores(r *rules) error {
 	if err := s.lead(r); err != nil {
 		return err
 	}
+	if s.desk, err = s.openDesk(); err != nil {
+		return err
+	}
 	s.engine, err = exchange.New(exchange.Deps{
 		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
 	})
@@ -176,6 +198,7 @@ func (s *service) openCores(r *rules) error {
 func (s *service) background(ctx context.Context) {
 	go s.vault.Watch(ctx)
 	go s.keeper.Run(ctx)
+	go s.followBars(ctx)
 	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)
@@ -192,8 +215,11 @@ func (s *service) ready() error {
 	return errors.Join(s.log.Err(), s.keeper.Err())
 }
 
-// close ends the log, waits for its index, and closes the store.
+// close tells people what they are still to hear, ends the log, waits for its index, and closes the store.
 func (s *service) close() {
+	if s.notices != nil {
+		s.notices.close()
+	}
 	if s.log != nil {
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)

@@ -147,6 +147,15 @@ func (d *Desk) Question(ctx context.Context, id string, who access.Principal) (Q
 	return q, err
 }
 
+// Lease is one lease, whatever its state, for those who may see it.
+func (d *Desk) Lease(ctx context.Context, id string, who access.Principal) (lease.Lease, error) {
+	l, err := d.Leases.ByID(ctx, id, d.Now())
+	if err == nil && !d.sees(who, l.Credential) {
+		return lease.Lease{}, ErrRole
+	}
+	return l, err
+}
+
 func (d *Desk) pending(ctx context.Context, id string, who access.Principal) (lease.Lease, error) {
 	l, err := d.Leases.ByID(ctx, id, d.Now())
 	switch {
@@ -192,10 +201,28 @@ func (d *Desk) Answer(ctx context.Context, id string, a Answer) (lease.Lease, er
 		return lease.Lease{}, ErrMachine
 	case a.By.Person == "":
 		return lease.Lease{}, ErrNobody
+	case a.Via == ViaSlack: // its click is no login
+		if !d.buttons(ctx, id) {
+			return lease.Lease{}, ErrNotFresh
+		}
 	case a.Asked.IsZero() || a.LoggedIn.Before(a.Asked.Add(-loginSkew)) || now.Sub(a.Asked) > loginTime || a.LoggedIn.After(now.Add(loginSkew)):
 		return lease.Lease{}, ErrNotFresh
 	}
 	return d.answer(ctx, id, a, now)
+}
+
+// ViaSlack is Answer.Via of a click in Slack.
+const ViaSlack = "slack"
+
+// buttons tells whether a click in a chat may answer the question: its tier says
+// so.
+func (d *Desk) buttons(ctx context.Context, id string) bool {
+	l, err := d.Leases.ByID(ctx, id, d.Now())
+	if err != nil {
+		return false
+	}
+	c := d.Inventory().Credential(l.Credential)
+	return c != nil && c.Tier.Approval != nil && c.Tier.Approval.Buttons
 }
 
 func (d *Desk) answer(ctx context.Context, id string, a Answer, now time.Time) (lease.Lease, error) {

@@ -96,14 +96,3 @@ func (l *loader) approval(n *yaml.Node) *inventory.Approval {
 	a.Approvers = l.groups(approvers)
 	return a
 }
-
-// MaxWait is the longest time for which a request may be held while people
-// answer.
-func (c *Config) MaxWait() (most time.Duration) {
-	for _, d := range c.Credentials {
-		if a := d.Tier.Approval; a != nil {
-			most = max(most, a.Wait)
-		}
-	}
-	return most
-}

@@ -13,7 +13,7 @@ type Approval struct {
 	Wait      time.Duration // how long a request is held for an answer; 0: not at all
 	Expires   time.Duration // how long the question stands
 	Cooldown  time.Duration // after a denial, how long the principal may not ask for the credential again
-	Buttons   bool          // a click on a chat's button counts, without a login made for it
+	Buttons   bool          // a click in a chat counts as an answer, without a login made for it
 }
 
 // Tier is a risk class with its defaults.

@@ -39,6 +39,8 @@ type Metrics struct {
 	turnedAway  prometheus.Counter
 	reloads     *prometheus.CounterVec
 	alarms      *prometheus.CounterVec
+	stolen      prometheus.Counter
+	webhooks    *prometheus.CounterVec
 }
 
 // New returns metrics that nobody has counted in yet.
@@ -56,7 +58,10 @@ func New() *Metrics {
 		store:       vec(r, "store_failures_total", "Failed writes, by what could not be written.", "what"),
 		reloads:     vec(r, "reloads_total", "Readings of a changed configuration, by result.", "result"),
 		alarms:      vec(r, "values_sent_total", "Requests in which the caller itself sent a real value, by credential.", "credential"),
+		webhooks:    vec(r, "webhooks_total", "Attempts to send an event to a webhook, by result.", "result"),
 	}
+	m.stolen = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "cloakroom",
+		Name: "tickets_stolen_total", Help: "Requests with the ticket of a lease that is bound to another principal."})
 	m.phases = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "cloakroom",
 		Name: "phase_seconds", Help: "Time that the phases of a decision took.", Buckets: buckets}, []string{"phase"})
 	m.exchanges = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "cloakroom",
@@ -67,7 +72,7 @@ func New() *Metrics {
 		Name: "exchanges_cut_total", Help: "Exchanges that ended before they were complete."})
 	m.turnedAway = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "cloakroom",
 		Name: "callers_turned_away_total", Help: "Connections to the service that did not come from Envoy."})
-	r.MustRegister(m.phases, m.exchanges, m.open, m.cut, m.turnedAway)
+	r.MustRegister(m.phases, m.exchanges, m.open, m.cut, m.turnedAway, m.stolen)
 	return m
 }
 
@@ -134,6 +139,12 @@ func (m *Metrics) Ended(substituted, masked map[string]int, err error, took time
 
 // ValueSent counts a request in which the caller itself sent a real value.
 func (m *Metrics) ValueSent(credential string) { m.alarms.WithLabelValues(credential).Inc() }
+
+// Stolen counts a request with the ticket of a lease that is another's.
+func (m *Metrics) Stolen() { m.stolen.Inc() }
+
+// WebhookSent counts an attempt to send an event, by its result.
+func (m *Metrics) WebhookSent(result string) { m.webhooks.WithLabelValues(result).Inc() }
 
 // IssuerFailed counts a failure to reach an issuer, by its URL.
 func (m *Metrics) IssuerFailed(issuer string) { m.issuers.WithLabelValues(issuer).Inc() }

@@ -38,13 +38,13 @@ type SlackReply struct {
 // SlackOptions are what SlackClicks needs. All are required but Transport.
 type SlackOptions struct {
 	SigningSecret func() (secret.Value, error) // of the Slack app, read anew for every request
-	Team          string                       // the workspace's id ("T…"): users of another are nobody
+	Teams         []string                     // ids of workspaces ("T…"): a user's id is good within its own only
 	People        map[string]string            // Slack's user id → access.Principal.Person
 	// Answer takes an answer. Its error is reported, and shown to nobody: a
 	// refusal that the person should understand is a SlackReply.
 	Answer    func(context.Context, SlackAnswer) (SlackReply, error)
 	Masker    Masker
-	Report    func(cause string, err error) // of clicks that came to nothing; err may be nil
+	Report    func(cause string, err error) // why a click came to nothing, for the log; err may be nil
 	Transport http.RoundTripper             // nil: net/http's own
 }
 
@@ -68,7 +68,7 @@ type SlackClicks struct {
 
 // NewSlackClicks makes the handler.
 func NewSlackClicks(o SlackOptions) (*SlackClicks, error) {
-	if o.SigningSecret == nil || o.Answer == nil || o.Masker == nil || o.Report == nil || o.Team == "" || len(o.People) == 0 {
+	if o.SigningSecret == nil || o.Answer == nil || o.Masker == nil || o.Report == nil || len(o.Teams) == 0 || len(o.People) == 0 {
 		return nil, errors.New("making handler of Slack's buttons: a dependency is missing")
 	}
 	if v, err := o.SigningSecret(); err != nil || v.IsZero() {

@@ -58,7 +58,7 @@ func (d *desk) report(cause string, err error) {
 
 func options(t testing.TB, d *desk, via http.RoundTripper) SlackOptions {
 	return SlackOptions{
-		SigningSecret: text(signingSecret), Team: "T1", People: map[string]string{"U1": "alice@example.com"},
+		SigningSecret: text(signingSecret), Teams: []string{"T0", "T1"}, People: map[string]string{"U1": "alice@example.com"},
 		Answer: d.answer, Masker: recordtest.Masker(t, canary), Report: d.report, Transport: via,
 	}
 }
@@ -357,7 +357,7 @@ func TestAnAnswerThatHangsEnds(t *testing.T) {
 
 func TestNewSlackClicksNeedsAll(t *testing.T) {
 	for name, drop := range map[string]func(*SlackOptions){
-		"secret": func(o *SlackOptions) { o.SigningSecret = nil }, "team": func(o *SlackOptions) { o.Team = "" },
+		"secret": func(o *SlackOptions) { o.SigningSecret = nil }, "teams": func(o *SlackOptions) { o.Teams = nil },
 		"people": func(o *SlackOptions) { o.People = nil }, "desk": func(o *SlackOptions) { o.Answer = nil },
 		"masker": func(o *SlackOptions) { o.Masker = nil }, "report": func(o *SlackOptions) { o.Report = nil },
 		"bytes of the secret": func(o *SlackOptions) { o.SigningSecret = text("") },

@@ -22,32 +22,7 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"cloakroom/internal/secret"
 )
-
-// Form is how an event is written. The zero value is none.
-type Form string
-
-// The forms of an event.
-const (
-	JSON  Form = "json"
-	Slack Form = "slack" // blocks, as an incoming webhook and chat.postMessage take them
-)
-
-// Destination is one receiver of events.
-type Destination struct {
-	Name string // in errors and reports
-	// URL is read anew for every attempt. It is https, or http to this machine,
-	// and holds no user.
-	URL func() (secret.Value, error)
-	// Secret is "whsec_" and base64, read anew for every attempt. The form
-	// "slack" may do without: nil.
-	Secret    func() (secret.Value, error)
-	Form      Form
-	Events    []Type // empty: all
-	Plaintext bool   // http to any host
-}
 
 // Result is what became of an attempt, or of an event that is not tried again.
 type Result string
@@ -77,7 +52,7 @@ type Report struct {
 type Options struct {
 	Destinations []Destination
 	Masker       Masker
-	Report       func(Report)      // to log and to count; must not block
+	Report       func(Report)      // to log and to count; called from several goroutines, must not block
 	Transport    http.RoundTripper // nil: net/http's own
 }
 
@@ -116,31 +91,6 @@ func NewSender(o Options) (*Sender, error) {
 	return s, nil
 }
 
-// check tells what is wrong with a destination, without its URL and secret.
-func (d Destination) check() error {
-	switch {
-	case d.Name == "" || d.URL == nil:
-		return errors.New("it has no name or no URL")
-	case d.Form != JSON && d.Form != Slack:
-		return errors.New(`its form is neither "json" nor "slack"`)
-	case d.Form == JSON && d.Secret == nil:
-		return errors.New("it has no secret to sign with")
-	}
-	for _, t := range d.Events {
-		if !slices.Contains(Types, t) {
-			return fmt.Errorf("there is no event %q", t)
-		}
-	}
-	if _, err := d.address(); err != nil {
-		return err
-	}
-	_, err := d.key()
-	return err
-}
-
-// wants tells whether events of a type go to d.
-func (d Destination) wants(t Type) bool { return len(d.Events) == 0 || slices.Contains(d.Events, t) }
-
 // Send queues an event for every destination that wants it, and returns at once.
 func (s *Sender) Send(e Event) {
 	var out shown
@@ -163,13 +113,6 @@ func (s *Sender) Send(e Event) {
 		}
 		l.push(d)
 	}
-}
-
-func (d Destination) write(s shown) ([]byte, error) {
-	if d.Form == Slack {
-		return s.slack()
-	}
-	return s.encode()
 }
 
 // Close tries once what was never tried, until ctx ends, and drops the rest. It

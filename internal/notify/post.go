@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -27,45 +26,6 @@ func newClient(t http.RoundTripper) *http.Client {
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// address reads the URL. Its errors hold nothing of it.
-func (d Destination) address() (*url.URL, error) {
-	v, err := d.URL()
-	if err != nil {
-		return nil, fmt.Errorf("reading its URL: %w", err)
-	}
-	u, err := url.Parse(string(bytes.TrimSpace(v.Reveal())))
-	switch {
-	case err != nil || u.Host == "" || u.Opaque != "":
-		return nil, errors.New("its URL is none")
-	case u.User != nil:
-		return nil, errors.New("its URL holds a user")
-	case u.Scheme == "https" || u.Scheme == "http" && (d.Plaintext || loopback(u.Hostname())):
-		return u, nil
-	}
-	return nil, errors.New("its URL is not https, and neither leads to this machine nor is plaintext allowed")
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// key reads the secret; nil: there is none to sign with.
-func (d Destination) key() ([]byte, error) {
-	if d.Secret == nil {
-		return nil, nil
-	}
-	v, err := d.Secret()
-	if err != nil {
-		return nil, fmt.Errorf("reading its secret: %w", err)
-	}
-	key, err := signingKey(v)
-	if err != nil {
-		return nil, fmt.Errorf("reading its secret: %w", err)
-	}
-	return key, nil
 }
 
 // attempt is how one attempt went.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // slackHost is where a response_url must lead.
@@ -24,10 +25,10 @@ func (s *SlackClicks) answer(c click) {
 
 func (s *SlackClicks) reply(ctx context.Context, c click) SlackReply {
 	person := s.o.People[c.User]
-	if c.Team != s.o.Team || person == "" {
+	if !slices.Contains(s.o.Teams, c.Team) || person == "" {
 		s.o.Report("nobody is known by the Slack user's id", nil)
 		return SlackReply{Message: fmt.Sprintf("Nothing was answered: Cloakroom does not know who %s of %s is. "+
-			"An operator can add the id under slack.people.", c.User, c.Team)}
+			"An operator can add them under slack.", c.User, c.Team)}
 	}
 	reply, err := s.o.Answer(ctx, SlackAnswer{Lease: c.Lease, Seen: c.Seen, Person: person, User: c.User, Approve: c.Action == actionApprove})
 	if err != nil {

@@ -1,0 +1,79 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/record"
+)
+
+// What is looked at for the denials: the latest exchanges of the latest
+// sessions in which there were some.
+const (
+	denialsSince    = 24 * time.Hour
+	denialsSessions = 50
+)
+
+// denial is what was refused for one reason.
+type denial struct {
+	Code               access.Code
+	Reason             string
+	N                  int
+	Last               time.Time
+	Principal, Session string // of the latest
+	Request            string // likewise
+}
+
+func (c *Console) denials(w http.ResponseWriter, r *http.Request, v visit) error {
+	return c.showAll(w, r, v, page{Name: "denials", Title: "Denials", Nav: "/denials"}, func(ctx context.Context) (any, error) {
+		sessions, err := c.Index.Sessions(ctx, record.SessionFilter{Since: c.now().Add(-denialsSince), Limit: 10 * denialsSessions})
+		if err != nil {
+			return nil, err
+		}
+		sessions = slices.DeleteFunc(sessions, func(s record.Session) bool { return s.Refused == 0 })
+		sum := make(map[denial]*denial)
+		for _, s := range sessions[:min(len(sessions), denialsSessions)] {
+			exchanges, err := c.Index.Exchanges(ctx, s.Principal, s.ID)
+			if err != nil {
+				return nil, err
+			}
+			for _, x := range exchanges {
+				count(sum, x.Decision)
+			}
+		}
+		return sorted(sum), nil
+	})
+}
+
+// count adds a decision that let nothing go to those of its reason.
+func count(sum map[denial]*denial, e record.Entry) {
+	x := e.Decision
+	if x == nil || x.Outcome == access.Allow {
+		return
+	}
+	key := denial{Code: x.Code, Reason: x.Reason}
+	d := sum[key]
+	if d == nil {
+		d = &denial{Code: x.Code, Reason: x.Reason}
+		sum[key] = d
+	}
+	d.N++
+	if e.Time.Before(d.Last) {
+		return
+	}
+	d.Last, d.Session, d.Request = e.Time, x.Session, x.Method+" "+x.Host+x.Path
+	d.Principal = access.Principal{Issuer: x.Issuer, Subject: x.Subject}.ID()
+}
+
+// sorted are the denials, the most frequent first.
+func sorted(sum map[denial]*denial) (all []denial) {
+	for _, d := range sum {
+		all = append(all, *d)
+	}
+	slices.SortFunc(all, func(a, b denial) int { return cmp.Or(cmp.Compare(b.N, a.N), b.Last.Compare(a.Last)) })
+	return all
+}

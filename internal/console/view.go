@@ -1,0 +1,176 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+	"unicode"
+
+	"cloakroom/internal/approval"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/record"
+)
+
+//go:embed templates assets
+var files embed.FS
+
+// page is what a template is shown with.
+type page struct {
+	Name  string // of the template
+	Title string
+	Nav   string // path of the menu's entry that it belongs to
+	Visit visit  // zero: nobody
+	Data  any
+	Live  bool // it changes with leases
+	Count int  // of what waits for the viewer
+}
+
+// In tells whether somebody is logged in.
+func (p page) In() bool { return p.Visit.Who.Known() }
+
+// functions are what templates call. Text of others goes through plain.
+func functions(now func() time.Time) template.FuncMap {
+	return template.FuncMap{
+		"left":  func(t time.Time) template.HTML { return clock("left", t, span(t.Sub(now()))) },
+		"ago":   func(t time.Time) template.HTML { return clock("ago", t, span(now().Sub(t))+" ago") },
+		"plain": plain, "subject": subject, "issuer": issuer, "span": span, "seconds": func(n int) string { return span(time.Duration(n) * time.Second) },
+		"short": func(text string) string { return text[:min(len(text), 12)] },
+		"query": func(path string) []string {
+			before, after, has := strings.Cut(path, "?")
+			if has {
+				after = "?" + after
+			}
+			return []string{before, after}
+		},
+		"sessionURL": func(principal, id string) string {
+			return "/session?" + url.Values{"principal": {principal}, "id": {id}}.Encode()
+		},
+		"barred": func() any { return barred },
+		"entry":  func(p page, path, text string) any { return menuEntry{path, text, p.Nav == path} },
+		"rows":   func(p page, leases []lease.Lease) any { return leaseRows{p, leases} },
+		"roles":  roles,
+		"masked": masked,
+	}
+}
+
+// menuEntry is one entry of the menu.
+type menuEntry struct {
+	Path, Text string
+	Here       bool
+}
+
+// leaseRows are leases to list on a page.
+type leaseRows struct {
+	Page   page
+	Leases []lease.Lease
+}
+
+// roles names them.
+func roles(r approval.Roles) string {
+	var names []string
+	for _, role := range []struct {
+		has  bool
+		name string
+	}{{r.Operator, "operator"}, {r.Approver, "approver"}, {r.Auditor, "auditor"}} {
+		if role.has {
+			names = append(names, role.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// masked is how many values were masked in an exchange.
+func masked(x record.Exchange) (n int) {
+	if x.End == nil {
+		return 0
+	}
+	for _, m := range x.End.End.Masks {
+		n += m.N
+	}
+	return n
+}
+
+// clock is an element whose text the page's script keeps up to date.
+func clock(kind string, t time.Time, text string) template.HTML {
+	t = t.UTC()
+	return template.HTML(fmt.Sprintf(`<time data-%s datetime="%s" title="%s">%s</time>`,
+		kind, t.Format(time.RFC3339), t.Format("2006-01-02 15:04:05 UTC"), text))
+}
+
+// parseTemplates parses each page together with the layout and its parts.
+func parseTemplates(now func() time.Time) (map[string]*template.Template, error) {
+	layout, err := template.New("layout.html").Funcs(functions(now)).ParseFS(files, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]*template.Template)
+	for _, file := range names {
+		t, err := template.Must(layout.Clone()).ParseFS(files, file)
+		if err != nil {
+			return nil, err
+		}
+		all[strings.TrimSuffix(path.Base(file), ".html")] = t
+	}
+	return all, nil
+}
+
+// show answers with a page.
+func (c *Console) show(w http.ResponseWriter, status int, p page) {
+	var b bytes.Buffer
+	if err := c.templates[p.Name].ExecuteTemplate(&b, "layout.html", p); err != nil {
+		c.Logger.Error("showing a page of the console", "page", p.Name, "error", err)
+		http.Error(w, "The page cannot be shown; the service's log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("content-type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	// the reader may be gone; there is nobody left to tell
+	_, _ = w.Write(b.Bytes())
+}
+
+// serveAsset serves style, script and icon, to anybody.
+func serveAsset(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("cache-control", "no-cache")
+	http.ServeFileFS(w, r, files, "assets/"+path.Base(r.PathValue("name")))
+}
+
+// plain makes visible what would change how other text is read: control, format
+// and bidirectional characters, and line breaks.
+func plain(text any) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, fmt.Sprint(text))
+}
+
+// span is a duration in the two units that matter.
+func span(d time.Duration) string {
+	d = max(d, 0).Round(time.Second)
+	h, m, s := int(d/time.Hour), int(d/time.Minute)%60, int(d/time.Second)%60
+	switch {
+	case h >= 48:
+		return fmt.Sprintf("%d d", h/24)
+	case h > 0 && m > 0:
+		return fmt.Sprintf("%d h %d min", h, m)
+	case h > 0:
+		return fmt.Sprintf("%d h", h)
+	case m > 0 && s > 0:
+		return fmt.Sprintf("%d min %d s", m, s)
+	case m > 0:
+		return fmt.Sprintf("%d min", m)
+	}
+	return fmt.Sprintf("%d s", s)
+}
