@@ -49,6 +49,13 @@ func (b *builder) check() {
 
 func (b *builder) checkService() {
 	s := b.o.Service
+	if a := b.o.Agent; a != "" && !strings.HasPrefix(a, "/") {
+		if _, _, err := splitAddress(a); err != nil {
+			b.fail("agent %q: want a Unix socket's absolute path or host:port", a)
+		} else if s.TLS == nil {
+			b.fail("agent %q: on TCP Envoy needs a client certificate", a)
+		}
+	}
 	if path, ok := strings.CutPrefix(s.Address, "unix://"); ok {
 		if !strings.HasPrefix(path, "/") {
 			b.fail("service %q: want unix:///absolute/path", s.Address)

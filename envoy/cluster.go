@@ -39,19 +39,30 @@ var keepalive = &corev3.KeepaliveSettings{
 func (b *builder) serviceCluster() *clusterv3.Cluster {
 	c := b.cluster(serviceCluster, time.Second, serviceLimit)
 	setEndpoint(c, b.o.Service.Address)
+	if isName(b.o.Service.Address) {
+		followReplicas(c, b.grpcHealth())
+	}
 	c.TypedExtensionProtocolOptions = b.http2Options(&corev3.Http2ProtocolOptions{
 		ConnectionKeepalive: keepalive,
 	})
 	if t := b.o.Service.TLS; t != nil {
-		c.TransportSocket = b.serviceTLS(t)
+		c.TransportSocket = b.serviceTLS(t, "h2")
 	}
 	return c
 }
 
 func (b *builder) agentCluster() *clusterv3.Cluster {
 	c := b.cluster(agentCluster, time.Second, upstreamLimit)
-	setEndpoint(c, "unix://"+b.o.Agent)
 	c.TypedExtensionProtocolOptions = b.http1Options()
+	if strings.HasPrefix(b.o.Agent, "/") {
+		setEndpoint(c, "unix://"+b.o.Agent)
+		return c
+	}
+	setEndpoint(c, b.o.Agent)
+	if isName(b.o.Agent) {
+		followReplicas(c, connects())
+	}
+	c.TransportSocket = b.serviceTLS(b.o.Service.TLS, "http/1.1")
 	return c
 }
 

@@ -69,7 +69,7 @@ type Options struct {
 	TLS       *ServerTLS // nil: agents speak plain HTTP
 	Upstreams []Upstream
 	Service   Service
-	Agent     string // Unix socket's path for AgentPath; empty: no such routes
+	Agent     string // Unix socket's path for AgentPath, or "host:port" by Service.TLS; empty: no such routes
 	Admin     string // Unix socket's path (made 0600) for Envoy's admin; empty: none
 	AccessLog string // file's path, one JSON object a line; empty: none
 	Timeouts  Timeouts

@@ -41,6 +41,7 @@ func least() envoy.Options {
 		Service: envoy.Service{Address: "cloakroom.internal:9191", TLS: &envoy.ClientTLS{
 			CertFile: "testdata/cert.pem", KeyFile: "testdata/key.pem", CAFile: "testdata/ca.pem", Name: "cloakroom.internal",
 		}},
+		Agent:            "cloakroom.internal:9193",
 		CheckBody:        8 << 10,
 		AllowUnderscores: true,
 		Timeouts:         envoy.Timeouts{Check: 40 * time.Second, Hold: 5 * time.Minute},
@@ -135,6 +136,8 @@ func TestBootstrapRefuses(t *testing.T) {
 		{"service TLS without CA", func(o *envoy.Options) {
 			o.Service = envoy.Service{Address: "a:1", TLS: &envoy.ClientTLS{CertFile: "c", KeyFile: "k", Name: "a"}}
 		}, "CA file"},
+		{"agents' endpoint by a relative path", func(o *envoy.Options) { o.Agent = "agent.sock" }, "absolute path"},
+		{"agents' endpoint on TCP that anyone may be", func(o *envoy.Options) { o.Agent = "cloakroom:9193" }, "client certificate"},
 		{"negative timeout", func(o *envoy.Options) { o.Timeouts.Idle = -1 }, "timeouts"},
 		{"a hold without end", func(o *envoy.Options) { o.Timeouts.Hold = 2 * time.Hour }, "hold"},
 		{"an approval's path that is no expression", func(o *envoy.Options) { o.Upstreams[1].Approvals[0].Path = "/(" }, "expression"},

@@ -119,5 +119,8 @@ func (b *builder) grpcService() *corev3.GrpcService {
 	if key := b.o.Service.Key; key != "" {
 		s.InitialMetadata = []*corev3.HeaderValue{{Key: KeyMetadata, Value: key}}
 	}
+	if isName(b.o.Service.Address) {
+		s.RetryPolicy = b.askAnother()
+	}
 	return s
 }

@@ -128,16 +128,20 @@ func (b *builder) agentRoutes() []*routev3.Route {
 	if b.o.Agent == "" {
 		return nil
 	}
+	action := &routev3.RouteAction{
+		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: agentCluster},
+		Timeout:          durationpb.New(0),
+		IdleTimeout:      durationpb.New(b.o.Timeouts.idle()),
+	}
+	if isName(b.o.Agent) {
+		action.RetryPolicy = b.askAnotherAgent()
+	}
 	return []*routev3.Route{{
 		Name: agentRoute,
 		Match: &routev3.RouteMatch{
 			PathSpecifier: &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: AgentPath},
 		},
-		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
-			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: agentCluster},
-			Timeout:          durationpb.New(0),
-			IdleTimeout:      durationpb.New(b.o.Timeouts.idle()),
-		}},
+		Action:               &routev3.Route_Route{Route: action},
 		TypedPerFilterConfig: b.undecided(),
 	}}
 }

@@ -56,7 +56,8 @@ func (b *builder) upstreamTLS(u Upstream) *corev3.TransportSocket {
 	})
 }
 
-func (b *builder) serviceTLS(t *ClientTLS) *corev3.TransportSocket {
+// serviceTLS is for the service's listeners, which speak alpn.
+func (b *builder) serviceTLS(t *ClientTLS, alpn string) *corev3.TransportSocket {
 	if t.CAFile == "" || t.Name == "" || t.CertFile == "" || t.KeyFile == "" {
 		b.fail("service %q: TLS needs a certificate, its key, a CA file and the service's name", b.o.Service.Address)
 	}
@@ -64,7 +65,7 @@ func (b *builder) serviceTLS(t *ClientTLS) *corev3.TransportSocket {
 		Sni: sniOf(t.Name),
 		CommonTlsContext: &tlsv3.CommonTlsContext{
 			TlsParams:             tls12(),
-			AlpnProtocols:         []string{"h2"},
+			AlpnProtocols:         []string{alpn},
 			TlsCertificates:       certificate(t.CertFile, t.KeyFile),
 			ValidationContextType: verify(t.CAFile, t.Name),
 		},

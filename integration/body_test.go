@@ -57,7 +57,7 @@ func fieldedSetup(t *testing.T) (*fielded, setup) {
 		w.Header().Set("content-type", r.Header.Get("content-type"))
 		w.Write(text)
 	})
-	return b, setup{Values: map[string]string{"SECRET": b.value, "THEIRS": value(), "HOT": value()}, Config: fieldedConfig, Upstreams: []string{
+	return b, setup{Values: map[string]string{"SECRET": b.value, "THEIRS": value(), "HOT": value()}, Config: fieldedConfig, Humans: true, Upstreams: []string{
 		fmt.Sprintf(`{host: api.test, address: %q}`, b.backend.address()),
 		fmt.Sprintf(`{host: prefixed.test, prefix: /p, address: %q}`, b.backend.address())}}
 }
@@ -65,7 +65,7 @@ func fieldedSetup(t *testing.T) (*fielded, setup) {
 const fieldedConfig = `
 tiers:
   low: {lease: 15m}
-  high: {lease: 5m, approval: {approvers: [sre], count: 1}}
+  high: {lease: 5m, approval: {approvers: [oncall], count: 1}}
 credentials:
   - name: oauth
     tier: low

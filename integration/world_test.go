@@ -24,6 +24,7 @@ type world struct {
 	env     []string // holds the values
 	idp     *process
 	issuer  string
+	people  string // the issuer of people; empty: there is none
 	up      *process
 	gateway string // base URL for agents
 	admin   string // base URL for operators
@@ -38,12 +39,13 @@ type setup struct {
 	Config    string            // tiers, credentials, placeholders, policy, record
 	Upstreams []string          // YAML flow maps of envoy.upstreams
 	Clients   []string          // id:secret:groups of the provider; default three
+	Humans    bool              // people can log in, with an issuer named "people"; Config can name its groups
 	TokenTTL  time.Duration     // default 10m; negative: tokens that have ended
 	NoStart   bool              // write everything, start only the provider
 }
 
 const (
-	agentClient   = "agent:agent-secret-for-tests:ai-agents"
+	agentClient   = "agent:agent-secret-for-tests:ai-agents:alice@example.com"
 	otherClient   = "other:other-secret-for-tests:ai-agents"
 	financeClient = "finance:finance-secret-for-tests:finance"
 	sreClient     = "sre:sre-secret-for-tests:sre"
@@ -77,7 +79,11 @@ func newWorld(t *testing.T, s setup) *world {
 	}
 	w.idp = start(t, dir, "idp", nil, arguments...)
 	w.issuer = w.idp.says(t, "listening on ")
-	w.configure(s)
+	if s.Humans {
+		w.configureHumans(s)
+	} else {
+		w.configure(s)
+	}
 	if !s.NoStart {
 		w.start()
 	}
@@ -87,7 +93,7 @@ func newWorld(t *testing.T, s setup) *world {
 // configure writes cloakroom.yaml.
 func (w *world) configure(s setup) {
 	w.t.Helper()
-	text := fmt.Sprintf(`identity:
+	w.write("cloakroom.yaml", fmt.Sprintf(`identity:
   issuers:
     - issuer: %s
       audiences: [cloakroom]
@@ -96,14 +102,19 @@ func (w *world) configure(s setup) {
 %s
 listen: {admin: "127.0.0.1:0"}
 admin: {operators: [sre]}
-envoy:
+`, w.issuer, s.Config)+s.envoy())
+}
+
+// envoy is the envoy section.
+func (s setup) envoy() string {
+	text := `envoy:
   listen: "127.0.0.1:0"
   upstreams:
-`, w.issuer, s.Config)
+`
 	for _, u := range s.Upstreams {
 		text += "    - " + u + "\n"
 	}
-	w.write("cloakroom.yaml", text)
+	return text
 }
 
 func (w *world) write(name, text string) {

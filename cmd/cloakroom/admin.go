@@ -51,7 +51,7 @@ func (s *service) adminHandler(url string, closing <-chan struct{}) (http.Handle
 			return nil, err
 		}
 	}
-	return admin.New(admin.Deps{
+	operators, err := admin.New(admin.Deps{
 		Page: page,
 		Identify: func(ctx context.Context, headers []access.Header, path string) (access.Principal, error) {
 			who, _, err := inForce{s}.Identify(ctx, headers, path)
@@ -64,4 +64,11 @@ func (s *service) adminHandler(url string, closing <-chan struct{}) (http.Handle
 		Metrics: s.metrics.Handler(),
 		Ready:   s.ready,
 	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", operators)
+	mux.Handle("/slack/actions", s.notices)
+	return mux, nil
 }

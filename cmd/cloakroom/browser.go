@@ -17,17 +17,11 @@ import (
 // loginTime is how long a person may take to log in.
 const loginTime = 5 * time.Minute
 
-// opener shows a URL to the person at this terminal.
-type opener struct {
-	env    func(string) string
-	stderr io.Writer
-}
-
-// open prints the URL, and tries to open it: where there is no browser, the
-// person copies it.
-func (o opener) open(what, url string) {
-	fmt.Fprintf(o.stderr, "%s:\n\n  %s\n\n", what, url)
-	name := o.env("BROWSER")
+// openURL prints a URL for the person at this terminal, and tries to open it in
+// $BROWSER or whatever the desktop has: where there is none, the person copies it.
+func openURL(w io.Writer, what, url string) {
+	fmt.Fprintf(w, "%s:\n\n  %s\n\n", what, url)
+	name := os.Getenv("BROWSER")
 	switch {
 	case name != "":
 	case runtime.GOOS == "darwin":
@@ -95,6 +89,3 @@ func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	io.WriteString(w, "You can close this window: the terminal tells the rest.\n")
 }
-
-// stderrOpener is the opener of the process.
-func stderrOpener(w io.Writer) opener { return opener{os.Getenv, w} }

@@ -16,7 +16,7 @@ func (s *service) openDesk() (*approval.Desk, error) {
 	return approval.New(approval.Deps{
 		Inventory: func() *inventory.Set { return s.rules.Load().set },
 		Groups:    func() approval.Groups { return adminGroups(s.rules.Load().config) },
-		Leases:    s.keeper, Log: s.log, Now: time.Now,
+		Leases:    s.keeper, Log: s.log, Now: time.Now, Told: func(a approval.Answered) { s.notices.answered(a) },
 	})
 }
 
@@ -24,6 +24,7 @@ func (s *service) openDesk() (*approval.Desk, error) {
 // one that they approve, that has a ticket, or that was revoked. Another
 // replica writes down its own; what a command did, whoever hears of it.
 func (s *service) leaseChanged(l lease.Lease, here bool) {
+	s.notices.changed(l, here)
 	if !here && !strings.HasPrefix(l.EndedBy, "cli:") {
 		return
 	}
@@ -42,5 +43,6 @@ type observer struct {
 // Stolen is told of a ticket in the wrong hands.
 func (o observer) Stolen(id, principal string) {
 	o.Metrics.Stolen()
+	o.s.notices.stolen(id, principal)
 	o.s.logger.Error("a ticket was sent by another than its holder", "lease", id, "principal", principal)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -173,15 +174,15 @@ func (s *service) socket(a addresses) gate.Socket {
 
 // listenHTTP opens the agent's endpoint and the operators'.
 func (s *service) listenHTTP(a addresses, out *servers) error {
-	if path, ok := strings.CutPrefix(a.agent, "unix://"); ok {
+	if a.agent != "" {
 		h, err := agent.New(inForce{s}.Identify, inForce{s}, func(code access.Code) {
 			s.metrics.Decided(access.Deny, code)
-			s.log.CountRefusal(code, "") // Envoy's socket names no source
+			s.log.CountRefusal(code, "") // the caller is Envoy, which tells no source
 		})
 		if err != nil {
 			return err
 		}
-		l, err := s.socket(a).Listen(path)
+		l, err := s.openAgent(a)
 		if err != nil {
 			return err
 		}
@@ -191,6 +192,26 @@ func (s *service) listenHTTP(a addresses, out *servers) error {
 		return nil
 	}
 	return s.listenAdmin(a.admin, out)
+}
+
+// openAgent opens the agents' endpoint, which only Envoy may call: on TCP, by a
+// certificate.
+func (s *service) openAgent(a addresses) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(a.agent, "unix://"); ok {
+		return s.socket(a).Listen(path)
+	}
+	if a.tls == nil {
+		return nil, fmt.Errorf("listening on %q: anybody who can connect could pass for Envoy", a.agent)
+	}
+	config, err := a.tls.Config()
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", a.agent)
+	if err != nil {
+		return nil, plainListenError(a.agent, err)
+	}
+	return tls.NewListener(l, config), nil
 }
 
 func (o *servers) serveHTTP(l net.Listener, h http.Handler) {

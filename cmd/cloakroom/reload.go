@@ -147,7 +147,16 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	if err := s.lead(r); err != nil {
 		return err
 	}
-	return s.replace(r, old)
+	receivers, err := s.notices.prepare(cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.replace(r, old); err != nil {
+		s.notices.discard(receivers)
+		return err
+	}
+	s.notices.swap(receivers)
+	return nil
 }
 
 // routed refuses what Envoy was not made for when it was started: it would not

@@ -102,3 +102,15 @@ func (f inForce) Discover(ctx context.Context, who access.Principal) []decide.Of
 func (f inForce) RequestLease(ctx context.Context, q decide.LeaseRequest) (decide.Ticket, *access.Refusal) {
 	return f.s.rules.Load().decider.RequestLease(ctx, q)
 }
+
+func (f inForce) LeaseStatus(ctx context.Context, who access.Principal, id string, wait time.Duration) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.LeaseStatus(ctx, who, id, wait)
+}
+
+func (f inForce) ExtendLease(ctx context.Context, who access.Principal, id string, by time.Duration) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.ExtendLease(ctx, who, id, by)
+}
+
+func (f inForce) EndLease(ctx context.Context, who access.Principal, id string) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.EndLease(ctx, who, id)
+}

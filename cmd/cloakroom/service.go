@@ -39,6 +39,7 @@ type service struct {
 	keeper   *lease.Keeper
 	holds    *decide.Holds
 	desk     *approval.Desk
+	notices  *notices
 	page     [32]byte // seals what people's browsers keep for the page
 	log      *record.Log
 	follower *record.Follower
@@ -152,10 +153,13 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 		}
 	}
 	var err error
+	if s.notices, err = s.openNotices(cfg); err != nil {
+		return err
+	}
 	if s.log, err = record.Open(cfg.Record.Dir, masker{s}, record.Options{SegmentBytes: cfg.Record.SegmentBytes, Logger: s.logger}); err != nil {
 		return err
 	}
-	if s.db, err = openStore(ctx, cfg); err != nil {
+	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
 		return err
 	}
 	key, err := root.Derive("lease")
@@ -210,8 +214,11 @@ func (s *service) ready() error {
 	return errors.Join(s.log.Err(), s.keeper.Err())
 }
 
-// close ends the log, waits for its index, and closes the store.
+// close tells people what they are still to hear, ends the log, waits for its index, and closes the store.
 func (s *service) close() {
+	if s.notices != nil {
+		s.notices.close()
+	}
 	if s.log != nil {
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)

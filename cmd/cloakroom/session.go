@@ -155,7 +155,7 @@ func withIndex(cmd *cobra.Command, o *options, do func(context.Context, record.I
 
 // catchUp indexes what a service that was killed had only logged.
 func catchUp(ctx context.Context, cfg *config.Config) error {
-	db, err := openStore(ctx, cfg)
+	db, err := openExisting(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/user"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"cloakroom/internal/config"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
+	"cloakroom/internal/store/postgres"
 	"cloakroom/internal/store/sqlite"
 )
 
@@ -22,15 +24,17 @@ type store interface {
 	Close() error
 }
 
-var errNoPostgres = errors.New("a PostgreSQL store cannot be opened yet")
-
 // openStore opens the configuration's store; a SQLite file is made if there is
-// none.
-func openStore(ctx context.Context, cfg *config.Config) (store, error) {
-	if cfg.Store.URL != "" {
-		return nil, errNoPostgres
+// none. log is the id of the log that its index is to follow.
+func openStore(ctx context.Context, cfg *config.Config, log string) (store, error) {
+	if cfg.Store.URL == "" {
+		return opened(sqlite.Open(ctx, cfg.Store.Path))
 	}
-	return sqlite.Open(ctx, cfg.Store.Path)
+	at, err := databaseURL(cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	return opened(postgres.Open(ctx, at, log))
 }
 
 // openIndex opens the store that is there to be read.
@@ -38,10 +42,22 @@ func openIndex(ctx context.Context, cfg *config.Config) (store, error) {
 	if err := storeExists(cfg); err != nil {
 		return nil, err
 	}
-	if cfg.Store.URL != "" {
-		return nil, errNoPostgres
+	if cfg.Store.URL == "" {
+		return opened(sqlite.OpenReader(ctx, cfg.Store.Path))
 	}
-	return sqlite.OpenReader(ctx, cfg.Store.Path)
+	at, err := databaseURL(cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	return opened(postgres.OpenReader(ctx, at))
+}
+
+// opened is a store, or a nil that tells that there is none to close.
+func opened[S store](s S, err error) (store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // openExisting opens the store that is there to be written.
@@ -49,7 +65,34 @@ func openExisting(ctx context.Context, cfg *config.Config) (store, error) {
 	if err := storeExists(cfg); err != nil {
 		return nil, err
 	}
-	return openStore(ctx, cfg)
+	log, err := record.ID(cfg.Record.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		log, err = unindexed, nil // a command on a machine where no replica runs
+	}
+	if err != nil {
+		return nil, err
+	}
+	return openStore(ctx, cfg, log)
+}
+
+// unindexed is the id of the log that a command has which indexes none.
+const unindexed = "none"
+
+// databaseURL is the URL of a PostgreSQL database, with its password.
+func databaseURL(s config.Store) (string, error) {
+	if s.Password == nil {
+		return s.URL, nil
+	}
+	password, err := s.Password.Read()
+	if err != nil {
+		return "", fmt.Errorf("reading the store's password: %w", err)
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return "", errors.New("the store's URL is none") // the error would quote it
+	}
+	u.User = url.UserPassword(u.User.Username(), string(password.Reveal()))
+	return u.String(), nil
 }
 
 // storeExists refuses where a command would only make an empty store.

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +39,8 @@ func TestApprovers(t *testing.T) {
 		{"requesters approve", []string{"groups: [g]", "groups: [g, oncall]"}, `group "oncall" may ask for credential "a" and approve it`, ""},
 		{"people ask, others approve", []string{"groups: [g]", "groups: [devs]"}, "", ""},
 		{"owner not known", []string{"claims: {person: owner}, ", ""}, "", "the human behind an agent of issuer \"agents\" is not known"},
+		{"people of an issuer that does not tell them apart ask", []string{"groups: [g]", "groups: [staff]",
+			"groups_allowed: [oncall, devs]}", "groups_allowed: [oncall, devs]}\n    - {name: staff, issuer: \"https://s.test\", audiences: [x], human: true, groups_allowed: [staff]}"}, "", "of issuer \"staff\" is not known"},
 		{"nobody can log in", []string{"login: {issuer: people, client_id: page}, ", ""}, "", `nobody of issuer "people" can answer for tier "high"`},
 		{"no admin at all", []string{"admin: {login: {issuer: people, client_id: page}, approvers: [oncall]}\n", ""}, "", "nobody of issuer"},
 		{"a tier that nobody uses", []string{"tier: high", "tier: low", "tiers: {", "tiers: {low: {lease: 1m}, ", "approvers: [oncall]}}}", "approvers: [h]}}}"}, `nobody of issuer "agents" can approve`, ""},
@@ -120,5 +124,34 @@ func told(t *testing.T, kind, want string, got []string) {
 	t.Helper()
 	if want == "" && len(got) > 0 || want != "" && (len(got) != 1 || !strings.Contains(got[0], want)) {
 		t.Errorf("%ss %q, want %q", kind, got, want)
+	}
+}
+
+// TestDocumentedLoginLoads: what docs/login.md shows is what people copy.
+func TestDocumentedLoginLoads(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "login.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	yaml, _, ok := strings.Cut(rest, "```")
+	dir := folder(t)
+	if err := os.WriteFile(filepath.Join(dir, "page.secret"), []byte("a-secret-of-the-page\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, warnings, err := load(t, dir, yaml+`credentials:
+  - {name: a, tier: high, groups: [ai-agents], value: {env: GOOD}, allow: [{hosts: [h.test], methods: [GET], paths: [/]}]}
+envoy: {upstreams: [{host: h.test, tls: true}]}
+`)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	for _, w := range warnings {
+		if strings.Contains(w.Message, "issuer") {
+			t.Error(w)
+		}
+	}
+	if l := c.Admin.Logins[0]; l.Issuer != "https://login.example.com" || l.ClientSecret == nil || l.CLIClientID == "" || l.ACR == "" {
+		t.Errorf("login %+v", l)
 	}
 }

@@ -117,6 +117,7 @@ type Webhook struct {
 
 // Slack says whose clicks in Slack count.
 type Slack struct {
+	Teams         []string // ids of workspaces, such as T0123ABCD
 	SigningSecret *secret.Source
 	People        []SlackPerson // no id and no person twice
 }
@@ -142,7 +143,17 @@ type Login struct {
 type Envoy struct {
 	Listen    string     // "host:port" for agents; empty: no envoy section
 	TLS       *ServerTLS // nil: agents speak plain HTTP
+	Service   *Reach     // nil: Envoy reaches the service where listen says
 	Upstreams []Upstream
+}
+
+// Reach is how an Envoy in another container or on another machine reaches the
+// service, by mTLS. Addresses are "host:port", and a name may stand for several
+// replicas; paths are Envoy's, and nothing is read from them here.
+type Reach struct {
+	GRPC, Agent       string // empty Agent: the agents' endpoint is not routed to
+	CertFile, KeyFile string // what Envoy shows
+	CAFile, Name      string // the service's certificate: who signed it, and for whom
 }
 
 // Upstream is one backend.

@@ -22,6 +22,7 @@ func (l *loader) envoy(n *yaml.Node) {
 	l.mapping(n, "envoy", fields{
 		"listen":    func(n *yaml.Node) { e.Listen = l.address(n, false) },
 		"tls":       func(n *yaml.Node) { e.TLS = l.keyPair(n) },
+		"service":   func(n *yaml.Node) { e.Service = l.reach(n) },
 		"upstreams": func(n *yaml.Node) { l.list(n, "upstreams", l.upstream) },
 	})
 }
@@ -105,11 +106,7 @@ func (l *loader) dial(parent, n *yaml.Node, u Upstream) string {
 		}
 		return u.Host + ":443"
 	}
-	s, ok := l.text(n, "an address")
-	if ok && (!isHostPort(s, 1) || strings.HasPrefix(s, ":")) {
-		l.fail(n, `write "host:port"`, "%q is not an address", s)
-	}
-	return s
+	return l.dialled(n)
 }
 
 // overlap refuses an upstream whose requests another one would get.

@@ -13,21 +13,23 @@ func (l *loader) listen(n *yaml.Node) {
 		return
 	}
 	to := &l.cfg.Listen
-	var grpc *yaml.Node
+	var grpc, agent *yaml.Node
 	l.mapping(n, "listen", fields{
 		"grpc":  func(n *yaml.Node) { grpc = n; to.GRPC = l.address(n, true) },
 		"admin": func(n *yaml.Node) { to.Admin = l.adminAddress(n) },
-		"agent": func(n *yaml.Node) { to.Agent = l.agentAddress(n) },
+		"agent": func(n *yaml.Node) { agent = n; to.Agent = l.address(n, true) },
 		"tls":   func(n *yaml.Node) { to.TLS = l.serverTLS(n) },
 		"key":   func(n *yaml.Node) { to.Key = l.callerKey(n) },
 		"peer_uids": func(n *yaml.Node) {
 			l.list(n, "user ids", func(n *yaml.Node) { to.PeerUIDs = append(to.PeerUIDs, uint32(l.integer(n, 0, 1<<32-1))) })
 		},
 	})
-	if grpc == nil || strings.HasPrefix(to.GRPC, "unix:") || to.GRPC == "" || len(l.cfg.Credentials) == 0 {
-		return
+	named := to.TLS != nil && len(to.TLS.Clients) > 0
+	if onTCP(to.Agent) && !named {
+		l.fail(agent, "add tls with client_ca and clients, or listen on a Unix socket",
+			"anybody who can connect to %q could pass for Envoy", to.Agent)
 	}
-	if to.Key == nil && (to.TLS == nil || len(to.TLS.Clients) == 0) {
+	if onTCP(to.GRPC) && len(l.cfg.Credentials) > 0 && to.Key == nil && !named {
 		l.fail(grpc, "add tls with client_ca and clients, or key, or listen on a Unix socket",
 			"anybody who can connect to %q could ask for values", to.GRPC)
 	}
@@ -35,21 +37,13 @@ func (l *loader) listen(n *yaml.Node) {
 
 func (l *loader) adminAddress(n *yaml.Node) string {
 	s := l.address(n, true)
-	if s != "" && !strings.HasPrefix(s, "unix:") && !isLoopback(s) {
+	if onTCP(s) && !isLoopback(s) {
 		l.warn(n, "use loopback, or put TLS before it", "the admin listener on %q would carry operators' tokens in plaintext", s)
 	}
 	return s
 }
 
-// agentAddress reads the agents' endpoint's. Envoy alone may call it, and only a
-// socket tells who calls.
-func (l *loader) agentAddress(n *yaml.Node) string {
-	s := l.address(n, true)
-	if s != "" && !strings.HasPrefix(s, "unix:") {
-		l.fail(n, `write "unix:///run/cloakroom/agent.sock"`, "%q is no Unix socket, and the agents' endpoint listens on no other", s)
-	}
-	return s
-}
+func onTCP(address string) bool { return address != "" && !strings.HasPrefix(address, "unix:") }
 
 // callerKey reads where the key is that Envoy sends. It is judged as a value.
 func (l *loader) callerKey(n *yaml.Node) *secret.Source {

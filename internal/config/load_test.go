@@ -20,6 +20,13 @@ credentials:
 envoy: {upstreams: [{host: h.test, tls: true}]}
 `
 
+const reachTLS = `tls: {cert: /c, key: /k, ca: /ca, name: cloakroom}`
+
+// reaching is base with an Envoy that reaches the service elsewhere.
+func reaching(service string) string {
+	return strings.Replace(base, "envoy: {", "envoy: {service: {"+service+"}, ", 1)
+}
+
 func TestSmallFiles(t *testing.T) {
 	dir := folder(t)
 	for _, tt := range []struct {
@@ -58,7 +65,15 @@ func TestSmallFiles(t *testing.T) {
 		{"port too high", base + "listen: {admin: \"127.0.0.1:70000\"}\n", "not an address"},
 		{"sharing port 0", base + "listen: {admin: \"127.0.0.1:0\", grpc: \"127.0.0.1:0\", key: {env: GITHUB_TOKEN}}\n", ""},
 		{"a value where its source's kind stands", strings.Replace(base, "{env: GOOD}", "{sk_live_9f8e7d6c}", 1), ": unknown key in value\n"},
-		{"agents on TCP", base + "listen: {agent: \"127.0.0.1:0\"}\n", "is no Unix socket"},
+		{"agents on TCP", base + "listen: {agent: \"127.0.0.1:0\"}\n", "could pass for Envoy"},
+		{"agents on TCP with a key", base + "listen: {agent: \"127.0.0.1:0\", key: {env: GITHUB_TOKEN}}\n", "could pass for Envoy"},
+		{"agents on TCP with clients", base + "listen: {agent: \"127.0.0.1:0\", tls: {cert: tls/server.pem, key: tls/server-key.pem, client_ca: tls/server.pem, clients: [envoy]}}\n", ""},
+		{"an Envoy elsewhere", reaching(`grpc: "cloakroom:9191", agent: "cloakroom:9193", ` + reachTLS), ""},
+		{"an Envoy elsewhere without TLS", reaching(`grpc: "cloakroom:9191"`), "service has no tls"},
+		{"an Envoy elsewhere without CA", reaching(`grpc: "cloakroom:9191", tls: {cert: /c, key: /k, name: cloakroom}`), "tls has no ca"},
+		{"an Envoy elsewhere by a relative path", reaching(`grpc: "cloakroom:9191", tls: {cert: c, key: /k, ca: /ca, name: cloakroom}`), "is not an absolute path"},
+		{"an Envoy elsewhere, but not where", reaching(`agent: "cloakroom:9193", ` + reachTLS), "service has no grpc"},
+		{"an Envoy elsewhere by no port", reaching(`grpc: cloakroom, ` + reachTLS), "is not an address"},
 		{"plaintext to loopback", strings.Replace(base, "tls: true", `address: "127.0.0.1:1"`, 1), ""},
 		{"plaintext elsewhere", strings.Replace(base, "tls: true", `address: "h.test:1"`, 1), "in plaintext"},
 		{"plaintext, and said so", strings.Replace(base, "tls: true", `address: "h.test:1", plaintext: true`, 1), ""},

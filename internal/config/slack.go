@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -17,9 +18,12 @@ func (l *loader) slack(n *yaml.Node) {
 	}
 	s := &Slack{}
 	l.cfg.Slack = s
-	var signing, people *yaml.Node
-	if !l.mapping(n, "slack", fields{"signing_secret": keep(&signing), "people": keep(&people)}) {
+	var teams, signing, people *yaml.Node
+	if !l.mapping(n, "slack", fields{"teams": keep(&teams), "signing_secret": keep(&signing), "people": keep(&people)}) {
 		return
+	}
+	if l.present(n, teams, "slack", "teams", "add teams: [T0123ABCD], the workspaces' ids") {
+		s.Teams = l.texts(teams, "ids of workspaces", l.slackID)
 	}
 	if l.present(n, signing, "slack", "signing_secret", "add signing_secret: {env: NAME}, from the app's Basic Information") {
 		s.SigningSecret, _ = l.source(signing, false)
@@ -33,7 +37,7 @@ func (l *loader) slack(n *yaml.Node) {
 // for that, so that the file names the groups too.
 func (l *loader) slackPerson(s *Slack, key, n *yaml.Node) {
 	id, ok := l.text(key, "a member's id")
-	if !ok {
+	if !ok || !l.slackID(key, id) {
 		return
 	}
 	p := SlackPerson{ID: id}
@@ -56,6 +60,17 @@ func (l *loader) slackPerson(s *Slack, key, n *yaml.Node) {
 		}
 	}
 	s.People = append(s.People, p)
+}
+
+var slackID = regexp.MustCompile(`^[A-Z0-9]{2,32}$`)
+
+// slackID checks what Slack calls a member or a workspace.
+func (l *loader) slackID(n *yaml.Node, s string) bool {
+	ok := slackID.MatchString(s)
+	if !ok {
+		l.fail(n, "such as U0123ABCD, in the member's profile, or T0123ABCD, in the workspace's URL", "%q is not an id of Slack's", s)
+	}
+	return ok
 }
 
 func (l *loader) oneIssuer(n *yaml.Node, groups []access.Group) {

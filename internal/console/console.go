@@ -58,7 +58,7 @@ type Flow interface {
 	AuthURL(ctx context.Context, a identity.Attempt) (string, error)
 	Finish(ctx context.Context, a identity.Attempt, answer url.Values) (identity.LoggedIn, error)
 	Verify(ctx context.Context, a identity.Attempt, idToken string) (identity.LoggedIn, error)
-	LogoutURL(ctx context.Context) string // empty: there is none
+	LogoutURL(ctx context.Context, back string) (string, error) // empty: there is none
 }
 
 // Login is one issuer with which people log in.

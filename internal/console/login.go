@@ -110,7 +110,8 @@ func (c *Console) logout(w http.ResponseWriter, r *http.Request, v visit) error 
 	c.drop(w, sessionCookie)
 	c.drop(w, flowCookie)
 	if l, ok := c.login(v.Who.Issuer); ok {
-		if out := l.Page.LogoutURL(r.Context()); out != "" {
+		// an issuer that cannot be asked now keeps them logged in
+		if out, err := l.Page.LogoutURL(r.Context(), c.URL.ResolveReference(&url.URL{Path: "/login"}).String()); err == nil && out != "" {
 			c.show(w, http.StatusOK, page{Name: "leave", Title: "Logging out", Data: struct{ Name, URL string }{l.Name, out}})
 			return nil
 		}

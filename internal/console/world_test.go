@@ -134,7 +134,7 @@ func (w *world) Verify(_ context.Context, a identity.Attempt, idToken string) (i
 	return w.in, nil
 }
 
-func (w *world) LogoutURL(context.Context) string { return people + "/logout" }
+func (w *world) LogoutURL(context.Context, string) (string, error) { return people + "/logout", nil }
 
 // ask opens a question of an agent.
 func (w *world) ask(o lease.Operation, reason string) lease.Lease {

@@ -41,9 +41,18 @@ type TLS struct {
 	Clients []string
 }
 
-// Credentials are the server's side of t: a client without one of its
-// identities does not get past the handshake.
+// Credentials are the server's side of t for gRPC.
 func (t TLS) Credentials() (credentials.TransportCredentials, error) {
+	config, err := t.Config()
+	if err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(config), nil
+}
+
+// Config is the server's side of t: a client without one of its identities does
+// not get past the handshake.
+func (t TLS) Config() (*tls.Config, error) {
 	if len(t.Clients) == 0 {
 		return nil, errors.New("reading listener's TLS: no clients named, so nobody could call")
 	}
@@ -59,13 +68,13 @@ func (t TLS) Credentials() (credentials.TransportCredentials, error) {
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("reading clients' CA %q: no certificate in it", t.ClientCAFile)
 	}
-	return credentials.NewTLS(&tls.Config{
+	return &tls.Config{
 		MinVersion:       tls.VersionTLS12,
 		Certificates:     []tls.Certificate{cert},
 		ClientAuth:       tls.RequireAndVerifyClientCert,
 		ClientCAs:        pool,
 		VerifyConnection: t.verify,
-	}), nil
+	}, nil
 }
 
 // verify runs for resumed sessions too, unlike VerifyPeerCertificate.

@@ -14,7 +14,7 @@ type endpoints struct {
 	Methods       []string `json:"token_endpoint_auth_methods_supported"` // none: client_secret_basic
 	Challenges    []string `json:"code_challenge_methods_supported"`      // none: it does not say
 	NamesIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
-	EndSession    string   `json:"end_session_endpoint"` // of RP-Initiated Logout 1.0; none: people stay logged in there
+	EndSession    string   `json:"end_session_endpoint"` // RP-Initiated Logout 1.0; none: it has none
 }
 
 // takes tells whether a client may show its secret by method.
@@ -44,4 +44,34 @@ func (l *Login) endpoints(ctx context.Context) (*endpoints, *Error) {
 		return nil, refuse("issuer %q takes a client's secret neither by client_secret_basic nor by client_secret_post", l.issuer.URL)
 	}
 	return e, nil
+}
+
+// LogoutURL is where a browser is sent to log out of the issuer too, which then
+// may send it to back; empty: the issuer announces no such place. The error is
+// an *Error.
+func (l *Login) LogoutURL(ctx context.Context, back string) (string, error) {
+	e, err := l.endpoints(ctx)
+	if err != nil {
+		return "", err
+	}
+	u, problem := url.Parse(e.EndSession)
+	if problem != nil || checkDestination(u) != nil {
+		return "", nil
+	}
+	q := u.Query()
+	q.Set("client_id", l.ClientID)
+	q.Set("post_logout_redirect_uri", back)
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+// Origin is that of the URLs that AuthURL gives: scheme, "://" and host, for a
+// content security policy. The error is an *Error.
+func (l *Login) Origin(ctx context.Context) (string, error) {
+	e, err := l.endpoints(ctx)
+	if err != nil {
+		return "", err
+	}
+	u, _ := url.Parse(e.Authorization) // endpoints has parsed it
+	return u.Scheme + "://" + u.Host, nil
 }

@@ -1,4 +1,5 @@
-// Package identity turns the identity token of a request into a principal.
+// Package identity turns the identity token of a request into a principal, and
+// lets people log in.
 //
 // It promises that a principal is returned only for a token that a trusted
 // issuer signed, with an algorithm that the issuer announces, for one of our
@@ -7,6 +8,12 @@
 // issuer's token stands anywhere else than in a token header is refused, so
 // that none travels upstream; and that an issuer which is slow or dead delays
 // its own callers only, and opens nothing.
+//
+// Of a login it promises that a LoggedIn is returned only for an ID token of an
+// issuer of people, made for this client and this Attempt, and that a fresh one
+// has happened after it was asked for, less the skew. Neither kind of token
+// stands for the other. It keeps no session and no attempt, and remembers no
+// token: whoever asks for a login makes it count once.
 //
 // It deliberately knows nothing of tickets and of mesh identities, does not ask
 // issuers whether a token was revoked, does not introspect opaque tokens, and

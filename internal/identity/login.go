@@ -120,16 +120,24 @@ func (l *Login) exchange(ctx context.Context, e *endpoints, a Attempt, code stri
 	}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, l.client)
 	t, err := l.config(e, a, secret).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
-	// What the library says may hold the answer's body.
-	var refusal *oauth2.RetrieveError
-	switch {
-	case errors.As(err, &refusal):
-		return nil, refuse("issuer %q did not take the code for client %q: %s", l.issuer.URL, l.ClientID, known(refusal.ErrorCode))
-	case err != nil:
-		l.issuer.options.OnFailure(l.issuer.Name)
-		return nil, &Error{Reason: fmt.Sprintf("the token endpoint of issuer %q gives no token now", l.issuer.URL), Unavailable: true}
+	if err != nil {
+		return nil, l.noTokens(err)
 	}
 	return t, nil
+}
+
+// noTokens tells why there are none. What the library says may hold the
+// answer's body, unless there was no answer.
+func (l *Login) noTokens(err error) *Error {
+	var refusal *oauth2.RetrieveError
+	if errors.As(err, &refusal) {
+		return refuse("issuer %q did not take the code for client %q: %s", l.issuer.URL, l.ClientID, known(refusal.ErrorCode))
+	}
+	var unanswered *url.Error
+	if errors.As(err, &unanswered) {
+		l.issuer.options.Log.Warn("asking an issuer for tokens", "issuer", l.issuer.Name, "error", unanswered)
+	}
+	return &Error{Reason: fmt.Sprintf("the token endpoint of issuer %q gives no token now", l.issuer.URL), Unavailable: true}
 }
 
 func (l *Login) config(e *endpoints, a Attempt, secret string) *oauth2.Config {

@@ -7,6 +7,9 @@ import (
 
 // Index makes the log searchable. It only holds what the log says, and can be
 // built anew from it. recordtest.TestIndex is its contract.
+//
+// Several logs may share an index: Applied, Apply and Reset are about the one
+// that the index was opened for, Sessions and Exchanges about all of them.
 type Index interface {
 	// Applied is the position of the last line applied.
 	Applied(ctx context.Context) (Position, error)
@@ -14,11 +17,12 @@ type Index interface {
 	// position that they lead to. Lines that are applied already are passed
 	// over; a gap is an error and changes nothing.
 	Apply(ctx context.Context, lines []Line) error
-	// Reset forgets everything.
+	// Reset forgets everything of this log.
 	Reset(ctx context.Context) error
 	// Sessions lists sessions, the one with the latest exchange first.
 	Sessions(ctx context.Context, f SessionFilter) ([]Session, error)
-	// Exchanges lists a session's exchanges in the order of their decisions.
+	// Exchanges lists a session's exchanges in the order of their decisions, which
+	// is that of their times where several logs have some.
 	// Principal "" means every principal's session of that name.
 	Exchanges(ctx context.Context, principal, session string) ([]Exchange, error)
 }

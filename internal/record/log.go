@@ -37,6 +37,7 @@ const (
 // Log is a log that is open for writing. It is safe for concurrent use.
 type Log struct {
 	dir    string
+	id     string
 	mask   Masker
 	logger *slog.Logger
 	now    func() time.Time
@@ -86,7 +87,12 @@ func Open(dir string, mask Masker, o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{dir: dir, mask: mask, logger: o.Logger, now: o.Now, lock: lock,
+	id, err := ownID(dir)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	l := &Log{dir: dir, id: id, mask: mask, logger: o.Logger, now: o.Now, lock: lock,
 		appendRoom: make(chan struct{}, o.Queue), noteRoom: make(chan struct{}, o.Queue),
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
 	l.writer = writer{dir: dir, disk: o.disk, most: o.SegmentBytes, stats: &l.stats}
@@ -227,6 +233,9 @@ func (l *Log) Close() error {
 	l.lock.Close()
 	return l.Err()
 }
+
+// ID tells this log from every other; it stays the same as long as its folder.
+func (l *Log) ID() string { return l.id }
 
 // Done is closed when the log was closed and everything is written.
 func (l *Log) Done() <-chan struct{} { return l.done }

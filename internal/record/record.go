@@ -9,7 +9,10 @@
 // on the directory. A segment ends where the next one's name says that it
 // begins: what stands in it beyond that was never acknowledged, and is no part
 // of the log. Files named "….torn" hold bytes that a crash left behind a
-// segment's last whole line; they are no part of the log either.
+// segment's last whole line; they are no part of the log either. The file "id"
+// holds 26 random characters (see NewID) by which an index that several logs
+// share tells them apart. Who copies a log to write on in the copy removes it
+// there.
 //
 // # Line
 //

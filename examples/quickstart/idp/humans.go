@@ -12,10 +12,11 @@ import (
 	"cloakroom/examples/quickstart/idp/provider"
 )
 
-// The apps that people log in to; the secret is one of a demonstration.
+// The apps that people log in to, and the secrets of the demonstration.
 const (
 	pageID, pageSecret = "cloakroom-page", "the-demo-page-is-no-secret"
 	cliID              = "cloakroom-cli"
+	demoPassword       = "demo"
 )
 
 // demoUsers are who may log in unless --user says otherwise.
@@ -45,7 +46,7 @@ func (h *humans) flags() {
 		h.pages = append(h.pages, strings.TrimSuffix(s, "/"))
 		return nil
 	})
-	flag.StringVar(&h.password, "password", cmp.Or(os.Getenv("IDP_PASSWORD"), "demo"), "everybody's `password`; default $IDP_PASSWORD")
+	flag.StringVar(&h.password, "password", cmp.Or(os.Getenv("IDP_PASSWORD"), demoPassword), "everybody's `password`; default $IDP_PASSWORD, or "+demoPassword)
 	flag.StringVar(&h.secret, "page-secret", pageSecret, "`secret` of the app "+pageID+"; empty: it keeps none")
 }
 
@@ -79,23 +80,32 @@ func (h *humans) add(o *provider.Options) error {
 		if err != nil || u.Host == "" {
 			return fmt.Errorf("page %q is not a URL", text)
 		}
-		page.Redirects = append(page.Redirects, text+"/login/callback")
-		if u.Hostname() == "127.0.0.1" {
-			u.Host = strings.Replace(u.Host, "127.0.0.1", "localhost", 1)
-			page.Redirects = append(page.Redirects, u.String()+"/login/callback")
+		for _, base := range []string{text, strings.Replace(text, "//127.0.0.1:", "//localhost:", 1)} {
+			page.Redirects = append(page.Redirects, base+"/login/callback")
+			page.Logouts = append(page.Logouts, base+"/", base+"/login")
 		}
 	}
 	o.Apps = []provider.App{page, {ID: cliID, Native: true, Redirects: []string{"http://127.0.0.1/callback", "http://localhost/callback"}}}
 	return nil
 }
 
-// explain prints who may log in, and how.
+// explain prints who may log in, and how, without secrets of somebody's own.
 func (h *humans) explain(o provider.Options) {
+	shown := func(secret, demo string) string {
+		if secret != demo {
+			return "as given"
+		}
+		return secret
+	}
 	for _, u := range o.Users {
-		fmt.Printf("user %s, password %s, e-mail %s, groups %s\n", u.Name, u.Password, cmp.Or(u.Email, "none"), cmp.Or(strings.Join(u.Groups, ","), "none"))
+		fmt.Printf("user %s, password %s, e-mail %s, groups %s\n", u.Name, shown(u.Password, demoPassword), cmp.Or(u.Email, "none"), cmp.Or(strings.Join(u.Groups, ","), "none"))
 	}
 	for _, a := range o.Apps {
-		fmt.Printf("app %s, secret %s, comes back to %s\n", a.ID, cmp.Or(a.Secret, "none"), strings.Join(a.Redirects, " "))
+		secret := "none"
+		if a.Secret != "" {
+			secret = shown(a.Secret, pageSecret)
+		}
+		fmt.Printf("app %s, secret %s, comes back to %s\n", a.ID, secret, strings.Join(a.Redirects, " "))
 	}
 }
 

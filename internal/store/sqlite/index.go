@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 )
 
@@ -103,9 +102,9 @@ func (a *applier) all(lines []record.Line) error {
 	}
 	defer finish.Close()
 	for _, l := range lines {
-		x, err := digestOf(l.Raw)
+		x, err := l.Digest()
 		if err != nil {
-			return fmt.Errorf("entry %d: %w", l.Seq, err)
+			return err
 		}
 		switch {
 		case x.Decision != nil:
@@ -126,9 +125,8 @@ func (a *applier) all(lines []record.Line) error {
 }
 
 // gain adds a decision to its session's gain.
-func (a *applier) gain(x digest) (*gain, error) {
-	who := access.Principal{Issuer: x.Decision.Issuer, Subject: x.Decision.Subject}.ID()
-	k, at := sessionKey{who, x.Decision.Session}, x.Time.UnixMicro()
+func (a *applier) gain(x record.Digest) (*gain, error) {
+	k, at := sessionKey{x.Decision.Principal(), x.Decision.Session}, x.Time.UnixMicro()
 	g := a.sessions[k]
 	if g == nil {
 		g = &gain{first: at, last: at}
@@ -142,7 +140,7 @@ func (a *applier) gain(x digest) (*gain, error) {
 	}
 	g.first, g.last = min(g.first, at), max(g.last, at)
 	g.exchanges++
-	if x.Decision.Outcome != access.Allow.String() {
+	if x.Decision.Refused() {
 		g.refused++
 	}
 	return g, nil

@@ -13,6 +13,7 @@ type App struct {
 	ID        string
 	Secret    string   // empty: it keeps none, and PKCE alone protects it
 	Redirects []string // where it may send people back to
+	Logouts   []string // likewise, after they logged out
 	Native    bool     // any port of a Redirect on loopback will do (RFC 8252 §7.3)
 }
 
@@ -27,7 +28,7 @@ var _ op.Client = (*app)(nil)
 
 func (a *app) GetID() string                    { return a.ID }
 func (a *app) RedirectURIs() []string           { return a.Redirects }
-func (a *app) PostLogoutRedirectURIs() []string { return nil }
+func (a *app) PostLogoutRedirectURIs() []string { return a.Logouts }
 func (a *app) ApplicationType() op.ApplicationType {
 	if a.Native {
 		return op.ApplicationTypeNative

@@ -40,6 +40,9 @@ func (s *storage) DeleteAuthRequest(_ context.Context, id string) error {
 	return nil
 }
 
+// TerminateSession implements op.Storage: logout has ended the browser's.
+func (s *storage) TerminateSession(context.Context, string, string) error { return nil }
+
 // SetUserinfoFromScopes implements op.Storage: what an ID token says of a
 // person. The groups come whatever was asked for.
 func (s *storage) SetUserinfoFromScopes(_ context.Context, info *oidc.UserInfo, subject, _ string, scopes []string) error {

@@ -10,8 +10,9 @@ import (
 
 const (
 	loginPath = "/login"
-	// callbackPath is the library's: it sends the browser back to the app.
+	// These are the library's: they send the browser back to the app.
 	callbackPath  = "/authorize/callback"
+	logoutPath    = "/end_session"
 	sessionCookie = "demo_idp_session"
 )
 
@@ -56,8 +57,16 @@ func (p *people) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	who := loggedIn{user: name, at: time.Now()}
 	p.finish(a.id, who)
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: p.remember(who), Path: loginPath, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: p.remember(who), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	back(w, r, a.id)
+}
+
+// logout ends the browser's session.
+func (p *people) logout(w http.ResponseWriter, r *http.Request) {
+	if c, err := r.Cookie(sessionCookie); err == nil {
+		p.end(c.Value)
+	}
+	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1})
 }
 
 func back(w http.ResponseWriter, r *http.Request, id string) {

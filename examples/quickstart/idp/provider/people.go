@@ -126,6 +126,12 @@ func (p *people) session(cookie string) (loggedIn, bool) {
 	return who, ok
 }
 
+func (p *people) end(cookie string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.sessions, cookie)
+}
+
 // finish notes who the attempt's person is.
 func (p *people) finish(id string, who loggedIn) {
 	p.mu.Lock()

@@ -6,7 +6,7 @@
 // The protocol is the library's, zitadel/oidc; only storage and page are here.
 //
 // It keeps everything in memory and forgets it at its end. It deliberately has
-// no refresh tokens, no logout, and nothing against guessing passwords.
+// no refresh tokens and nothing against guessing passwords.
 package provider
 
 import (
@@ -69,6 +69,10 @@ func New(o Options) (*Provider, error) {
 	mux.Handle("/", h)
 	mux.HandleFunc("GET "+loginPath, store.people.ask)
 	mux.HandleFunc("POST "+loginPath, store.people.answer)
+	mux.HandleFunc(logoutPath, func(w http.ResponseWriter, r *http.Request) {
+		store.people.logout(w, r)
+		h.ServeHTTP(w, r)
+	})
 	return &Provider{Handler: mux, keyring: store.keyring}, nil
 }
 

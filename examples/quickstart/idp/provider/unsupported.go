@@ -16,8 +16,6 @@ func unsupported() *oidc.Error {
 	return oidc.ErrUnsupportedGrantType().WithDescription("only client_credentials and authorization_code are supported")
 }
 
-func (s *storage) TerminateSession(context.Context, string, string) error { return unsupported() }
-
 // Refresh tokens and revocation.
 
 func (s *storage) CreateAccessAndRefreshTokens(context.Context, op.TokenRequest, string) (string, string, time.Time, error) {

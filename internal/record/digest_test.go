@@ -1,4 +1,4 @@
-package sqlite
+package record
 
 import (
 	"encoding/json"
@@ -21,9 +21,9 @@ func TestDigestIsWhatJSONSays(t *testing.T) {
 		{"a time that is none", head + `"time":"now","end":{"exchange":"e1"}}`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			var want digest
+			var want Digest
 			wantErr := json.Unmarshal([]byte(row.line), &want)
-			got, err := digestOf([]byte(row.line))
+			got, err := Line{Raw: []byte(row.line)}.Digest()
 			if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, %v; want %+v, %v", got, err, want, wantErr)
 			}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/approval"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/record"
+)
+
+func newApproval(o *options) *cobra.Command {
+	return group("approval", "Questions that wait for a person's answer",
+		newApprovalList(o), newApprovalShow(o), newApprove(o), newDeny(o))
+}
+
+// shownApproval is one question, answered or not, as `approval ls --json` prints
+// it.
+type shownApproval struct {
+	ID         string         `json:"id"` // the lease's
+	Credential string         `json:"credential"`
+	Principal  string         `json:"principal"`
+	Person     string         `json:"person,omitempty"`    // on whose behalf
+	Operation  string         `json:"operation,omitempty"` // method, host and path
+	Reason     string         `json:"reason,omitempty"`    // the agent's words: untrusted
+	State      string         `json:"state"`               // pending, approved, denied, lapsed, revoked
+	Asked      time.Time      `json:"asked"`
+	Expires    time.Time      `json:"expires,omitzero"` // while pending: the question lapses
+	Needs      int            `json:"needs"`            // distinct people
+	Answers    []lease.Answer `json:"answers"`
+}
+
+func showApproval(l lease.Lease) shownApproval {
+	s := shownApproval{ID: l.ID, Credential: plain(l.Credential), Principal: plain(l.Principal), Person: plain(l.Person),
+		Operation: showOperation(l.Operation), Reason: approval.Clean(l.Reason, 500), State: becameOf(l), Asked: l.Created.UTC(),
+		Needs: l.Terms.Needs, Answers: []lease.Answer{}}
+	if l.State == lease.Pending {
+		s.Expires = l.Ends.UTC()
+	}
+	for _, a := range l.Answers {
+		a.Name, a.Reason = plain(a.Name), plain(a.Reason)
+		s.Answers = append(s.Answers, a)
+	}
+	return s
+}
+
+// becameOf is what became of a question.
+func becameOf(l lease.Lease) string {
+	switch {
+	case l.State == lease.Pending:
+		return "pending"
+	case l.Ending == lease.Denied:
+		return "denied"
+	case !l.Starts.IsZero():
+		return "approved"
+	case l.Ending == lease.Revoked:
+		return "revoked"
+	}
+	return "lapsed"
+}
+
+func newApprovalList(o *options) *cobra.Command {
+	var all, asJSON bool
+	c := &cobra.Command{
+		Use: "ls", Short: "List the questions that wait for an answer", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			questions, err := listApprovals(cmd.Context(), o, all)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), questions)
+			}
+			return table(cmd.OutOrStdout(), "QUESTION\tSTATE\tCREDENTIAL\tPRINCIPAL\tOPERATION\tASKED\tANSWERS\tREASON", func(w io.Writer) {
+				for _, q := range questions {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%s\n", q.ID, q.State, q.Credential, q.Principal,
+						orAll(q.Operation, "-"), q.Asked.Format(time.RFC3339), len(q.Answers), q.Needs, q.Reason)
+				}
+			})
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "answered and lapsed ones too, newest first")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func listApprovals(ctx context.Context, o *options, all bool) ([]shownApproval, error) {
+	out := []shownApproval{}
+	f := lease.Filter{State: lease.Pending, Limit: 1000}
+	if all {
+		f.State = 0
+	}
+	err := withLeases(ctx, o, func(ls leases) error {
+		found, err := lease.List(ctx, ls.db, ls.key, f, time.Now())
+		for _, l := range found {
+			if l.Terms.Needs > 0 {
+				out = append(out, showApproval(l))
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+func newApprovalShow(o *options) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "show QUESTION", Short: "Show one question, with all that is known to judge it", Args: oneArg("the question's id, or how it begins"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withLeases(cmd.Context(), o, func(ls leases) error {
+				q, err := ls.question(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), q)
+				}
+				return printQuestion(cmd.OutOrStdout(), q, time.Now())
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// onlooker is whoever can read the store and its key: they are shown everything,
+// and may answer nothing.
+var onlooker = access.Principal{Issuer: "cli", Subject: "cli", Groups: []string{"onlookers"}, Human: true}
+
+// nowhere is the log of a desk at which nothing is done.
+type nowhere struct{}
+
+func (nowhere) Append(context.Context, record.Entry) error {
+	return errors.New("nothing is logged here")
+}
+
+// question is one question as the page shows it, found by how its id begins.
+func (ls leases) question(ctx context.Context, id string) (approval.Question, error) {
+	d, err := ls.desk(ctx)
+	if err != nil {
+		return approval.Question{}, err
+	}
+	all, err := d.Questions(ctx, onlooker)
+	if err != nil {
+		return approval.Question{}, err
+	}
+	q, err := approval.Find(all, id)
+	if err != nil {
+		return approval.Question{}, hinted{fmt.Errorf("no question %q waits for an answer", id), "cloakroom approval ls --all lists them, answered ones too"}
+	}
+	q, err = d.Question(ctx, q.ID, onlooker)
+	q.Obstacle = "" // the onlooker's
+	return q, err
+}
+
+// desk is one to look at.
+func (ls leases) desk(ctx context.Context) (*approval.Desk, error) {
+	root, err := existingRoot(ls.config)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := root.Keys()
+	if err != nil {
+		return nil, err
+	}
+	set, err := inventoryOf(ls.config, keys)
+	if err != nil {
+		return nil, err
+	}
+	k, err := ls.keeper(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return approval.New(approval.Deps{
+		Inventory: func() *inventory.Set { return set },
+		Groups: func() approval.Groups {
+			return approval.Groups{Auditors: []access.Group{{Issuer: onlooker.Issuer, Name: onlooker.Groups[0]}}}
+		},
+		Leases: k, Log: nowhere{}, Now: time.Now,
+	})
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"cloakroom/internal/approval"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/notify"
+)
+
+// announced remembers the pending leases that people were told of: an agent that
+// asks again changes one, and nobody wants to hear of that.
+type announced struct {
+	mu  sync.Mutex
+	ids map[string]bool
+}
+
+// first tells whether a pending lease is new; one that is not pending is
+// forgotten.
+func (a *announced) first(l lease.Lease) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l.State != lease.Pending {
+		delete(a.ids, l.ID)
+		return false
+	}
+	if a.ids[l.ID] {
+		return false
+	}
+	if a.ids == nil {
+		a.ids = map[string]bool{}
+	}
+	a.ids[l.ID] = true
+	return true
+}
+
+// changed tells of a lease that is asked for, lapsed or was revoked. Another
+// replica tells of its own; of what a command did, whoever hears of it.
+func (n *notices) changed(l lease.Lease, here bool) {
+	if !here && !strings.HasPrefix(l.EndedBy, "cli:") {
+		n.asked.first(l)
+		return
+	}
+	switch first := n.asked.first(l); {
+	case first && len(l.Answers) == 0:
+		n.send(n.askedEvent(l))
+	case l.Ending == lease.Expired && l.Starts.IsZero():
+		n.send(n.event(notify.Lapsed, l))
+	case l.Ending == lease.Revoked:
+		e := n.event(notify.Revoked, l)
+		e.By = l.EndedBy
+		n.send(e)
+	}
+}
+
+// answered tells of an answer that counts.
+func (n *notices) answered(a approval.Answered) {
+	e := n.event(notify.Answered, a.Lease)
+	e.Answer, e.By, e.Note = "denied", a.Answer.Person, a.Answer.Reason
+	if a.Answer.Approve {
+		e.Answer, e.Scope = "approved", a.Answer.Scope.String()
+	}
+	n.send(e)
+}
+
+// stolen tells of a ticket that another than its holder has shown.
+func (n *notices) stolen(id, principal string) {
+	n.send(notify.Event{Type: notify.Stolen, Time: time.Now(), Lease: id, By: principal, URL: n.page("/leases")})
+}
+
+func (n *notices) send(e notify.Event) { n.current.Load().sender.Send(e) }
+
+func (n *notices) askedEvent(l lease.Lease) notify.Event {
+	e := n.event(notify.Asked, l)
+	e.URL, e.Expires = n.page("/approvals/"+l.ID), l.Ends
+	if c := n.s.rules.Load().set.Credential(l.Credential); c != nil && c.Tier.Approval != nil {
+		e.Buttons = c.Tier.Approval.Buttons
+	}
+	if q, ok := n.s.desk.Describe(l); ok {
+		e.Seen = q.Seen
+	}
+	return e
+}
+
+func (n *notices) event(t notify.Type, l lease.Lease) notify.Event {
+	e := notify.Event{Type: t, Time: time.Now(), Lease: l.ID, Credential: l.Credential, Principal: l.Principal, Person: l.Person,
+		Reason: l.Reason, Method: l.Operation.Method, Host: l.Operation.Host, Path: l.Operation.Path,
+		Body: l.Operation.Body.String(), Unseen: l.Operation.Unseen, Session: l.Session, URL: n.page("/leases")}
+	if c := n.s.rules.Load().set.Credential(l.Credential); c != nil {
+		e.Tier = c.Tier.Name
+	}
+	return e
+}
+
+// page is where people see more, if they reach the admin listener at all.
+func (n *notices) page(path string) string {
+	if base := n.s.rules.Load().config.Admin.URL; base != "" {
+		return base + path
+	}
+	return ""
+}

@@ -1,0 +1,56 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const nameFile = "id"
+
+// ID is the id of the log in dir, in the form of NewID. A log that was never
+// opened for writing has none: fs.ErrNotExist.
+func ID(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, nameFile))
+	if err != nil {
+		return "", fmt.Errorf("asking for a log's id: %w", err)
+	}
+	if !isID(string(b)) {
+		return "", fmt.Errorf("reading log %q: its file %q holds no id; remove it, and the index is made anew", dir, nameFile)
+	}
+	return string(b), nil
+}
+
+// ownID is ID, and makes one if there is none. Only the log's writer calls it.
+func ownID(dir string) (string, error) {
+	id, err := ID(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return id, err
+	}
+	id = NewID(time.Now())
+	if err := writeWhole(filepath.Join(dir, nameFile), id); err != nil {
+		return "", fmt.Errorf("naming log %q: %w", dir, err)
+	}
+	return id, nil
+}
+
+// writeWhole makes the file path (0600) with the text: a crash leaves all of it
+// or nothing.
+func writeWhole(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	return osDisk{}.syncDir(filepath.Dir(path))
+}

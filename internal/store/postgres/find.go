@@ -1,0 +1,97 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"cloakroom/internal/lease"
+)
+
+// ByID implements lease.Store.
+func (d *DB) ByID(ctx context.Context, id string) (lease.Row, error) {
+	return d.one(ctx, "id = $1", []byte(id))
+}
+
+// ByTicket implements lease.Store.
+func (d *DB) ByTicket(ctx context.Context, ticket lease.Digest) (lease.Row, error) {
+	return d.one(ctx, "ticket = $1", ticket[:])
+}
+
+// ByQuestion implements lease.Store.
+func (d *DB) ByQuestion(ctx context.Context, question lease.Digest) (lease.Row, error) {
+	return d.one(ctx, "question = $1 AND state = 1 ORDER BY created DESC, change DESC LIMIT 1", question[:])
+}
+
+func (d *DB) one(ctx context.Context, where string, value []byte) (lease.Row, error) {
+	rows, err := d.list(ctx, "WHERE "+where, value)
+	if err == nil && len(rows) == 0 {
+		err = lease.ErrUnknown
+	}
+	if err != nil {
+		return lease.Row{}, fmt.Errorf("finding a lease: %w", err)
+	}
+	return rows[0], nil
+}
+
+// List implements lease.Store.
+func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	rows, err := d.list(ctx, `WHERE ($1 = ''::bytea OR principal = $1) AND ($2 = ''::bytea OR credential = $2)
+		AND ($3::smallint = 0 OR state = $3) ORDER BY created DESC, id LIMIT $4`,
+		[]byte(f.Principal), []byte(f.Credential), int16(f.State), limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing leases: %w", err)
+	}
+	return rows, nil
+}
+
+func (d *DB) list(ctx context.Context, rest string, values ...any) ([]lease.Row, error) {
+	rows, err := d.pool.Query(ctx, "SELECT "+columns+", change FROM lease "+rest, values...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.AppendRows([]lease.Row(nil), rows, scanRow)
+}
+
+// Unended implements lease.Store.
+func (d *DB) Unended(ctx context.Context) ([]lease.Row, int64, error) {
+	return d.upTo(ctx, "state <> 3")
+}
+
+// Changes implements lease.Store.
+func (d *DB) Changes(ctx context.Context, after int64) ([]lease.Row, int64, error) {
+	return d.upTo(ctx, "change > $1", after)
+}
+
+// upTo reads the change number first: what changes in between is seen again the
+// next time.
+func (d *DB) upTo(ctx context.Context, where string, values ...any) (rows []lease.Row, change int64, err error) {
+	b := &pgx.Batch{}
+	b.Queue("SELECT change FROM clock").QueryRow(func(row pgx.Row) error { return row.Scan(&change) })
+	b.Queue("SELECT "+columns+", change FROM lease WHERE "+where+" ORDER BY change", values...).Query(func(found pgx.Rows) error {
+		rows, err = pgx.AppendRows(rows, found, scanRow)
+		return err
+	})
+	if err := d.pool.SendBatch(ctx, b).Close(); err != nil {
+		return nil, 0, fmt.Errorf("listing leases: %w", err)
+	}
+	return rows, change, nil
+}
+
+// Bars implements lease.Store.
+func (d *DB) Bars(ctx context.Context) ([]lease.BarRow, error) {
+	rows, err := d.pool.Query(ctx, "SELECT id, body, mac FROM bar ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("listing bars: %w", err)
+	}
+	bars, err := pgx.AppendRows([]lease.BarRow(nil), rows, scanBar)
+	if err != nil {
+		return nil, fmt.Errorf("listing bars: %w", err)
+	}
+	return bars, nil
+}

@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Numbers of advisory locks. They are taken for a transaction.
+const (
+	migrating = 0x636c6f616b726f6f // one replica at a time brings the schema forward
+	leasing   = 0x636c6f616b6c6561 // one transaction at a time writes leases, so that change numbers appear in order
+)
+
+// migrations bring a database forward, each by one version. They are only ever
+// added to.
+var migrations = []string{`
+CREATE TABLE lease (
+  id         BYTEA PRIMARY KEY,
+  principal  BYTEA NOT NULL,
+  credential BYTEA NOT NULL,
+  ticket     BYTEA UNIQUE,       -- 32 bytes, or NULL
+  question   BYTEA NOT NULL,     -- 32 bytes
+  state      SMALLINT NOT NULL,  -- lease.State: 1 pending, 2 active, 3 ended
+  open       BOOLEAN NOT NULL,
+  created    BIGINT NOT NULL,    -- these three: microseconds since 1970, 0: none
+  ends       BIGINT NOT NULL,
+  ended      BIGINT NOT NULL,
+  body       BYTEA NOT NULL,
+  mac        BYTEA NOT NULL,
+  change     BIGINT NOT NULL     -- larger than every earlier one
+);
+CREATE INDEX lease_change   ON lease (change);
+CREATE INDEX lease_created  ON lease (created DESC, id);
+CREATE INDEX lease_unended  ON lease (change) WHERE state <> 3;
+CREATE INDEX lease_ended    ON lease (ended) WHERE state = 3;
+CREATE INDEX lease_question ON lease (question) WHERE state = 1;
+CREATE INDEX lease_open     ON lease USING hash (principal) WHERE open; -- a principal may be longer than a tree takes
+CREATE TABLE bar (id BYTEA PRIMARY KEY, body BYTEA NOT NULL, mac BYTEA NOT NULL);
+CREATE TABLE clock (change BIGINT NOT NULL);
+INSERT INTO clock VALUES (0);
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NOTIFY lease; RETURN NULL; END';
+CREATE TRIGGER tell AFTER UPDATE ON clock FOR EACH ROW EXECUTE FUNCTION tell(); -- at the commit, once
+CREATE TABLE mark (at BIGINT NOT NULL); -- microseconds since 1970, 0: none
+INSERT INTO mark VALUES (0);
+CREATE TABLE tally (lease BYTEA PRIMARY KEY, minute BIGINT NOT NULL, n BIGINT NOT NULL) WITH (fillfactor = 50);
+
+CREATE TABLE log (
+  key  INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id   TEXT NOT NULL UNIQUE,     -- record.ID
+  seq  BIGINT NOT NULL,          -- of the last line applied, 0: none
+  hash BYTEA NOT NULL            -- its hash
+);
+CREATE TABLE session (           -- what one log says of a session
+  key       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  log       INTEGER NOT NULL,      -- log.key
+  principal BYTEA NOT NULL,
+  name      BYTEA NOT NULL,
+  first     BIGINT NOT NULL,     -- microseconds since 1970
+  last      BIGINT NOT NULL,
+  exchanges BIGINT NOT NULL,
+  refused   BIGINT NOT NULL,
+  UNIQUE (name, principal, log)
+);
+CREATE INDEX session_last ON session (last);
+CREATE TABLE decision (
+  log      INTEGER NOT NULL,     -- log.key
+  seq      BIGINT NOT NULL,
+  session  BIGINT NOT NULL,      -- session.key
+  at       BIGINT NOT NULL,      -- microseconds since 1970
+  exchange BYTEA NOT NULL,
+  line     BYTEA NOT NULL,       -- as the log has it
+  PRIMARY KEY (log, seq)
+);
+CREATE INDEX decision_session ON decision (session, seq);
+CREATE TABLE finish (            -- another replica's log may have it than the decision's
+  exchange BYTEA NOT NULL,
+  log      INTEGER NOT NULL,     -- log.key
+  line     BYTEA NOT NULL,
+  PRIMARY KEY (exchange, log)
+);
+`}
+
+// migrate brings the schema to this program's version. Replicas that start
+// together wait for each other.
+func (d *DB) migrate(ctx context.Context) error {
+	for {
+		done := false
+		err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) (err error) {
+			done, err = step(ctx, tx)
+			return err
+		})
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// step brings the schema forward by one version; true: there is none to come.
+func step(ctx context.Context, tx pgx.Tx) (bool, error) {
+	// A migration of a large table takes its time, and so does waiting for one.
+	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+		return false, err
+	}
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrating)); err != nil {
+		return false, err
+	}
+	v, err := version(ctx, tx)
+	switch {
+	case err != nil:
+		return false, err
+	case v > len(migrations):
+		return false, versionError(v)
+	case v == len(migrations):
+		return true, nil
+	case v == 0:
+		if err := found(ctx, tx); err != nil {
+			return false, fmt.Errorf("making its schema: %w", err)
+		}
+	}
+	if _, err := tx.Exec(ctx, migrations[v]); err != nil {
+		return false, fmt.Errorf("bringing it to version %d: %w", v+1, err)
+	}
+	_, err = tx.Exec(ctx, "UPDATE version SET number = $1", v+1)
+	return false, err
+}
+
+// found makes the schema, unless an administrator did, who need not let us make
+// one then.
+func found(ctx context.Context, tx pgx.Tx) error {
+	var there bool
+	if err := tx.QueryRow(ctx, "SELECT to_regnamespace('cloakroom') IS NOT NULL").Scan(&there); err != nil {
+		return err
+	}
+	if !there {
+		if _, err := tx.Exec(ctx, "CREATE SCHEMA cloakroom"); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, "CREATE TABLE version (number INTEGER NOT NULL); INSERT INTO version VALUES (0)")
+	return err
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
+}
+
+// version is the schema's version; 0: there is none yet.
+func version(ctx context.Context, q querier) (v int, err error) {
+	var there bool
+	err = q.QueryRow(ctx, "SELECT to_regclass('cloakroom.version') IS NOT NULL").Scan(&there)
+	if err == nil && there {
+		err = q.QueryRow(ctx, "SELECT number FROM version").Scan(&v)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("asking for its version: %w", err)
+	}
+	return v, nil
+}
+
+func versionError(v int) error {
+	if v < len(migrations) {
+		return fmt.Errorf("its version is %d, this program's is %d: start the service once to bring it forward",
+			v, len(migrations))
+	}
+	return fmt.Errorf("its version %d is newer than this program's %d: use the cloakroom that wrote it, or a newer one",
+		v, len(migrations))
+}

@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"cloakroom/internal/record"
+)
+
+// latest finds sessions by the latest rows: a session has at most one in each
+// log, so that enough rows hold enough sessions.
+const latest = `SELECT DISTINCT name, principal FROM (
+	SELECT name, principal FROM session WHERE ($1 = ''::bytea OR principal = $1) AND last >= $2
+	ORDER BY last DESC LIMIT $3 * (SELECT count(*) FROM log)) AS row`
+
+// Sessions implements record.Index.
+func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Session, error) {
+	limit, since := f.Limit, int64(math.MinInt64)
+	if limit <= 0 {
+		limit = 100
+	}
+	if !f.Since.IsZero() {
+		since = f.Since.UnixMicro()
+	}
+	rows, err := d.pool.Query(ctx, `SELECT name, principal, min(first), max(last),
+		sum(exchanges)::bigint, sum(refused)::bigint
+		FROM session JOIN (`+latest+`) AS latest USING (name, principal)
+		GROUP BY name, principal ORDER BY max(last) DESC, max(key) DESC LIMIT $3`,
+		[]byte(f.Principal), since, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing sessions: %w", err)
+	}
+	ss, err := pgx.AppendRows([]record.Session(nil), rows, scanSession)
+	if err != nil {
+		return nil, fmt.Errorf("listing sessions: %w", err)
+	}
+	return ss, nil
+}
+
+func scanSession(row pgx.CollectableRow) (s record.Session, err error) {
+	var name, principal []byte
+	var first, last int64
+	err = row.Scan(&name, &principal, &first, &last, &s.Exchanges, &s.Refused)
+	s.ID, s.Principal = string(name), string(principal)
+	s.First, s.Last = time.UnixMicro(first).UTC(), time.UnixMicro(last).UTC()
+	return s, err
+}
+
+// Exchanges implements record.Index.
+func (d *DB) Exchanges(ctx context.Context, principal, session string) ([]record.Exchange, error) {
+	rows, err := d.pool.Query(ctx, `SELECT decision.line, finish.line
+		FROM session JOIN decision ON decision.session = session.key
+		LEFT JOIN LATERAL (SELECT line FROM finish WHERE exchange = decision.exchange ORDER BY log LIMIT 1) AS finish ON true
+		WHERE name = $2 AND ($1 = ''::bytea OR principal = $1) ORDER BY decision.at, decision.log, decision.seq`,
+		[]byte(principal), []byte(session))
+	if err != nil {
+		return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
+	}
+	xs, err := pgx.AppendRows([]record.Exchange(nil), rows, scanExchange)
+	if err != nil {
+		return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
+	}
+	return xs, nil
+}
+
+func scanExchange(row pgx.CollectableRow) (x record.Exchange, err error) {
+	if err := row.Scan(&x.DecisionLine, &x.EndLine); err != nil {
+		return x, err
+	}
+	if x.Decision, err = decode(x.DecisionLine); err != nil || x.EndLine == nil {
+		return x, err
+	}
+	e, err := decode(x.EndLine)
+	x.End = &e
+	return x, err
+}
+
+func decode(raw []byte) (record.Entry, error) {
+	l, err := record.ParseLine(raw)
+	if err != nil {
+		return record.Entry{}, err
+	}
+	return l.Entry()
+}
