@@ -139,7 +139,7 @@ func (m *masking) leaseByMCP(t *testing.T, s *mcp.ClientSession) {
 	if status := use(); status != http.StatusOK {
 		t.Errorf("by the ticket: status %d", status)
 	}
-	if callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 60}, &now) || now.State != "active" {
+	if callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 50}, &now) || now.State != "active" {
 		t.Errorf("its status: %+v", now)
 	}
 	if !callTool(t, s, "extend_lease", map[string]any{"lease": l.Lease, "seconds": 60}, &other) {
