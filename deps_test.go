@@ -41,7 +41,8 @@ var own = map[string][]string{
 	"internal/config":            {"internal/access", "internal/inventory", "internal/secret"},
 	"internal/decide":            {"internal/access", "internal/body", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/approval":          {"internal/access", "internal/inventory", "internal/lease", "internal/record"},
-	"internal/agent":             {"internal/access", "internal/decide"},
+	"internal/agent":             {"internal/access", "internal/decide", "internal/lease"},
+	"internal/console":           {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
 	"internal/notify": {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values
@@ -78,6 +79,7 @@ var only = map[string][]string{
 	"github.com/jackc/pgx":                      {"internal/store/..."},
 	"github.com/prometheus/client_golang":       {"internal/metrics"},
 	"github.com/spf13/cobra":                    {"cmd/..."},
+	"github.com/modelcontextprotocol/go-sdk":    {"internal/agent", "cmd/...", "integration/..."},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},
 	"github.com/standard-webhooks":              {"internal/notify"},

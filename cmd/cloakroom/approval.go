@@ -134,10 +134,12 @@ func newApprovalShow(o *options) *cobra.Command {
 // and may answer nothing.
 var onlooker = access.Principal{Issuer: "cli", Subject: "cli", Groups: []string{"onlookers"}, Human: true}
 
-// noLog is the log of a desk at which nothing is done.
-type noLog struct{}
+// nowhere is the log of a desk at which nothing is done.
+type nowhere struct{}
 
-func (noLog) Append(context.Context, record.Entry) error { return errors.New("nothing is logged here") }
+func (nowhere) Append(context.Context, record.Entry) error {
+	return errors.New("nothing is logged here")
+}
 
 // question is one question as the page shows it, found by how its id begins.
 func (ls leases) question(ctx context.Context, id string) (approval.Question, error) {
@@ -181,6 +183,6 @@ func (ls leases) desk(ctx context.Context) (*approval.Desk, error) {
 		Groups: func() approval.Groups {
 			return approval.Groups{Auditors: []access.Group{{Issuer: onlooker.Issuer, Name: onlooker.Groups[0]}}}
 		},
-		Leases: k, Log: noLog{}, Now: time.Now,
+		Leases: k, Log: nowhere{}, Now: time.Now,
 	})
 }

@@ -15,11 +15,8 @@ import (
 func (s *service) openDesk() (*approval.Desk, error) {
 	return approval.New(approval.Deps{
 		Inventory: func() *inventory.Set { return s.rules.Load().set },
-		Groups: func() approval.Groups {
-			a := s.rules.Load().config.Admin
-			return approval.Groups{Operators: a.Operators, Approvers: a.Approvers, Auditors: a.Auditors}
-		},
-		Leases: s.keeper, Log: s.log, Now: time.Now, Told: func(a approval.Answered) { s.notices.answered(a) },
+		Groups:    func() approval.Groups { return adminGroups(s.rules.Load().config) },
+		Leases:    s.keeper, Log: s.log, Now: time.Now, Told: func(a approval.Answered) { s.notices.answered(a) },
 	})
 }
 

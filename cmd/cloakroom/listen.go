@@ -14,7 +14,6 @@ import (
 
 	"crypto/rand"
 
-	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -23,7 +22,6 @@ import (
 	"cloakroom/authz"
 	"cloakroom/extproc"
 	"cloakroom/internal/access"
-	"cloakroom/internal/admin"
 	"cloakroom/internal/agent"
 	"cloakroom/internal/config"
 	"cloakroom/internal/gate"
@@ -81,12 +79,13 @@ type servers struct {
 	health       *health.Server
 	http         []*http.Server
 	failed       chan error
-	AdminAddress string // where the admin listener really is: a URL
+	closing      chan struct{} // closed when what has no end of its own must end
+	AdminAddress string        // where the admin listener really is: a URL
 }
 
 // listen opens every listener of s, and serves.
 func (s *service) listen(a addresses) (*servers, error) {
-	out := &servers{logger: s.logger, failed: make(chan error, 3)}
+	out := &servers{logger: s.logger, failed: make(chan error, 3), closing: make(chan struct{})}
 	if err := s.listenGRPC(a, out); err != nil {
 		return nil, err
 	}
@@ -192,26 +191,7 @@ func (s *service) listenHTTP(a addresses, out *servers) error {
 	if a.admin == "" {
 		return nil
 	}
-	h, err := s.adminHandler()
-	if err != nil {
-		return err
-	}
-	if path, ok := strings.CutPrefix(a.admin, "unix://"); ok {
-		l, err := gate.Private(path)
-		if err != nil {
-			return err
-		}
-		out.AdminAddress = a.admin
-		out.serveHTTP(l, h)
-		return nil
-	}
-	l, err := net.Listen("tcp", a.admin)
-	if err != nil {
-		return plainListenError(a.admin, err)
-	}
-	out.AdminAddress = "http://" + l.Addr().String()
-	out.serveHTTP(netutil.LimitListener(l, adminLimit), h)
-	return nil
+	return s.listenAdmin(a.admin, out)
 }
 
 // openAgent opens the agents' endpoint, which only Envoy may call: on TCP, by a
@@ -234,28 +214,6 @@ func (s *service) openAgent(a addresses) (net.Listener, error) {
 	return tls.NewListener(l, config), nil
 }
 
-func (s *service) adminHandler() (http.Handler, error) {
-	operators, err := admin.New(admin.Deps{
-		Identify: func(ctx context.Context, headers []access.Header, path string) (access.Principal, error) {
-			who, _, err := inForce{s}.Identify(ctx, headers, path)
-			return who, err
-		},
-		Readers: func() []access.Group {
-			a := s.rules.Load().config.Admin
-			return append(append([]access.Group{}, a.Operators...), a.Auditors...)
-		},
-		Metrics: s.metrics.Handler(),
-		Ready:   s.ready,
-	})
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/", operators)
-	mux.Handle("/slack/actions", s.notices)
-	return mux, nil
-}
-
 func (o *servers) serveHTTP(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		IdleTimeout: 60 * time.Second, MaxHeaderBytes: 64 << 10,
@@ -270,6 +228,7 @@ func (o *servers) serveHTTP(l net.Listener, h http.Handler) {
 
 // close lets what is under way finish until ctx ends, then cuts it.
 func (o *servers) close(ctx context.Context) {
+	close(o.closing)
 	if o.health != nil {
 		o.health.Shutdown()
 	}

@@ -65,7 +65,7 @@ masked in whatever comes back.`,
 	root.PersistentFlags().StringVarP(&o.config, "config", "c", "cloakroom.yaml", "configuration file")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newUp(&o), newServe(&o), newCheck(&o), newCredential(&o), newLease(&o), newApproval(&o),
+		newUp(&o), newServe(&o), newCheck(&o), newCredential(&o), newLease(&o), newApproval(&o), newMCP(&o),
 		newSession(&o), newStore(&o), newEnvoy(&o), newReady(&o), newVersion(),
 	)
 	return root

@@ -59,7 +59,7 @@ func (n *notices) prepare(cfg *config.Config) (*receivers, error) {
 		people[p.ID] = p.Person
 	}
 	r.clicks, err = notify.NewSlackClicks(notify.SlackOptions{
-		SigningSecret: cfg.Slack.SigningSecret.Read, Teams: []string{cfg.Slack.Team}, People: people,
+		SigningSecret: cfg.Slack.SigningSecret.Read, Teams: cfg.Slack.Teams, People: people,
 		Answer: n.clicked, Masker: masker{n.s}, Report: func(cause string, err error) {
 			n.s.logger.Warn("a click in Slack came to nothing", "cause", cause, "error", err)
 		},

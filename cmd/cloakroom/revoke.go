@@ -28,8 +28,9 @@ func newLeaseRevoke(o *options) *cobra.Command {
 name, or with --all everything. Every replica that shares the store hears of it,
 and cuts what is in flight, within a second.
 
-Whatever is named by other than a lease's id is barred too: nothing new is opened
-or asked for until "cloakroom lease lift", or for as long as --for says.`,
+What is ended is barred too: nothing new is opened or asked for until "cloakroom
+lease lift", or for as long as --for says. One lease that was had for the asking
+stays barred for the rest of its time; others have to be asked for anew anyway.`,
 		Example: `  cloakroom lease revoke zkj3l5wv2tq7m4p6r8s9a1b2c3
   cloakroom lease revoke --principal "https://idp.example.com#agent-7" --reason "token leaked"
   cloakroom lease revoke --credential github-read --for 1h
@@ -94,14 +95,10 @@ type revoked struct {
 }
 
 func (r revocation) run(ctx context.Context, k *lease.Keeper, args []string) (revoked, error) {
-	now := time.Now()
 	if len(args) == 1 {
-		l, err := k.Revoke(ctx, args[0], operator(), now)
-		if errors.Is(err, lease.ErrUnknown) {
-			return revoked{}, hinted{fmt.Errorf("no lease %q", args[0]), "cloakroom lease ls lists them"}
-		}
-		return revoked{Revoked: []shownLease{showLease(l)}}, err
+		return revokeOne(ctx, k, args[0])
 	}
+	now := time.Now()
 	b := lease.Bar{Principal: r.principal, Credential: r.credential, By: operator(), Reason: r.reason}
 	if r.lasts > 0 {
 		b.Until = now.Add(r.lasts)
@@ -115,6 +112,30 @@ func (r revocation) run(ctx context.Context, k *lease.Keeper, args []string) (re
 	for _, l := range ended {
 		out.Revoked = append(out.Revoked, showLease(l))
 	}
+	return out, nil
+}
+
+// revokeOne ends one lease. One that is had for the asking stays barred until
+// its end: the next request would open another at once.
+func revokeOne(ctx context.Context, k *lease.Keeper, id string) (revoked, error) {
+	now := time.Now()
+	l, err := k.Revoke(ctx, id, operator(), now)
+	if errors.Is(err, lease.ErrUnknown) {
+		return revoked{}, hinted{fmt.Errorf("no lease %q", id), "cloakroom lease ls lists them"}
+	}
+	if err != nil {
+		return revoked{}, err
+	}
+	out := revoked{Revoked: []shownLease{showLease(l)}}
+	if !l.Ticketless() || l.Terms.Needs > 0 {
+		return out, nil
+	}
+	b, _, err := k.Bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: operator(), Reason: "the lease was revoked"}, now)
+	if err != nil {
+		return out, err
+	}
+	bar := showBar(b)
+	out.Bar = &bar
 	return out, nil
 }
 

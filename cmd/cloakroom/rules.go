@@ -7,6 +7,7 @@ import (
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/config"
+	"cloakroom/internal/console"
 	"cloakroom/internal/decide"
 	"cloakroom/internal/identity"
 	"cloakroom/internal/inventory"
@@ -20,8 +21,8 @@ type rules struct {
 	config   *config.Config
 	set      *inventory.Set
 	verifier *identity.Verifier
-	logins   []login
 	policy   *rego.Policy
+	logins   []console.Login
 	decider  *decide.Decider // of these rules alone: no decision mixes two readings
 }
 
@@ -35,15 +36,15 @@ func (s *service) compile(ctx context.Context, cfg *config.Config) (*rules, erro
 	if err != nil {
 		return nil, err
 	}
-	logins, err := loginsOf(verifier, cfg.Admin.Logins)
-	if err != nil {
-		return nil, err
-	}
 	policy, err := rego.New(ctx, rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet})
 	if err != nil {
 		return nil, err
 	}
-	return &rules{config: cfg, set: set, verifier: verifier, logins: logins, policy: policy}, nil
+	logins, err := loginsOf(cfg, verifier)
+	if err != nil {
+		return nil, err
+	}
+	return &rules{config: cfg, set: set, verifier: verifier, policy: policy, logins: logins}, nil
 }
 
 func inventoryOf(cfg *config.Config, keys secret.Keys) (*inventory.Set, error) {
@@ -100,4 +101,16 @@ func (f inForce) Discover(ctx context.Context, who access.Principal) []decide.Of
 
 func (f inForce) RequestLease(ctx context.Context, q decide.LeaseRequest) (decide.Ticket, *access.Refusal) {
 	return f.s.rules.Load().decider.RequestLease(ctx, q)
+}
+
+func (f inForce) LeaseStatus(ctx context.Context, who access.Principal, id string, wait time.Duration) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.LeaseStatus(ctx, who, id, wait)
+}
+
+func (f inForce) ExtendLease(ctx context.Context, who access.Principal, id string, by time.Duration) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.ExtendLease(ctx, who, id, by)
+}
+
+func (f inForce) EndLease(ctx context.Context, who access.Principal, id string) (decide.LeaseStatus, *access.Refusal) {
+	return f.s.rules.Load().decider.EndLease(ctx, who, id)
 }

@@ -40,6 +40,7 @@ type service struct {
 	holds    *decide.Holds
 	desk     *approval.Desk
 	notices  *notices
+	page     [32]byte // seals what people's browsers keep for the page
 	log      *record.Log
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
@@ -168,6 +169,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.keeper, err = lease.NewKeeper(ctx, s.db, key, lease.Options{Logger: s.logger, Changed: s.leaseChanged}, time.Now()); err != nil {
 		return err
 	}
+	if s.page, err = root.Derive("page"); err != nil {
+		return err
+	}
 	s.follower, err = record.NewFollower(s.log, s.db, s.logger)
 	return err
 }
@@ -194,6 +198,7 @@ func (s *service) openCores(r *rules) error {
 func (s *service) background(ctx context.Context) {
 	go s.vault.Watch(ctx)
 	go s.keeper.Run(ctx)
+	go s.followBars(ctx)
 	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)

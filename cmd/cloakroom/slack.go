@@ -43,7 +43,7 @@ func memberOf(slack *config.Slack, id string) (access.Principal, bool) {
 		if p.ID != id || len(p.Groups) == 0 {
 			continue
 		}
-		who := access.Principal{Issuer: p.Groups[0].Issuer, Subject: "slack:" + slack.Team + ":" + id, Person: p.Person, Human: true}
+		who := access.Principal{Issuer: p.Groups[0].Issuer, Subject: "slack:" + id, Person: p.Person, Human: true}
 		for _, g := range p.Groups {
 			who.Groups = append(who.Groups, g.Name)
 		}

@@ -28,13 +28,13 @@ type store interface {
 // none. log is the id of the log that its index is to follow.
 func openStore(ctx context.Context, cfg *config.Config, log string) (store, error) {
 	if cfg.Store.URL == "" {
-		return sqlite.Open(ctx, cfg.Store.Path)
+		return opened(sqlite.Open(ctx, cfg.Store.Path))
 	}
 	at, err := databaseURL(cfg.Store)
 	if err != nil {
 		return nil, err
 	}
-	return postgres.Open(ctx, at, log)
+	return opened(postgres.Open(ctx, at, log))
 }
 
 // openIndex opens the store that is there to be read.
@@ -43,13 +43,21 @@ func openIndex(ctx context.Context, cfg *config.Config) (store, error) {
 		return nil, err
 	}
 	if cfg.Store.URL == "" {
-		return sqlite.OpenReader(ctx, cfg.Store.Path)
+		return opened(sqlite.OpenReader(ctx, cfg.Store.Path))
 	}
 	at, err := databaseURL(cfg.Store)
 	if err != nil {
 		return nil, err
 	}
-	return postgres.OpenReader(ctx, at)
+	return opened(postgres.OpenReader(ctx, at))
+}
+
+// opened is a store, or a nil that tells that there is none to close.
+func opened[S store](s S, err error) (store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // openExisting opens the store that is there to be written.

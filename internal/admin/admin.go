@@ -1,4 +1,5 @@
-// Package admin is the operators' HTTP listener: metrics, liveness, readiness.
+// Package admin is the operators' HTTP listener: metrics, liveness, readiness,
+// and the page, which package console serves.
 //
 // It always asks who is calling, by the same OIDC identity as everywhere; only
 // /healthz and /readyz answer anybody, with one word. It deliberately serves
@@ -14,14 +15,15 @@ import (
 	"cloakroom/internal/access"
 )
 
-// Deps is what the listener needs. All are required but the groups: where there
-// are none, nobody may read.
+// Deps is what the listener needs. All are required but the groups (where there
+// are none, nobody may read) and the page.
 type Deps struct {
 	Identify func(ctx context.Context, headers []access.Header, path string) (access.Principal, error)
 	// Readers are the groups that may read metrics: operators and auditors.
 	Readers func() []access.Group
 	Metrics http.Handler
 	Ready   func() error
+	Page    http.Handler // serves every other path; nil: none is
 }
 
 // New returns the handler of the admin listener.
@@ -39,6 +41,9 @@ func New(d Deps) (http.Handler, error) {
 		answer(w, 200, "ready\n")
 	})
 	mux.Handle("GET /metrics", d.readersOnly(d.Metrics))
+	if d.Page != nil {
+		mux.Handle("/", d.Page)
+	}
 	return mux, nil
 }
 

@@ -1,15 +1,19 @@
 // Package agent is the HTTP endpoint at which an agent asks: what may I use
-// (GET /.well-known/cloakroom), and give me a ticket (POST
-// /.well-known/cloakroom/leases). Envoy routes these paths here.
+// (GET /.well-known/cloakroom), give me a ticket (POST …/leases), how does my
+// lease stand (GET …/leases/ID), make it longer (POST …/leases/ID/extend), take
+// it back (DELETE …/leases/ID). The same questions are the tools of an MCP server
+// at …/mcp. Envoy routes these paths here.
 //
-// It promises that nobody is answered without an identity, and that a ticket is
-// shown once, to the principal that it belongs to. It decides nothing: package
-// decide does.
+// It promises that nobody is answered without an identity, that a ticket is
+// shown once, to the principal that it belongs to, that no request is held for
+// longer than MaxWait, and that MCP tells nothing that HTTP does not: both ask
+// the same questions (questions.go). It decides nothing: package decide does. It
+// keeps nothing between two requests, so that any replica can answer the next.
 package agent
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -23,13 +27,22 @@ import (
 // Path is the prefix of the paths that are served here.
 const Path = "/.well-known/cloakroom"
 
-// maxBody bounds a request's body, in bytes.
-const maxBody = 16 << 10
+const (
+	// MaxWait is how long a request is held at most; who asks for more gets it.
+	MaxWait = 60 * time.Second
+	// answerTime is how long an answer may take, the wait not counted.
+	answerTime = 10 * time.Second
+	// maxBody bounds a request's body, in bytes.
+	maxBody = 16 << 10
+)
 
 // Decider answers the questions. *decide.Decider is one.
 type Decider interface {
 	Discover(ctx context.Context, who access.Principal) []decide.Offer
 	RequestLease(ctx context.Context, q decide.LeaseRequest) (decide.Ticket, *access.Refusal)
+	LeaseStatus(ctx context.Context, who access.Principal, id string, wait time.Duration) (decide.LeaseStatus, *access.Refusal)
+	ExtendLease(ctx context.Context, who access.Principal, id string, by time.Duration) (decide.LeaseStatus, *access.Refusal)
+	EndLease(ctx context.Context, who access.Principal, id string) (decide.LeaseStatus, *access.Refusal)
 }
 
 // Identify finds out who calls; nobody is the zero Principal, and an error's
@@ -43,79 +56,57 @@ func New(identify Identify, decider Decider, nobody func(access.Code)) (http.Han
 	if identify == nil || decider == nil || nobody == nil {
 		return nil, errors.New("making agent endpoint: a dependency is missing")
 	}
-	return endpoint{identify, decider, nobody}, nil
+	q := questions{decider}
+	return endpoint{identify, q, nobody, mcpHandler(q), http.NewCrossOriginProtection()}, nil
 }
 
 type endpoint struct {
 	identify Identify
-	decider  Decider
+	ask      questions
 	nobody   func(access.Code)
+	mcp      http.Handler
+	// origin refuses what a page of another origin makes a browser send.
+	origin *http.CrossOriginProtection
 }
 
-// ServeHTTP matches paths exactly: a mux would redirect odd ones, and they come
-// here untouched.
+// caller is who asks, and the session that the request names.
+type caller struct {
+	who     access.Principal
+	session string
+}
+
+// ServeHTTP asks who calls, takes the body in, and answers.
 func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
-	defer cancel()
-	who, _, err := e.identify(ctx, access.Headers(r.Header), r.RequestURI)
-	if err != nil || !who.Known() {
-		e.nobody(access.Unauthenticated)
-	}
-	switch {
-	case err != nil:
-		refuse(w, &access.Refusal{Code: access.Unauthenticated, Message: err.Error()})
-	case !who.Known():
-		refuse(w, &access.Refusal{Code: access.Unauthenticated,
-			Message: "no identity: send a bearer token of a trusted issuer in x-cloakroom-token or authorization"})
-	case r.RequestURI == Path && r.Method == http.MethodGet:
-		answer(w, http.StatusOK, map[string]any{"principal": who.ID(), "credentials": e.decider.Discover(ctx, who)})
-	case r.RequestURI == Path+"/leases" && r.Method == http.MethodPost:
-		e.lease(ctx, w, r, who)
-	default:
-		answer(w, http.StatusNotFound, map[string]any{"error": map[string]string{"code": "denied",
-			"message": "GET " + Path + " lists what you may use; POST " + Path + "/leases gives a ticket"}})
-	}
-}
-
-func (e endpoint) lease(ctx context.Context, w http.ResponseWriter, r *http.Request, who access.Principal) {
-	var q struct {
-		Credential string `json:"credential"`
-		Reason     string `json:"reason"`
-	}
-	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	body.DisallowUnknownFields()
-	// More is no help: it takes a stray bracket, and a body too long to be read,
-	// for the end.
-	if err := body.Decode(&q); err != nil || !errors.Is(body.Decode(new(json.RawMessage)), io.EOF) {
-		refuse(w, &access.Refusal{Code: access.Denied, Message: `want a body such as {"credential":"NAME","reason":"why"}`})
+	w.Header().Set("cache-control", "no-store")
+	if e.origin.Check(r) != nil {
+		refuse(w, refusal(access.Denied, "a page of another origin cannot ask here"))
 		return
 	}
-	ticket, refused := e.decider.RequestLease(ctx, decide.LeaseRequest{Principal: who,
-		Credential: q.Credential, Reason: q.Reason, Session: strings.Join(r.Header.Values("x-cloakroom-session"), ",")})
+	c, refused := e.caller(r)
 	if refused != nil {
+		e.nobody(refused.Code)
 		refuse(w, refused)
 		return
 	}
-	answer(w, http.StatusCreated, map[string]string{"ticket": ticket.Text, "lease": ticket.Status.Lease,
-		"credential": ticket.Status.Credential, "ends": ticket.Status.Ends.UTC().Format(time.RFC3339)})
-}
-
-func refuse(w http.ResponseWriter, r *access.Refusal) {
-	w.Header().Set("content-type", "application/json")
-	w.Header().Set("cache-control", "no-store")
-	if r.Code.Status() == http.StatusUnauthorized {
-		w.Header().Set("www-authenticate", `Bearer realm="cloakroom"`)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		refuse(w, refusal(access.TooLarge, "the body is cut short, or longer than 16 KiB"))
+		return
 	}
-	w.WriteHeader(r.Code.Status())
-	// the caller may be gone; there is nobody left to tell
-	_, _ = w.Write(r.JSON())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	e.serve(w, r, c, body)
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("content-type", "application/json")
-	w.Header().Set("cache-control", "no-store")
-	w.WriteHeader(status)
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(body) // likewise
+func (e endpoint) caller(r *http.Request) (caller, *access.Refusal) {
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	who, _, err := e.identify(ctx, access.Headers(r.Header), r.RequestURI)
+	switch {
+	case err != nil:
+		return caller{}, refusal(access.Unauthenticated, err.Error())
+	case !who.Known():
+		return caller{}, refusal(access.Unauthenticated,
+			"no identity: send a bearer token of a trusted issuer in x-cloakroom-token or authorization")
+	}
+	return caller{who, strings.Join(r.Header.Values("x-cloakroom-session"), ",")}, nil
 }

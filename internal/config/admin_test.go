@@ -39,6 +39,8 @@ func TestApprovers(t *testing.T) {
 		{"requesters approve", []string{"groups: [g]", "groups: [g, oncall]"}, `group "oncall" may ask for credential "a" and approve it`, ""},
 		{"people ask, others approve", []string{"groups: [g]", "groups: [devs]"}, "", ""},
 		{"owner not known", []string{"claims: {person: owner}, ", ""}, "", "the human behind an agent of issuer \"agents\" is not known"},
+		{"people of an issuer that does not tell them apart ask", []string{"groups: [g]", "groups: [staff]",
+			"groups_allowed: [oncall, devs]}", "groups_allowed: [oncall, devs]}\n    - {name: staff, issuer: \"https://s.test\", audiences: [x], human: true, groups_allowed: [staff]}"}, "", "of issuer \"staff\" is not known"},
 		{"nobody can log in", []string{"login: {issuer: people, client_id: page}, ", ""}, "", `nobody of issuer "people" can answer for tier "high"`},
 		{"no admin at all", []string{"admin: {login: {issuer: people, client_id: page}, approvers: [oncall]}\n", ""}, "", "nobody of issuer"},
 		{"a tier that nobody uses", []string{"tier: high", "tier: low", "tiers: {", "tiers: {low: {lease: 1m}, ", "approvers: [oncall]}}}", "approvers: [h]}}}"}, `nobody of issuer "agents" can approve`, ""},

@@ -48,8 +48,8 @@ func (l *loader) requesters(approvers *yaml.Node, t inventory.Tier, c inventory.
 		}
 	}
 	for _, i := range l.issuersOf(c.Groups) {
-		if !i.Human && len(i.Person) == 0 {
-			l.warn(l.names[c.Name], "say claims: {person: owner} at issuer "+i.Name+", if its tokens name one",
+		if len(i.Person) == 0 {
+			l.warn(l.names[c.Name], "say claims: {person: owner} at the issuer, if its tokens name one",
 				"the human behind an agent of issuer %q is not known, so approving one's own agent cannot be refused for credential %q", i.Name, c.Name)
 		}
 	}

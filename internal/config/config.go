@@ -117,7 +117,7 @@ type Webhook struct {
 
 // Slack says whose clicks in Slack count.
 type Slack struct {
-	Team          string // the workspace's id, such as T0123ABCD
+	Teams         []string // ids of workspaces, such as T0123ABCD
 	SigningSecret *secret.Source
 	People        []SlackPerson // no id and no person twice
 }

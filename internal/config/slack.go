@@ -18,12 +18,12 @@ func (l *loader) slack(n *yaml.Node) {
 	}
 	s := &Slack{}
 	l.cfg.Slack = s
-	var team, signing, people *yaml.Node
-	if !l.mapping(n, "slack", fields{"team": keep(&team), "signing_secret": keep(&signing), "people": keep(&people)}) {
+	var teams, signing, people *yaml.Node
+	if !l.mapping(n, "slack", fields{"teams": keep(&teams), "signing_secret": keep(&signing), "people": keep(&people)}) {
 		return
 	}
-	if l.present(n, team, "slack", "team", "add team: T0123ABCD, the workspace's id") {
-		s.Team = l.slackID(team)
+	if l.present(n, teams, "slack", "teams", "add teams: [T0123ABCD], the workspaces' ids") {
+		s.Teams = l.texts(teams, "ids of workspaces", l.slackID)
 	}
 	if l.present(n, signing, "slack", "signing_secret", "add signing_secret: {env: NAME}, from the app's Basic Information") {
 		s.SigningSecret, _ = l.source(signing, false)
@@ -36,10 +36,11 @@ func (l *loader) slack(n *yaml.Node) {
 // slackPerson reads who a member of the workspace is. Nobody else has vouched
 // for that, so that the file names the groups too.
 func (l *loader) slackPerson(s *Slack, key, n *yaml.Node) {
-	p := SlackPerson{ID: l.slackID(key)}
-	if p.ID == "" {
+	id, ok := l.text(key, "a member's id")
+	if !ok || !l.slackID(key, id) {
 		return
 	}
+	p := SlackPerson{ID: id}
 	var person, groups *yaml.Node
 	if !l.mapping(n, "a person", fields{"person": keep(&person), "groups": keep(&groups)}) {
 		return
@@ -54,7 +55,7 @@ func (l *loader) slackPerson(s *Slack, key, n *yaml.Node) {
 	}
 	for _, other := range s.People {
 		if other.ID == p.ID || other.Person == p.Person && p.Person != "" {
-			l.fail(key, "remove one of them", "member %q stands twice, or is the same person as another", p.ID)
+			l.fail(key, "remove one of them", "member %q stands twice, or is the same person as another", id)
 			return
 		}
 	}
@@ -63,14 +64,13 @@ func (l *loader) slackPerson(s *Slack, key, n *yaml.Node) {
 
 var slackID = regexp.MustCompile(`^[A-Z0-9]{2,32}$`)
 
-// slackID reads what Slack calls a member or a workspace.
-func (l *loader) slackID(n *yaml.Node) string {
-	s, ok := l.text(n, "an id of Slack's")
-	if ok && !slackID.MatchString(s) {
-		l.fail(n, "such as U0123ABCD, in the member's profile under More, or T0123ABCD", "%q is not an id of Slack's", s)
-		return ""
+// slackID checks what Slack calls a member or a workspace.
+func (l *loader) slackID(n *yaml.Node, s string) bool {
+	ok := slackID.MatchString(s)
+	if !ok {
+		l.fail(n, "such as U0123ABCD, in the member's profile, or T0123ABCD, in the workspace's URL", "%q is not an id of Slack's", s)
 	}
-	return s
+	return ok
 }
 
 func (l *loader) oneIssuer(n *yaml.Node, groups []access.Group) {

@@ -13,7 +13,7 @@ func TestReceivers(t *testing.T) {
 	dir := folder(t)
 	hook := func(what string) string { return base + "webhooks: [" + what + "]\n" }
 	slack := func(from, members string) string {
-		return from + "slack: {team: T1, signing_secret: {env: GITHUB_TOKEN}, people: {" + members + "}}\n"
+		return from + "slack: {teams: [T1], signing_secret: {env: GITHUB_TOKEN}, people: {" + members + "}}\n"
 	}
 	for _, tt := range []struct {
 		name, text string
@@ -36,10 +36,10 @@ func TestReceivers(t *testing.T) {
 		{"a member without groups", slack(people, "U1: {person: a@x.test}"), "has no groups"},
 		{"a member without a person", slack(people, "U1: {groups: [g]}"), "has no person"},
 		{"only a name", slack(people, "U1: a@x.test"), "want a mapping for a person"},
-		{"without people", people + "slack: {team: T1, signing_secret: {env: GITHUB_TOKEN}}\n", "slack has no people"},
-		{"without its workspace", people + "slack: {signing_secret: {env: GITHUB_TOKEN}, people: {U1: {person: a@x.test, groups: [g]}}}\n", "slack has no team"},
+		{"without people", people + "slack: {teams: [T1], signing_secret: {env: GITHUB_TOKEN}}\n", "slack has no people"},
+		{"without its workspace", people + "slack: {signing_secret: {env: GITHUB_TOKEN}, people: {U1: {person: a@x.test, groups: [g]}}}\n", "slack has no teams"},
 		{"a name for an id", slack(people, "alice: {person: a@x.test, groups: [g]}"), "not an id of Slack's"},
-		{"without its secret", people + "slack: {team: T1, people: {U1: {person: a@x.test, groups: [g]}}}\n", "slack has no signing_secret"},
+		{"without its secret", people + "slack: {teams: [T1], people: {U1: {person: a@x.test, groups: [g]}}}\n", "slack has no signing_secret"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, _, err := load(t, dir, tt.text)

@@ -48,6 +48,8 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v visit) error 
 	defer end.Stop()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	// What the server gives a request to be read would end the stream with it.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a test's has none
 	w.Header().Set("content-type", "text/event-stream")
 	w.Header().Set("x-accel-buffering", "no") // nginx would keep it
 	// Asked for anew at once, the page misses nothing that changed meanwhile.
@@ -72,8 +74,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v visit) error 
 // send writes and flushes, and tells whether the reader is still there.
 func (c *Console) send(w http.ResponseWriter, text string) bool {
 	control := http.NewResponseController(w)
-	// A writer without deadlines or flushing is a test's.
-	_ = control.SetWriteDeadline(time.Now().Add(writeWait))
+	_ = control.SetWriteDeadline(time.Now().Add(writeWait)) // likewise
 	_, err := io.WriteString(w, text)
 	return err == nil && control.Flush() == nil
 }

@@ -76,6 +76,16 @@ func TestIDTokens(t *testing.T) {
 	}
 }
 
+// TestNoAttempt pins that nothing is never the same as nothing.
+func TestNoAttempt(t *testing.T) {
+	p, c := startProvider(t), newClock()
+	l := newLogin(t, newVerifier(t, Options{Now: c.now}, p.people()), p.page())
+	for _, nonce := range []any{nil, ""} {
+		_, err := l.Verify(t.Context(), Attempt{}, p.sign(t, nil, p.idToken(c.now(), Attempt{}, map[string]any{"nonce": nonce})))
+		checkReason(t, err, "another attempt")
+	}
+}
+
 // TestOldLogin pins what is not asked of a login that need not be fresh.
 func TestOldLogin(t *testing.T) {
 	p, c := startProvider(t), newClock()

@@ -86,6 +86,29 @@ func TestFreshLogin(t *testing.T) {
 	}
 }
 
+// TestAuthURL pins what an issuer is asked.
+func TestAuthURL(t *testing.T) {
+	p := startProvider(t)
+	c := p.page()
+	c.ACR = "mfa"
+	l := newLogin(t, newVerifier(t, Options{}, p.people()), c)
+	for name, a := range map[string]Attempt{
+		"fresh": {Redirect: redirect, State: "s", Nonce: "n", Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", Fresh: time.Now(), Hint: "alice"},
+		"old":   {Redirect: redirect, State: "s", Nonce: "n", Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"},
+	} {
+		want := url.Values{"response_type": {"code"}, "client_id": {"page"}, "redirect_uri": {redirect}, "scope": {"openid profile email"}, "state": {"s"}, "nonce": {"n"},
+			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}} // of RFC 7636, appendix B
+		if name == "fresh" {
+			for k, v := range map[string]string{"prompt": "login", "max_age": "0", "acr_values": "mfa", "login_hint": "alice"} {
+				want.Set(k, v)
+			}
+		}
+		if got := authURL(t, l, a); got != p.url+"/authorize?"+want.Encode() {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // TestLoginFromElsewhere is the command line's way: one side runs the flow, the
 // other, which made the nonce, verifies what it brings.
 func TestLoginFromElsewhere(t *testing.T) {
@@ -205,62 +228,5 @@ func TestWrongSecret(t *testing.T) {
 				t.Errorf("%v holds the secret", err)
 			}
 		})
-	}
-}
-
-// TestOddProviders goes through discovery documents that matter for logins.
-func TestOddProviders(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		change map[string]any
-		reason string
-	}{
-		{"as it is", nil, ""},
-		{"secrets in the body alone", map[string]any{"token_endpoint_auth_methods_supported": []string{"client_secret_post"}}, ""},
-		{"nothing on secrets", map[string]any{"token_endpoint_auth_methods_supported": nil}, ""},
-		{"no secrets", map[string]any{"token_endpoint_auth_methods_supported": []string{"private_key_jwt"}}, "neither by client_secret_basic"},
-		{"nothing on PKCE", map[string]any{"code_challenge_methods_supported": nil}, ""},
-		{"plain PKCE", map[string]any{"code_challenge_methods_supported": []string{"plain"}}, "PKCE"},
-		{"names itself", map[string]any{"authorization_response_iss_parameter_supported": true}, "not of issuer"},
-		{"no authorization endpoint", map[string]any{"authorization_endpoint": nil}, "no authorization endpoint"},
-		{"plaintext", map[string]any{"authorization_endpoint": "http://x.example/auth"}, "not https"},
-		{"no token endpoint", map[string]any{"token_endpoint": nil}, "no authorization endpoint"},
-		{"hanging up", map[string]any{"token_endpoint": "/none"}, "no token now"},
-		{"sending elsewhere", map[string]any{"token_endpoint": "/redirect"}, "did not take the code"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p := startProvider(t)
-			p.announce(tt.change)
-			l := newLogin(t, newVerifier(t, Options{}, p.people()), p.page())
-			a := NewAttempt(redirect, time.Time{})
-			at, err := l.AuthURL(t.Context(), a)
-			if err == nil {
-				_, err = l.Finish(t.Context(), a, newBrowser().login(t, at, "alice", "pw"))
-			}
-			checkReason(t, err, tt.reason)
-		})
-	}
-}
-
-func TestLogout(t *testing.T) {
-	for name, tt := range map[string]struct {
-		change map[string]any
-		want   string
-	}{
-		"as it is":   {nil, "/end_session?client_id=page&post_logout_redirect_uri=https%3A%2F%2Fx.example%2F"},
-		"with query": {map[string]any{"end_session_endpoint": "/out?a=b"}, "/out?a=b&client_id=page&post_logout_redirect_uri=https%3A%2F%2Fx.example%2F"},
-		"none":       {map[string]any{"end_session_endpoint": nil}, ""},
-		"plaintext":  {map[string]any{"end_session_endpoint": "http://x.example/out"}, ""},
-	} {
-		p := startProvider(t)
-		p.announce(tt.change)
-		l := newLogin(t, newVerifier(t, Options{}, p.people()), p.page())
-		got, err := l.LogoutURL(t.Context(), "https://x.example/")
-		if want := tt.want; err != nil || want != "" && got != p.url+want || want == "" && got != "" {
-			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
-		}
-		if got, err := l.Origin(t.Context()); err != nil || got != p.url {
-			t.Errorf("%s: origin %q, %v", name, got, err)
-		}
 	}
 }

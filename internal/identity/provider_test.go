@@ -34,6 +34,7 @@ type real struct {
 	down    atomic.Bool
 	hold    atomic.Pointer[chan struct{}] // discovery waits for it to close
 	said    map[string]any                // set by announce
+	basic   atomic.Bool                   // the last client showed its secret in a header
 }
 
 func startProvider(t testing.TB) *real {
@@ -49,7 +50,7 @@ func startProvider(t testing.TB) *real {
 		{Name: "alice", Password: "pw", Email: "alice@example.com", Groups: []string{"oncall"}},
 		{Name: "bob", Password: "pw", Email: "bob@example.com", Unverified: true},
 	}, Apps: []provider.App{
-		{ID: "page", Secret: "page-secret", Redirects: []string{redirect}},
+		{ID: "page", Secret: "page-secret", Redirects: []string{redirect}, Logouts: []string{redirect}},
 		{ID: "cli", Native: true, Redirects: []string{redirect}},
 	}})
 	if err != nil {
@@ -71,6 +72,9 @@ func (r *real) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		}
 	}
 	switch q.URL.Path {
+	case "/oauth/token":
+		_, _, basic := q.BasicAuth()
+		r.basic.Store(basic)
 	case "/keys":
 		r.fetches.Add(1)
 	case "/redirect":
