@@ -3,6 +3,8 @@ package integration
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -80,7 +82,10 @@ func TestLeaseRevoke(t *testing.T) {
 	if len(principal.Revoked) != 1 || len(credential.Revoked) != 1 || principal.Bar.Until == "" {
 		t.Errorf("all of a principal: %+v, of a credential: %+v", principal, credential)
 	}
-	m.eventually("the log tells who ended them", func() bool { return strings.Count(m.logText(), `"by":"cli:`) >= 4 })
+	m.eventually("the log tells who ended leases, and which bars were put up and lifted", func() bool {
+		log := m.logText()
+		return strings.Count(log, `"ending":"revoked"`) >= 4 && strings.Count(log, `"by":"cli:`) >= 8 && strings.Count(log, `"lifted":true`) == 2
+	})
 }
 
 // TestLeaseRevokeUsage pins what the commands refuse to guess.
@@ -117,4 +122,22 @@ func TestLeaseRevokeUsage(t *testing.T) {
 	if _, body := m.get("/api/v1/x", m.agent...); errorCode(body) != "" {
 		t.Errorf("something was revoked after all: %s", body)
 	}
+}
+
+// logText is all that the log holds.
+func (w *world) logText() string {
+	w.t.Helper()
+	files, err := filepath.Glob(w.path("record/*"))
+	if err != nil || len(files) == 0 {
+		w.t.Fatalf("the log's files: %v, %v", files, err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	return all.String()
 }

@@ -17,14 +17,15 @@ func (k *Keeper) Follow(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("following leases: %w", unavailable(err))
 	}
-	if change != k.change {
-		if err := k.loadBars(ctx, at); err != nil {
-			return fmt.Errorf("following leases: %w", unavailable(err))
-		}
-	}
+	// before the bars, which would end those leases too, and not say who did it
 	for _, r := range rows {
 		if l, ok := k.unseal(r); ok && !k.knows(l) {
 			k.learn(l, at, false)
+		}
+	}
+	if change != k.change {
+		if err := k.loadBars(ctx, at); err != nil {
+			return fmt.Errorf("following leases: %w", unavailable(err))
 		}
 	}
 	k.change = change
