@@ -216,7 +216,8 @@ func (s *service) openAgent(a addresses) (net.Listener, error) {
 
 func (o *servers) serveHTTP(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
-		IdleTimeout: 60 * time.Second, MaxHeaderBytes: 64 << 10,
+		// Envoy's is shorter, so that it sends no request on what closes here.
+		IdleTimeout: 90 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(o.logger.Handler(), slog.LevelWarn)}
 	o.http = append(o.http, server)
 	go func() {
