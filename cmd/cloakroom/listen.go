@@ -63,9 +63,9 @@ func newKey() gate.Key {
 	return gate.Key(hex.EncodeToString(b))
 }
 
-// streamWorkers are kept for checks and streams; where all are taken, one more
-// begins a goroutine of its own.
-const streamWorkers = 128
+// streamWorkers are kept for checks and streams, beside those that are held; where
+// all are taken, one more begins a goroutine of its own.
+const streamWorkers = 128 + heldInAll
 
 // adminLimit is how many may be connected to the operators' listener on TCP.
 // Whoever shares the machine can connect there, and must not use up the files
