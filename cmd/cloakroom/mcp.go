@@ -54,7 +54,10 @@ func (g *gateway) bridge(ctx context.Context, t mcp.Transport) error {
 			return upstream.CallTool(ctx, &mcp.CallToolParams{Name: r.Params.Name, Arguments: r.Params.Arguments})
 		})
 	}
-	return server.Run(ctx, t)
+	if err := server.Run(ctx, t); ctx.Err() == nil { // else it was told to end
+		return err
+	}
+	return nil
 }
 
 // authorized sends every request with the gateway's token.

@@ -111,8 +111,10 @@ func (c *Console) answer(w http.ResponseWriter, r *http.Request, v visit) error 
 func (c *Console) answered(w http.ResponseWriter, r *http.Request, f flow, in identity.LoggedIn) error {
 	s, ok := c.sessionOf(r)
 	switch {
-	case !ok || !sameToken(f.Token, s.Token):
+	case !ok:
 		return errNoSession
+	case !sameToken(f.Token, s.Token):
+		return errOther
 	case in.Principal.Person == "" || in.Principal.Person != s.Who.Person || in.Principal.ID() != s.Who.ID():
 		return errOtherPerson
 	}

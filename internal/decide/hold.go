@@ -68,24 +68,24 @@ func (d *Decider) hold(ctx context.Context, l lease.Lease, principal string, wai
 
 // held waits for people, where the tier lets a request wait, and then looks for
 // the lease anew. What was found out before the wait may be true no more.
-func (d *Decider) held(ctx context.Context, a *attempt, q lease.Ask, l lease.Lease) (lease.Lease, error, *refusal) {
+func (d *Decider) held(ctx context.Context, a *attempt, q lease.Ask, l lease.Lease) (lease.Lease, *refusal, error) {
 	var wait time.Duration
 	if rule := a.set.Credential(q.Credential).Tier.Approval; rule != nil {
 		wait = rule.Wait
 	}
 	l, err := d.hold(ctx, l, a.who.ID(), wait)
 	if errors.Is(err, lease.ErrPending) || err != nil || l.State != lease.Active {
-		return l, err, nil
+		return l, nil, err
 	}
 	a.now = d.Now()
 	switch {
 	case ctx.Err() != nil:
-		return l, nil, refused(access.Unavailable, "the request was given up while people were asked; send it again")
+		return l, refused(access.Unavailable, "the request was given up while people were asked; send it again"), nil
 	case !a.who.Ends.IsZero() && !a.now.Before(a.who.Ends):
-		return l, nil, refused(access.Unauthenticated, "the identity token expired while people were asked; send the request again with a new one")
+		return l, refused(access.Unauthenticated, "the identity token expired while people were asked; send the request again with a new one"), nil
 	case !d.InForce():
-		return l, nil, refused(access.Unavailable, "the rules changed while people were asked; send the request again")
+		return l, refused(access.Unavailable, "the rules changed while people were asked; send the request again"), nil
 	}
 	l, err = d.Leases.Use(ctx, q, a.now)
-	return l, err, nil
+	return l, nil, err
 }
