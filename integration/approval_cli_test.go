@@ -2,6 +2,7 @@ package integration
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -24,16 +25,24 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
+	return newDeskWith(t, setup{}, func(config string) string { return config })
+}
+
+// newDeskWith is one with more values and variables, and another configuration.
+func newDeskWith(t *testing.T, more setup, change func(config string) string) *desk {
+	t.Helper()
+	all := map[string]string{"ONE": value(), "TWO": value()}
+	maps.Copy(all, more.Values)
 	b := backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "done") })
-	d := &desk{agent: map[string][]string{}, world: newWorld(t, setup{Humans: true, Values: map[string]string{"ONE": value(), "TWO": value()},
-		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}, Config: `
+	d := &desk{agent: map[string][]string{}, world: newWorld(t, setup{Humans: true, Values: all, Env: more.Env,
+		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}, Config: change(`
 tiers:
   high: {lease: 5m, approval: {approvers: [oncall], cooldown: 0s}}
   top: {lease: 5m, approval: {approvers: [oncall], count: 2}}
 credentials:
   - {name: one, tier: high, groups: [ai-agents], value: {env: ONE}, allow: [{hosts: [api.test], methods: [GET], paths: ["/**"]}]}
   - {name: two, tier: top, groups: [ai-agents], value: {env: TWO}, allow: [{hosts: [api.test], methods: [GET], paths: ["/**"]}]}
-`})}
+`)})}
 	for _, name := range []string{"one", "two"} {
 		d.agent[name] = []string{"x-cloakroom-token", d.token(agentClient), "authorization", "Bearer " + d.placeholder(name)}
 	}
