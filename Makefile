@@ -54,6 +54,7 @@ test-docker: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp ## run docker-compose.yaml in
 lint: ## check formatting, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags docker ./integration/docker
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
 
 bench: tools ## measure against the same Envoy with no-op services; prints the README's table
