@@ -42,8 +42,8 @@ func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 		limit = 100
 	}
 	rows, err := d.list(ctx, `WHERE ($1 = ''::bytea OR principal = $1) AND ($2 = ''::bytea OR credential = $2)
-		AND ($3::smallint = 0 OR state = $3) ORDER BY created DESC, id LIMIT $4`,
-		[]byte(f.Principal), []byte(f.Credential), int16(f.State), limit)
+		AND ($3::smallint = 0 OR state = $3) AND ($5::bigint = 0 OR state < 3 AND ends <= $5) ORDER BY created DESC, id LIMIT $4`,
+		[]byte(f.Principal), []byte(f.Credential), int16(f.State), limit, lease.Micros(f.Over))
 	if err != nil {
 		return nil, fmt.Errorf("listing leases: %w", err)
 	}
