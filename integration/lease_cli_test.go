@@ -133,11 +133,16 @@ func (w *world) logText() string {
 	}
 	var all strings.Builder
 	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		all.Write(b)
+		all.WriteString(w.read(filepath.Join("record", filepath.Base(f))))
 	}
 	return all.String()
+}
+
+func (w *world) read(name string) string {
+	w.t.Helper()
+	b, err := os.ReadFile(w.path(name))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(b)
 }
