@@ -201,7 +201,7 @@ func TestAnswerByAPI(t *testing.T) {
 		{"with a token from before", good, 201, func(string) string { return "token-with-nonce:old" }, nil, 403, lease.Pending},
 		{"with a token of an API client", good, 201, func(string) string { return "alice:oncall" }, nil, 403, lease.Pending},
 		{"too late", good, 201, nil, func(w *world, c string) string { w.clock = w.clock.Add(flowLength); return c }, 403, lease.Pending},
-		{"a challenge that was changed", good, 201, nil, func(_ *world, c string) string { return "A" + c[1:] }, 400, lease.Pending},
+		{"a challenge that was changed", good, 201, nil, func(_ *world, c string) string { return c[1:] + c[:1] }, 400, lease.Pending},
 		{"a session's cookie as the challenge", good, 201, nil, func(w *world, _ string) string {
 			return w.loggedIn(human("alice", "oncall")).cookies["__Host-cloakroom"]
 		}, 400, lease.Pending},
