@@ -59,7 +59,7 @@ func TestWhatPagesShow(t *testing.T) {
 	b := w.loggedIn(human("bob", "sre", "oncall"))
 	for path, wants := range map[string][]string{
 		"/": {"1 question waits", "payments-write", "api.pay.test", "/v1/refunds", "two charges", "refund-bot", "erin@example.com", "15 min", "(1) Inbox"},
-		"/approvals/" + l.ID: {"May <bdi>refund-bot</bdi> use", "Nobody verified", "SHA-256", refund.Body.String(), "3 approved, 1 denied", "erin@example.com",
+		"/approvals/" + l.ID: {"May <bdi>refund-bot</bdi> use", "Nobody verified", "two charges", "SHA-256", refund.Body.String(), "3 approved, 1 denied", "erin@example.com",
 			`value="operation" required checked`, "exactly this request", "/v1/refunds/**", "0</b> of 1", "5 min from the last approval, 3 uses"},
 		"/leases":               {"0 active, 1 pending", "leaked?", "until it is lifted", "Stop everything"},
 		"/revoke?all":           {"<b>0</b> active", "Yes, stop everything"},
