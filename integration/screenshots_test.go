@@ -76,7 +76,7 @@ func TestScreenshots(t *testing.T) {
 	bob.look(1160, 560, "light")
 	bob.has(".sum", "3 questions wait")
 	bob.shoot("inbox")
-	bob.look(1160, 800, "dark")
+	bob.look(1160, 840, "dark")
 	bob.click(".inbox h2 a")
 	bob.has("h1", "May refund-bot use pay?")
 	bob.shoot("question")

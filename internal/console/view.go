@@ -54,7 +54,7 @@ func functions(now func() time.Time) template.FuncMap {
 		},
 		"barred": func() any { return barred },
 		"entry":  func(p page, path, text string) any { return menuEntry{path, text, p.Nav == path} },
-		"rows":   func(p page, leases []lease.Lease) any { return leaseRows{p, leases} },
+		"rows":   func(p page, forWhat string, leases []lease.Lease) any { return leaseRows{p, forWhat, leases} },
 		"roles":  roles,
 		"masked": masked,
 	}
@@ -69,6 +69,7 @@ type menuEntry struct {
 // leaseRows are leases to list on a page.
 type leaseRows struct {
 	Page   page
+	For    string // heads the column of what they are for
 	Leases []lease.Lease
 }
 
