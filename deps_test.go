@@ -89,6 +89,10 @@ var only = map[string][]string{
 	"google.golang.org/protobuf":                {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/genproto/googleapis/rpc": {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/grpc":                    {"authz", "extproc", "internal/gate", "bench/...", "cmd/...", "integration/..."},
+
+	"github.com/compose-spec/compose-go":          {"integration/docker"},
+	"github.com/moby":                             {"integration/docker"},
+	"github.com/testcontainers/testcontainers-go": {"integration/docker"},
 }
 
 // standardOnly are the packages that import nothing but the standard library

@@ -21,7 +21,7 @@ const (
 	// lingering is how long a connection stays for the client to read the last of
 	// it, on HTTP/1.1 also one that is cut: with what a revoke takes to get here,
 	// less than a second.
-	lingering = 500 * time.Millisecond
+	lingering = 250 * time.Millisecond
 )
 
 func (b *builder) listener() *listenerv3.Listener {

@@ -204,7 +204,7 @@ func TestDenied(t *testing.T) {
 	done := make(chan bool)
 	go func() {
 		defer close(done)
-		callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 60}, &now)
+		callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 50}, &now)
 	}()
 	a.answers("bob", "deny", a.question(), "--reason", "not on a Friday")
 	<-done

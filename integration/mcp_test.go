@@ -67,8 +67,8 @@ func (w *world) mcpHTTP(token string) mcp.Transport {
 
 // mcpProgram is `cloakroom mcp`; it reads the token from a file, where the hunt
 // does not look.
-func (w *world) mcpProgram(t *testing.T, token string) mcp.Transport {
-	file := filepath.Join(t.TempDir(), "token")
+func (w *world) mcpProgram(t *testing.T, file, token string) mcp.Transport {
+	t.Helper()
 	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestMCP(t *testing.T) {
 	t.Parallel()
 	m := echoing(t)
 	token := m.token(agentClient)
-	for name, transport := range map[string]mcp.Transport{"http": m.mcpHTTP(token), "program": m.mcpProgram(t, token)} {
+	for name, transport := range map[string]mcp.Transport{"http": m.mcpHTTP(token), "program": m.mcpProgram(t, filepath.Join(t.TempDir(), "token"), token)} {
 		t.Run(name, func(t *testing.T) {
 			s := m.mcpOver(t, transport)
 			if !strings.Contains(s.InitializeResult().Instructions, "Cloakroom") {
@@ -139,7 +139,7 @@ func (m *masking) leaseByMCP(t *testing.T, s *mcp.ClientSession) {
 	if status := use(); status != http.StatusOK {
 		t.Errorf("by the ticket: status %d", status)
 	}
-	if callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 60}, &now) || now.State != "active" {
+	if callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 50}, &now) || now.State != "active" {
 		t.Errorf("its status: %+v", now)
 	}
 	if !callTool(t, s, "extend_lease", map[string]any{"lease": l.Lease, "seconds": 60}, &other) {
@@ -183,6 +183,28 @@ func TestMCPIdentity(t *testing.T) {
 	stdout, stderr, code = command(t, m.dir, append([]string{"CLOAKROOM_TOKEN=nonsense"}, m.env...), "mcp", "--gateway", m.gateway)
 	if code != 1 || stdout != "" || !strings.Contains(stderr, "Unauthorized") {
 		t.Errorf("the program with a bad token: exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// TestMCPProgramToken replaces the token of a program that runs, by one that is
+// bad and by one that is good again.
+func TestMCPProgramToken(t *testing.T) {
+	t.Parallel()
+	m := echoing(t)
+	token, file := m.token(agentClient), filepath.Join(t.TempDir(), "token")
+	s := m.mcpOver(t, m.mcpProgram(t, file, token))
+	for _, tt := range []struct{ token, want string }{{"nonsense", "Unauthorized"}, {token, m.placeholder}} {
+		if err := os.WriteFile(file, []byte(tt.token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		result, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "list_credentials"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := result.Content[0].(*mcp.TextContent).Text
+		if !strings.Contains(text, tt.want) || result.IsError != (tt.token != token) {
+			t.Errorf("error %v: %s; want %s", result.IsError, text, tt.want)
+		}
 	}
 }
 

@@ -64,11 +64,12 @@ type challenge struct {
 	ClientID  string `json:"client_id"`
 }
 
-// challenge announces an answer to a question that was shown.
-func (c *adminClient) challenge(ctx context.Context, q approval.Question, a *answering) (out challenge, err error) {
-	body := map[string]string{"answer": "deny", "reason": a.reason, "seen": q.Seen}
+// challenge announces an answer to a question that was shown, and the issuer with
+// which the person will log in for it.
+func (c *adminClient) challenge(ctx context.Context, q approval.Question, a *answering, issuer string) (out challenge, err error) {
+	body := map[string]string{"answer": "deny", "reason": a.reason, "seen": q.Seen, "issuer": issuer}
 	if a.approve {
-		body = map[string]string{"answer": "approve", "scope": a.scope, "seen": q.Seen}
+		body = map[string]string{"answer": "approve", "scope": a.scope, "seen": q.Seen, "issuer": issuer}
 	}
 	err = c.post(ctx, "/api/v1/approvals/"+url.PathEscape(q.ID)+"/challenges", "", body, &out)
 	return out, err
@@ -76,12 +77,12 @@ func (c *adminClient) challenge(ctx context.Context, q approval.Question, a *ans
 
 // answered is what came of an answer.
 type answered struct {
-	State   string `json:"state"` // of the lease
-	Message string `json:"message"`
+	State   string `json:"state"`   // of the lease
+	Message string `json:"message"` // a sentence about where it stands
 }
 
 func (c *adminClient) answer(ctx context.Context, id, challenge, idToken string) (out answered, err error) {
-	err = c.post(ctx, "/api/v1/approvals/"+url.PathEscape(id)+"/answers", idToken, map[string]string{"challenge": challenge}, &out)
+	err = c.post(ctx, "/api/v1/approvals/"+url.PathEscape(id)+"/answers", idToken, map[string]string{"challenge": challenge, "via": "cli"}, &out)
 	return out, err
 }
 

@@ -152,7 +152,7 @@ func (a *answering) byLogin(ctx context.Context, cfg *config.Config, l config.Lo
 	if err != nil {
 		return err
 	}
-	c, err := client.challenge(ctx, a.question, a)
+	c, err := client.challenge(ctx, a.question, a, l.Issuer)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (a *answering) logIn(ctx context.Context, login *identity.Login, nonce stri
 
 // tell prints what came of the answer.
 func (a *answering) tell(state, message string) error {
-	fmt.Fprintln(a.stdout, message)
+	fmt.Fprintln(a.stdout, plain(message))
 	if a.approve && state == lease.Pending.String() {
 		return coded{errors.New("more people must answer"), exitPending}
 	}

@@ -24,29 +24,39 @@ func newApproval(o *options) *cobra.Command {
 // shownApproval is one question, answered or not, as `approval ls --json` prints
 // it.
 type shownApproval struct {
-	ID         string         `json:"id"` // the lease's
-	Credential string         `json:"credential"`
-	Principal  string         `json:"principal"`
-	Person     string         `json:"person,omitempty"`    // on whose behalf
-	Operation  string         `json:"operation,omitempty"` // method, host and path
-	Reason     string         `json:"reason,omitempty"`    // the agent's words: untrusted
-	State      string         `json:"state"`               // pending, approved, denied, lapsed, revoked
-	Asked      time.Time      `json:"asked"`
-	Expires    time.Time      `json:"expires,omitzero"` // while pending: the question lapses
-	Needs      int            `json:"needs"`            // distinct people
-	Answers    []lease.Answer `json:"answers"`
+	ID         string        `json:"id"` // the lease's
+	Credential string        `json:"credential"`
+	Principal  string        `json:"principal"`
+	Person     string        `json:"person,omitempty"`    // on whose behalf
+	Operation  string        `json:"operation,omitempty"` // method, host and path
+	Reason     string        `json:"reason,omitempty"`    // the agent's words: untrusted
+	State      string        `json:"state"`               // pending, approved, denied, lapsed, revoked
+	Asked      time.Time     `json:"asked"`
+	Expires    time.Time     `json:"expires,omitzero"` // while pending: the question lapses
+	Needs      int           `json:"needs"`            // distinct people
+	Answers    []shownAnswer `json:"answers"`
+}
+
+// shownAnswer is one person's answer.
+type shownAnswer struct {
+	Person  string    `json:"person"`
+	Name    string    `json:"name,omitempty"`
+	Approve bool      `json:"approve"`
+	Scope   string    `json:"scope,omitempty"`  // of an approval
+	Reason  string    `json:"reason,omitempty"` // of a denial
+	Via     string    `json:"via"`
+	Time    time.Time `json:"time"`
 }
 
 func showApproval(l lease.Lease) shownApproval {
 	s := shownApproval{ID: l.ID, Credential: plain(l.Credential), Principal: plain(l.Principal), Person: plain(l.Person),
 		Operation: showOperation(l.Operation), Reason: approval.Clean(l.Reason, 500), State: becameOf(l), Asked: l.Created.UTC(),
-		Needs: l.Terms.Needs, Answers: []lease.Answer{}}
+		Needs: l.Terms.Needs, Answers: []shownAnswer{}}
 	if l.State == lease.Pending {
 		s.Expires = l.Ends.UTC()
 	}
 	for _, a := range l.Answers {
-		a.Name, a.Reason = plain(a.Name), plain(a.Reason)
-		s.Answers = append(s.Answers, a)
+		s.Answers = append(s.Answers, shownAnswer{plain(a.Person), plain(a.Name), a.Approve, a.Scope.String(), plain(a.Reason), a.Via, a.Time.UTC()})
 	}
 	return s
 }

@@ -21,6 +21,7 @@ type notices struct {
 	s       *service
 	current atomic.Pointer[receivers]
 	asked   announced
+	thefts  recent
 }
 
 // receivers are what one configuration names.

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -22,30 +21,6 @@ import (
 	"github.com/testcontainers/testcontainers-go/network"
 	"github.com/testcontainers/testcontainers-go/wait"
 )
-
-// load reads docker-compose.yaml, with the secrets of a folder.
-func load(t *testing.T, secrets string) *types.Project {
-	t.Helper()
-	root, err := filepath.Abs("../..")
-	must(t, err)
-	p, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
-		WorkingDir: root, ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(root, "docker-compose.yaml")}},
-	}, func(o *loader.Options) { o.SkipResolveEnvironment = true })
-	must(t, err)
-	for name, s := range p.Secrets {
-		s.File = filepath.Join(secrets, filepath.Base(s.File))
-		p.Secrets[name] = s
-	}
-	for name, s := range p.Services {
-		for i := range s.EnvFiles {
-			s.EnvFiles[i].Path = filepath.Join(secrets, filepath.Base(s.EnvFiles[i].Path))
-		}
-		p.Services[name] = s
-	}
-	p, err = p.WithServicesEnvironmentResolved(true)
-	must(t, err)
-	return p
-}
 
 // stack is the project in an engine.
 type stack struct {
@@ -115,8 +90,7 @@ func (s *stack) down(t *testing.T, name string) {
 	}
 }
 
-// request translates a service. What it does not know of a service would be left
-// out in silence: known says what it may have.
+// request translates a service; known lists what it heeds.
 func (s *stack) request(t *testing.T, service types.ServiceConfig) testcontainers.ContainerRequest {
 	t.Helper()
 	repository, _, _ := strings.Cut(service.Image, ":")
@@ -217,9 +191,11 @@ func newStack(t *testing.T) *stack {
 	t.Helper()
 	secrets, files := filepath.Join(t.TempDir(), "secrets"), t.TempDir()
 	run(t, "../../examples/compose/prepare", secrets)
-	run(t, "../../scripts/image-files", filepath.Join(files, "out"))
+	run(t, filepath.Join(buildContext(t), "scripts/image-files"), filepath.Join(files, "out"))
 	run(t, "go", "build", "-o", files, "../../examples/quickstart/idp")
-	s := &stack{project: load(t, secrets), images: map[string]string{}, containers: map[string]*testcontainers.DockerContainer{}}
+	project, err := load(t, secrets).WithServicesEnvironmentResolved(true)
+	must(t, err)
+	s := &stack{project: project, images: map[string]string{}, containers: map[string]*testcontainers.DockerContainer{}}
 	s.suffix = fmt.Sprint("-test-", os.Getpid())
 	s.images["cloakroom"] = ours(t, files, "cloakroom")
 	s.images["cloakroom-upstream"] = ours(t, files, "upstream")

@@ -3,7 +3,6 @@
 package docker
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moby/go-archive"
+	"github.com/moby/patternmatcher/ignorefile"
 	"github.com/testcontainers/testcontainers-go"
 )
 
@@ -51,11 +52,10 @@ func others(t *testing.T, built string) []image {
 			files: map[string]string{"/usr/bin/envoy": envoyBinary(t), "/usr/bin/idp": filepath.Join(built, "idp"),
 				"/etc/keycloak.yaml": "testdata/keycloak.yaml", "/etc/keycloak.sh": "testdata/keycloak.sh"},
 			dockerfile: "USER 1000:0\nENTRYPOINT [\"/usr/bin/sh\", \"/etc/keycloak.sh\"]\n"},
-		{name: "postgres", links: sh, files: map[string]string{"/etc/postgres.sh": "testdata/postgres.sh"},
-			programs: append(shell, filepath.Join(postgres, "bin/postgres"), filepath.Join(postgres, "bin/initdb"), filepath.Join(postgres, "bin/pg_isready")),
-			folders:  []string{filepath.Join(postgres, "lib"), strings.Replace(postgres, "/usr/lib/", "/usr/share/", 1), "/usr/share/zoneinfo"},
-			// initdb asks for the name of its user
-			dockerfile: "ENV PATH=" + postgres + "/bin:/usr/bin\nCOPY --chown=999:999 empty/ /var/lib/postgresql/\nUSER 999:999\nENTRYPOINT [\"/usr/bin/sh\", \"/etc/postgres.sh\"]\n"},
+		{name: "postgres", links: sh, files: map[string]string{"/usr/bin/docker-entrypoint.sh": "testdata/postgres.sh"},
+			programs:   append(append(shell, programsOf(t, "id", "install", "setpriv")...), filepath.Join(postgres, "bin/postgres"), filepath.Join(postgres, "bin/initdb"), filepath.Join(postgres, "bin/pg_isready")),
+			folders:    []string{filepath.Join(postgres, "lib"), strings.Replace(postgres, "/usr/lib/", "/usr/share/", 1), "/usr/share/zoneinfo"},
+			dockerfile: "ENV PATH=" + postgres + "/bin:/usr/bin\nCOPY --chown=999:999 empty/ /var/lib/postgresql/\n"},
 	}
 }
 
@@ -84,7 +84,7 @@ func (i image) build(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	rootfs := filepath.Join(dir, "rootfs")
-	for _, d := range []string{"rootfs/usr/bin", "rootfs/etc", "rootfs/tmp", "empty"} {
+	for _, d := range []string{"rootfs/usr/bin", "rootfs/etc", "rootfs/tmp", "empty"} { // the last for what a user of the image may write to
 		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
 	}
 	for _, path := range append(i.programs, i.folders...) {
@@ -96,10 +96,11 @@ func (i image) build(t *testing.T) string {
 			copyFromHost(t, rootfs, library)
 		}
 	}
+	must(t, os.Chmod(filepath.Join(rootfs, "tmp"), 0o777|os.ModeSticky))
 	for to, from := range i.links {
 		must(t, os.Symlink(from, filepath.Join(rootfs, to)))
 	}
-	must(t, os.WriteFile(filepath.Join(rootfs, "etc/passwd"), []byte("somebody:x:999:999::/:/usr/bin/sh\n"), 0o644))
+	must(t, os.WriteFile(filepath.Join(rootfs, "etc/passwd"), []byte("postgres:x:999:999::/:/usr/bin/sh\n"), 0o644))
 	must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY rootfs/ /\nENV PATH=/usr/bin\n"+i.dockerfile), 0o644))
 	return dockerBuild(t, i.name, dir, "")
 }
@@ -128,6 +129,23 @@ func libraries(t *testing.T, path string) (paths []string) {
 		paths = append(paths, m[1])
 	}
 	return paths
+}
+
+// buildContext is a copy of what Docker would be sent to build the Dockerfile:
+// all that .dockerignore leaves in.
+func buildContext(t *testing.T) (dir string) {
+	t.Helper()
+	f, err := os.Open("../../.dockerignore")
+	must(t, err)
+	defer f.Close()
+	ignored, err := ignorefile.ReadAll(f)
+	must(t, err)
+	tar, err := archive.TarWithOptions("../..", &archive.TarOptions{ExcludePatterns: ignored})
+	must(t, err)
+	defer tar.Close()
+	dir = t.TempDir()
+	must(t, archive.Untar(tar, dir, nil))
+	return dir
 }
 
 // ours builds the Dockerfile's target. Its build stage needs an image of Go: it
@@ -172,12 +190,5 @@ func run(t *testing.T, name string, arguments ...string) {
 	}
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("running %s %v: %v\n%s", name, arguments, err, out)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(fmt.Errorf("preparing the test: %w", err))
 	}
 }

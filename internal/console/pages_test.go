@@ -133,6 +133,21 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// TestLoopback leads from one of its names to the one of the console.
+func TestLoopback(t *testing.T) {
+	w := newWorld(t)
+	w.URL, _ = url.Parse("http://127.0.0.1:9192")
+	for host, want := range map[string]int{"127.0.0.1:9192": 303, "localhost:9192": 307, "[::1]:9192": 307, "localhost:80": 421, "evil.test:9192": 421} {
+		got := w.browser().send("GET", "/leases", nil, "host", host)
+		if to := got.Header().Get("location"); got.Code != want || want == 307 && to != "http://127.0.0.1:9192/leases" {
+			t.Errorf("%s: status %d, location %q", host, got.Code, to)
+		}
+	}
+	if got := w.browser().send("POST", "/login", nil, "host", "localhost:9192"); got.Code != 421 {
+		t.Errorf("a form by another name: status %d", got.Code)
+	}
+}
+
 func TestNewNeedsAll(t *testing.T) {
 	u, _ := url.Parse(home)
 	w := newWorld(t)

@@ -11,7 +11,7 @@
 //	/query?key=KEY, the cookie "key" on /cookie, and /path/KEY
 //
 // and everything else is a 401. Below /billing it demands the billing key
-// instead. Every path answers with an echo of the request, except
+// instead, and, if it has one, the admin key to delete a repository. Every path answers with an echo of the request, except
 //
 //	/events?n=5              server-sent events, one in 200 ms, each with the key
 //	/trailer                 an echo with the key in a trailer
@@ -58,7 +58,7 @@ func run() error {
 	if err != nil {
 		return err // names the file
 	}
-	a := &api{key: or(*key, fromFile[0], os.Getenv("QUICKSTART_KEY")), billing: or(*billing, fromFile[1], os.Getenv("QUICKSTART_BILLING_KEY"))}
+	a := &api{key: or(*key, fromFile[0], os.Getenv("QUICKSTART_KEY")), billing: or(*billing, fromFile[1], os.Getenv("QUICKSTART_BILLING_KEY")), admin: os.Getenv("QUICKSTART_ADMIN_KEY")}
 	if a.key == "" {
 		return errors.New("no key: set QUICKSTART_KEY, --key or --key-files")
 	}

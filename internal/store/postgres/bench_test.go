@@ -1,51 +1,21 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"cloakroom/internal/lease"
+	"cloakroom/internal/lease/leasetest"
 	"cloakroom/internal/record"
 	"cloakroom/internal/record/recordtest"
 )
 
-// BenchmarkLeases is what an insert and an update of a lease take, each on disk
-// when it returns, by so many at once on two replicas.
 func BenchmarkLeases(b *testing.B) {
-	for _, writers := range []int{1, 8} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			url := server.Database(b)
-			stores := []lease.Store{openAt(b, url, "a"), openAt(b, url, "b")}
-			rows := make(chan lease.Row, b.N)
-			for range b.N {
-				rows <- row(b)
-			}
-			close(rows)
-			b.ResetTimer()
-			var wg sync.WaitGroup
-			for w := range writers {
-				wg.Go(func() { write(b, stores[w%2], rows) })
-			}
-			wg.Wait()
-			b.ReportMetric(2*float64(b.N)/b.Elapsed().Seconds(), "writes/s")
-		})
-	}
-}
-
-func write(b *testing.B, s lease.Store, rows <-chan lease.Row) {
-	for r := range rows {
-		var err error
-		if r.Change, err = s.Insert(context.Background(), r, 0); err == nil {
-			_, err = s.Update(context.Background(), r)
-		}
-		if err != nil {
-			b.Error(err)
-			return
-		}
-	}
+	leasetest.Benchmark(b, func(b *testing.B) []lease.Store {
+		url := server.Database(b)
+		return []lease.Store{openAt(b, url, "a"), openAt(b, url, "b")}
+	})
 }
 
 // BenchmarkChanges is what a replica asks four times a second.

@@ -21,10 +21,10 @@ const (
 	pingTimeout = time.Second
 )
 
-// session are a connection's settings, whatever the server's, the role's or the
+// settings are a connection's, whatever the server's, the role's or the
 // URL's are. The times bound how long a replica that is cut off may hold a lock
 // that the others wait for.
-var session = map[string]string{
+var settings = map[string]string{
 	"application_name":                    "cloakroom",
 	"search_path":                         "cloakroom",
 	"synchronous_commit":                  "on",
@@ -57,7 +57,7 @@ func configure(raw string) (*pgxpool.Config, error) {
 	c.MaxConns, c.MinConns, c.PingTimeout = connections, 0, pingTimeout
 	c.ConnConfig.ConnectTimeout = dialTimeout
 	c.ConnConfig.DialFunc = dial
-	maps.Copy(c.ConnConfig.RuntimeParams, session)
+	maps.Copy(c.ConnConfig.RuntimeParams, settings)
 	return c, nil
 }
 

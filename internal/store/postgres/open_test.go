@@ -106,7 +106,7 @@ func TestSettingsAreOurs(t *testing.T) {
 		}
 	}
 	again := openAt(t, server.URL(name)+"&synchronous_commit=off&statement_timeout=0", "log")
-	for setting, want := range session {
+	for setting, want := range settings {
 		if strings.HasPrefix(setting, "tcp_") { // of a Unix socket they are 0
 			continue
 		}
