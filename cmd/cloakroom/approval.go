@@ -61,6 +61,25 @@ func showApproval(l lease.Lease) shownApproval {
 	return s
 }
 
+// shownFrom is a question as the service shows it.
+func shownFrom(q approval.Question) shownApproval {
+	s := shownApproval{ID: q.ID, Credential: q.Credential, Principal: q.Principal, Person: q.Person, Operation: showOperation(q.Operation),
+		Reason: q.Reason, State: "pending", Asked: q.Asked, Expires: q.Expires, Needs: q.Needs, Answers: []shownAnswer{}}
+	for _, g := range q.Given {
+		s.Answers = append(s.Answers, shownAnswer{g.Person, g.Name, true, g.Scope, "", g.Via, g.Time})
+	}
+	return s
+}
+
+func (s shownApproval) approvals() (n int) {
+	for _, a := range s.Answers {
+		if a.Approve {
+			n++
+		}
+	}
+	return n
+}
+
 // becameOf is what became of a question.
 func becameOf(l lease.Lease) string {
 	switch {
@@ -76,29 +95,57 @@ func becameOf(l lease.Lease) string {
 	return "lapsed"
 }
 
+// listing is what `approval ls` was asked for.
+type listing struct {
+	all           bool
+	admin, issuer string
+}
+
 func newApprovalList(o *options) *cobra.Command {
-	var all, asJSON bool
+	var l listing
+	var asJSON bool
 	c := &cobra.Command{
 		Use: "ls", Short: "List the questions that wait for an answer", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			questions, err := listApprovals(cmd.Context(), o, all)
+			questions, err := l.run(cmd.Context(), o, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), questions)
 			}
-			return table(cmd.OutOrStdout(), "QUESTION\tSTATE\tCREDENTIAL\tPRINCIPAL\tOPERATION\tASKED\tANSWERS\tREASON", func(w io.Writer) {
+			return table(cmd.OutOrStdout(), "QUESTION\tSTATE\tCREDENTIAL\tPRINCIPAL\tOPERATION\tASKED\tAPPROVALS\tREASON", func(w io.Writer) {
 				for _, q := range questions {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%s\n", q.ID, q.State, q.Credential, q.Principal,
-						orAll(q.Operation, "-"), q.Asked.Format(time.RFC3339), len(q.Answers), q.Needs, q.Reason)
+						orAll(q.Operation, "-"), q.Asked.Format(time.RFC3339), q.approvals(), q.Needs, q.Reason)
 				}
 			})
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "answered and lapsed ones too, newest first")
+	c.Flags().BoolVar(&l.all, "all", false, "answered and lapsed ones too, newest first")
+	c.Flags().StringVar(&l.admin, "admin", "", "ask the admin listener at this URL, after a login, and not the store here")
+	c.Flags().StringVar(&l.issuer, "issuer", "", "name of the issuer to log in with (default: the first)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+func (l listing) run(ctx context.Context, o *options, w io.Writer) ([]shownApproval, error) {
+	if l.admin == "" {
+		return listApprovals(ctx, o, l.all)
+	}
+	if l.all {
+		return nil, usageError{errors.New("--all is of the store here: the admin listener lists what waits")}
+	}
+	r, err := openRemote(ctx, o, l.admin, l.issuer, w)
+	if err != nil {
+		return nil, err
+	}
+	questions, err := r.questions(ctx)
+	out := []shownApproval{}
+	for _, q := range questions {
+		out = append(out, shownFrom(q))
+	}
+	return out, err
 }
 
 func listApprovals(ctx context.Context, o *options, all bool) ([]shownApproval, error) {
@@ -161,12 +208,21 @@ func (ls leases) question(ctx context.Context, id string) (approval.Question, er
 	if err != nil {
 		return approval.Question{}, err
 	}
-	q, err := approval.Find(all, id)
+	q, err := findQuestion(all, id)
 	if err != nil {
-		return approval.Question{}, hinted{fmt.Errorf("no question %q waits for an answer", id), "cloakroom approval ls --all lists them, answered ones too"}
+		return q, err
 	}
 	q, err = d.Question(ctx, q.ID, onlooker)
 	q.Obstacle = "" // the onlooker's
+	return q, err
+}
+
+// findQuestion finds a question by how its id begins.
+func findQuestion(all []approval.Question, id string) (approval.Question, error) {
+	q, err := approval.Find(all, id)
+	if err != nil {
+		err = hinted{fmt.Errorf("no question %q waits for an answer", id), "cloakroom approval ls lists them, with --all answered ones too"}
+	}
 	return q, err
 }
 
