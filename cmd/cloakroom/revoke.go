@@ -54,6 +54,11 @@ stays barred for the rest of its time; others have to be asked for anew anyway.`
 			})
 		},
 	}
+	r.flags(c)
+	return c
+}
+
+func (r *revocation) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&r.principal, "principal", "", "all of this principal's (issuer#subject), as lease ls shows it")
 	f.StringVar(&r.credential, "credential", "", "all over this credential")
@@ -62,7 +67,6 @@ stays barred for the rest of its time; others have to be asked for anew anyway.`
 	f.StringVar(&r.reason, "reason", "", "why, for those who ask while it is barred, agents too")
 	f.BoolVarP(&r.sure, "yes", "y", false, "do not ask before --all")
 	f.BoolVar(&r.asJSON, "json", false, "print JSON")
-	return c
 }
 
 // check tells whether it is clear what is to end.
