@@ -75,7 +75,7 @@ func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 func (r *rig) serve() {
 	r.t.Helper()
 	r.service = start(r.t, r.dir, "cloakroom", r.env, "serve")
-	r.admin = "http://" + r.logged(r.service, "serving", "admin")
+	r.admin = r.logged(r.service, "serving", "admin")
 }
 
 // logged waits for a line of a service's log, and returns one of its fields.
