@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -163,10 +164,13 @@ func (r revoked) print(w io.Writer, asJSON bool) error {
 
 // tellUnrecorded says so where no service runs that would log what was done.
 func (l leases) tellUnrecorded(w io.Writer) {
+	if _, err := os.Stat(l.config.Record.Dir); err != nil {
+		return // services are elsewhere
+	}
 	lock, err := record.Lock(l.config.Record.Dir)
 	if err != nil {
 		return // one runs, or nobody can tell
 	}
 	lock.Close()
-	fmt.Fprintf(w, "cloakroom: no service writes the log in %q now: what was done here is in the store only\n", l.config.Record.Dir)
+	fmt.Fprintf(w, "cloakroom: no service writes the log in %q now: unless a replica elsewhere does, what was done is in the store only\n", l.config.Record.Dir)
 }
