@@ -280,6 +280,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(base))
 	f.Add([]byte("a: &a [*a]\n<<: *a\n? {b: c}\n: !!binary x\n"))
 	f.Add([]byte("identity:\ntiers:\n credentials: \nenvoy: {upstreams: [{}, [], ~, 1]}"))
+	f.Add([]byte("store: {url: \"postgres://u:p@[::1,a/x?host=b\", password: {env: GOOD}}\nwebhooks: [{}, {url: {}}, {form: x, secret: ~}]\nslack: {people: {a: ~, U1: {groups: [x]}}}"))
 	dir := folder(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, _, err := parse(filepath.Join(dir, "cloakroom.yaml"), data, env, true)
