@@ -72,7 +72,8 @@ func (f *fleet) share(p *pki) {
     - {name: others, issuer: %s, audiences: [cloakroom-cli], claims: {groups: groups, person: email}, human: true, groups_allowed: [oncall]}
 `, f.others))
 	f.rewrite("audiences: [cloakroom]\n      claims: {groups: groups, person: email}", "audiences: [cloakroom-cli]\n      claims: {groups: groups, person: email}")
-	f.rewrite("login: {", "url: \"http://"+f.page+"\"\n  login:\n  - {issuer: others, client_id: cloakroom-page, cli_client_id: cloakroom-cli}\n  - {")
+	f.rewrite("login: {", "url: \"http://"+f.page+"\"\n  login:\n  - {")
+	f.rewrite("cli_client_id: cloakroom-cli}\n", "cli_client_id: cloakroom-cli}\n  - {issuer: others, client_id: cloakroom-page, cli_client_id: cloakroom-cli}\n")
 	f.rewrite("approvers: [oncall]\n  auditors", "approvers: [people/oncall]\n  auditors")
 	f.rewrite("\nenvoy:\n", fmt.Sprintf("\nenvoy:\n  service: {grpc: %q, agent: %q, tls: {cert: %s, key: %s, ca: %s, name: cloakroom.test}}\n",
 		grpcName, agentName, file("gateway.pem"), file("gateway.key"), file("ca.pem")))
