@@ -114,9 +114,20 @@ func evaluate[T any](b *browser, script string) T {
 
 func (b *browser) open(url string) { b.t.Helper(); b.do(chromedp.Navigate(url)) }
 
+// click tries again where the page changed between finding and clicking.
 func (b *browser) click(selector chromedp.CSS) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(selector), chromedp.Click(selector))
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+		err := chromedp.Do(ctx, chromedp.WaitVisible(selector), chromedp.Click(selector))
+		cancel()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%s's browser: clicking on %s: %v\n%s", b.name, selector, err, b.text("body"))
+		}
+	}
 }
 
 func (b *browser) types(selector chromedp.CSS, text string) {

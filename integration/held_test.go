@@ -170,3 +170,54 @@ func TestWhatPeopleAreShown(t *testing.T) {
 		})
 	}
 }
+
+// TestAnApprovalIsForOneBody: the request that was held goes on when a person has
+// approved it, and again, but none with another body, or one that nobody sees.
+func TestAnApprovalIsForOneBody(t *testing.T) {
+	t.Parallel()
+	a := newWaiting(t, "5m")
+	var got []string
+	a.b.Config.Handler = a.b.keeping(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		got = append(got, fmt.Sprint(r.ContentLength, " ", string(text)))
+	})
+	placeholder := a.placeholder("write")
+	post := func(ctx context.Context, text, kind string) (status int) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, a.gateway+"/api/v1/x", strings.NewReader(text))
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		r.Header = http.Header{"X-Cloakroom-Token": {a.token}, "Authorization": {"Bearer " + placeholder}, "Content-Type": {kind}}
+		answer, err := a.client.Do(r)
+		if err != nil {
+			return 0
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode
+	}
+	const kind = "application/octet-stream"
+	first := make(chan int, 1)
+	go func() { first <- post(t.Context(), "delete 1", kind) }()
+	approved := a.question()
+	a.answers("bob", "approve", approved)
+	if status := <-first; status != http.StatusOK {
+		t.Errorf("the request that was held: %d", status)
+	}
+	if status := post(t.Context(), "delete 1", kind); status != http.StatusOK {
+		t.Errorf("the same again: %d", status)
+	}
+	for text, kind := range map[string]string{"delete 2": kind, "delete 1": "application/grpc", "": kind} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		done := make(chan int, 1)
+		go func() { done <- post(ctx, text, kind) }()
+		a.holds(1)
+		if hangUp(); <-done != 0 {
+			t.Errorf("%q as %s was answered", text, kind)
+		}
+		a.holds(0)
+	}
+	if want := []string{"8 delete 1", "8 delete 1"}; !slices.Equal(got, want) {
+		t.Errorf("the backend got %q", got)
+	}
+}

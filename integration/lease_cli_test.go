@@ -2,6 +2,8 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -133,11 +135,57 @@ func (w *world) logText() string {
 	}
 	var all strings.Builder
 	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		all.Write(b)
+		all.WriteString(w.read(filepath.Join("record", filepath.Base(f))))
 	}
 	return all.String()
+}
+
+func (w *world) read(name string) string {
+	w.t.Helper()
+	b, err := os.ReadFile(w.path(name))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestLeaseCommandsOnPostgres runs the same against a database that replicas share,
+// whose password stands in no file.
+func TestLeaseCommandsOnPostgres(t *testing.T) {
+	t.Parallel()
+	p := newPostgres(t)
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "done") })
+	w := newWorld(t, setup{Values: map[string]string{"DEMO_KEY": value(), "STORE_PASSWORD": value()},
+		Config:    oneCredential + fmt.Sprintf("\nstore: {url: %q, password: {env: STORE_PASSWORD}}\n", p.URL()),
+		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
+	agent := []string{"x-cloakroom-token", w.token(agentClient), "authorization", "Bearer " + w.placeholder("demo")}
+	code := func() string { _, body := w.get("/api/v1/x", agent...); return errorCode(body) }
+	if got := code(); got != "" {
+		t.Fatalf("before: %s", got)
+	}
+	var one, all done
+	w.run(&one, "lease", "revoke", w.leases()[0].Lease)
+	w.eventually("it is refused", func() bool { return code() == "lease_expired" })
+	w.run(&all, "lease", "revoke", "--all", "--yes", "--for", "1h")
+	for _, bar := range []string{one.Bar.Bar, all.Bar.Bar} {
+		if _, stderr, exit := command(t, w.dir, w.env, "lease", "lift", bar); exit != 0 {
+			t.Errorf("lease lift: exit %d: %s", exit, stderr)
+		}
+	}
+	w.eventually("it is served again", func() bool { return code() == "" })
+	var questions []question
+	w.run(&questions, "approval", "ls", "--all")
+	w.run(&questions, "lease", "bars")
+	if len(questions) != 0 {
+		t.Errorf("questions or bars: %+v", questions)
+	}
+	stdout, stderr, exit := command(t, w.dir, w.env, "check", "--print")
+	page(stdout, stderr)
+	if exit != 0 || !strings.Contains(stdout, "store: postgres:///postgres\n") {
+		t.Errorf("check --print: exit %d: %s%s", exit, stdout, stderr)
+	}
+	w.up.stop(t)
+	if _, stderr, exit = command(t, w.dir, w.env, "lease", "revoke", "--all", "--yes"); exit != 0 || !strings.Contains(stderr, "no service writes the log") {
+		t.Errorf("while no service runs: exit %d: %s", exit, stderr)
+	}
 }

@@ -66,6 +66,7 @@ func (n *notices) prepare(cfg *config.Config) (*receivers, error) {
 		},
 	})
 	if err != nil {
+		r.close()
 		return nil, err
 	}
 	return r, nil

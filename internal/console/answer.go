@@ -47,7 +47,7 @@ type asked struct {
 	Live    bool // it can still be answered
 	Choices []choice
 	Wrong   string // with what was just sent
-	Reason  string // that was sent
+	Sent    string // the reason that was sent with it
 	Yours   bool   // the viewer has answered
 }
 
@@ -76,7 +76,7 @@ func (c *Console) showQuestion(w http.ResponseWriter, r *http.Request, v visit, 
 	if err != nil {
 		return err
 	}
-	a := asked{Question: q, Wrong: wrong, Reason: r.PostFormValue("reason"), Choices: choices(q.Scopes, r.PostFormValue("scope")),
+	a := asked{Question: q, Wrong: wrong, Sent: r.PostFormValue("reason"), Choices: choices(q.Scopes, r.PostFormValue("scope")),
 		Yours: slices.ContainsFunc(q.Given, func(g approval.Given) bool { return g.Person == v.Who.Person })}
 	c.show(w, status, page{Name: "question", Title: "May " + q.Subject + " use " + q.Credential + "?", Nav: "/", Visit: v, Data: a, Live: true})
 	return nil

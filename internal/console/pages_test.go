@@ -59,7 +59,7 @@ func TestWhatPagesShow(t *testing.T) {
 	b := w.loggedIn(human("bob", "sre", "oncall"))
 	for path, wants := range map[string][]string{
 		"/": {"1 question waits", "payments-write", "api.pay.test", "/v1/refunds", "two charges", "refund-bot", "erin@example.com", "15 min", "(1) Inbox"},
-		"/approvals/" + l.ID: {"May <bdi>refund-bot</bdi> use", "Nobody verified", "SHA-256", refund.Body.String(), "3 approved, 1 denied", "erin@example.com",
+		"/approvals/" + l.ID: {"May <bdi>refund-bot</bdi> use", "Nobody verified", "two charges", "SHA-256", refund.Body.String(), "3 approved, 1 denied", "erin@example.com",
 			`value="operation" required checked`, "exactly this request", "/v1/refunds/**", "0</b> of 1", "5 min from the last approval, 3 uses"},
 		"/leases":               {"0 active, 1 pending", "leaked?", "until it is lifted", "Stop everything"},
 		"/revoke?all":           {"<b>0</b> active", "Yes, stop everything"},
@@ -130,6 +130,21 @@ func TestHosts(t *testing.T) {
 		if got := c.here(host); got != want {
 			t.Errorf("here(%q) = %v", host, got)
 		}
+	}
+}
+
+// TestLoopback leads from one of its names to the one of the console.
+func TestLoopback(t *testing.T) {
+	w := newWorld(t)
+	w.URL, _ = url.Parse("http://127.0.0.1:9192")
+	for host, want := range map[string]int{"127.0.0.1:9192": 303, "localhost:9192": 307, "[::1]:9192": 307, "localhost:80": 421, "evil.test:9192": 421} {
+		got := w.browser().send("GET", "/leases", nil, "host", host)
+		if to := got.Header().Get("location"); got.Code != want || want == 307 && to != "http://127.0.0.1:9192/leases" {
+			t.Errorf("%s: status %d, location %q", host, got.Code, to)
+		}
+	}
+	if got := w.browser().send("POST", "/login", nil, "host", "localhost:9192"); got.Code != 421 {
+		t.Errorf("a form by another name: status %d", got.Code)
 	}
 }
 

@@ -279,7 +279,12 @@ func (index) Sessions(context.Context, record.SessionFilter) ([]record.Session, 
 	return []record.Session{{ID: "s1", Principal: agents + "#refund-bot", First: at, Last: at, Exchanges: 2, Refused: 1}}, nil
 }
 
-func (index) Exchanges(_ context.Context, principal, session string) ([]record.Exchange, error) {
+func (i index) Refusals(ctx context.Context, _ time.Time, _ int) ([]record.Exchange, error) {
+	all, err := i.Exchanges(ctx, "", "s1", 0)
+	return all[1:], err
+}
+
+func (index) Exchanges(_ context.Context, principal, session string, _ int) ([]record.Exchange, error) {
 	if session == "broken" {
 		return nil, errors.New("the disk at /secret/path")
 	}

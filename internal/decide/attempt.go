@@ -31,6 +31,7 @@ type attempt struct {
 	change      access.Change
 	uses        []record.Use
 	permit      access.Grant
+	holdUntil   time.Time // when waiting for people must end; zero: nobody was waited for
 }
 
 // refusal is a Refusal with what only the log learns.

@@ -66,12 +66,28 @@ func (d *Decider) hold(ctx context.Context, l lease.Lease, principal string, wai
 	return d.Leases.Wait(within, l.ID)
 }
 
+// longestWait is how long the request may be held in all, for however many
+// leases: Envoy waits no longer for the decision.
+func (a *attempt) longestWait() (most time.Duration) {
+	for _, p := range a.input.Placeholders {
+		if p.Counts && p.Credential != nil {
+			if rule := a.set.Credential(p.Name).Tier.Approval; rule != nil {
+				most = max(most, rule.Wait)
+			}
+		}
+	}
+	return most
+}
+
 // held waits for people, where the tier lets a request wait, and then looks for
 // the lease anew. What was found out before the wait may be true no more.
 func (d *Decider) held(ctx context.Context, a *attempt, q lease.Ask, l lease.Lease) (lease.Lease, *refusal, error) {
+	if a.holdUntil.IsZero() {
+		a.holdUntil = d.Now().Add(a.longestWait())
+	}
 	var wait time.Duration
 	if rule := a.set.Credential(q.Credential).Tier.Approval; rule != nil {
-		wait = rule.Wait
+		wait = min(rule.Wait, a.holdUntil.Sub(d.Now()))
 	}
 	l, err := d.hold(ctx, l, a.who.ID(), wait)
 	if errors.Is(err, lease.ErrPending) || err != nil || l.State != lease.Active {

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Bars are the bars that stand.
 func (k *Keeper) Bars() []Bar { return *k.bars.Load() }
 
-// barring finds a bar that stands in the way.
-func (k *Keeper) barring(principal, credential string, at instant) (Bar, bool) {
+// stopping finds a bar that stands in the way.
+func (k *Keeper) stopping(principal, credential string, at instant) (Bar, bool) {
 	for _, b := range *k.bars.Load() {
 		if b.Stops(principal, credential, at.time()) {
 			return b, true
@@ -26,20 +27,30 @@ func (k *Keeper) barring(principal, credential string, at instant) (Bar, bool) {
 func (k *Keeper) Bar(ctx context.Context, b Bar, now time.Time) (Bar, []Lease, error) {
 	at := k.clock.see(now)
 	b = NewBar(b, at.time())
-	if err := k.store.PutBar(ctx, SealBar(k.key, b)); err != nil {
-		return b, k.enforce([]Bar{b}, at), fmt.Errorf("barring leases: %w", unavailable(err))
-	}
-	k.mu.Lock()
-	bars := append(append([]Bar{}, *k.bars.Load()...), b)
-	k.bars.Store(&bars)
-	k.mu.Unlock()
 	ended := k.enforce([]Bar{b}, at)
-	err := errors.Join(k.saveEvery(ctx), k.revokePending(ctx, b, at))
+	if err := k.putBar(ctx, b); err != nil {
+		return b, ended, fmt.Errorf("barring leases: %w", unavailable(err))
+	}
+	ended = append(ended, k.enforce([]Bar{b}, at)...) // what was opened meanwhile
+	err := errors.Join(k.saveAll(ctx), k.revokePending(ctx, b, at))
 	k.tell("")
 	if err != nil {
 		return b, ended, fmt.Errorf("revoking leases: %w", unavailable(err))
 	}
 	return b, ended, nil
+}
+
+func (k *Keeper) putBar(ctx context.Context, b Bar) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	k.barring.Lock()
+	defer k.barring.Unlock()
+	if err := k.store.PutBar(ctx, SealBar(k.key, b)); err != nil {
+		return err
+	}
+	bars := append(slices.Clone(k.Bars()), b)
+	k.bars.Store(&bars)
+	return nil
 }
 
 // enforce ends what the bars stand in the way of.
@@ -59,19 +70,31 @@ func (k *Keeper) enforce(bars []Bar, at instant) (ended []Lease) {
 	return ended
 }
 
-// revokePending ends the questions that the bar stands in the way of.
+// revokePending ends the questions that the bar stands in the way of, as many as
+// a look finds.
 func (k *Keeper) revokePending(ctx context.Context, b Bar, at instant) error {
-	rows, err := k.store.List(ctx, Filter{Principal: b.Principal, Credential: b.Credential, State: Pending, Limit: 10_000})
+	rows, err := k.store.List(ctx, Filter{Principal: b.Principal, Credential: b.Credential, State: Pending, Limit: lookFor})
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		_, err := k.mutate(ctx, r.ID, at, func(l Lease) (Lease, error) { return l.Revoke(b.By, at.time()) })
-		if err != nil && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrUnknown) {
+		_, err := k.mutate(ctx, r.ID, at, func(l Lease) (Lease, error) {
+			if l.State != Pending || !b.Stops(l.Principal, l.Credential, at.time()) {
+				return l, ErrConflict
+			}
+			return l.Revoke(b.By, at.time())
+		})
+		if err != nil && !settled(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// settled tells whether a change was not made because the lease is not what it
+// was taken for any more.
+func settled(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrEnded)
 }
 
 // Lift takes a bar away.
@@ -84,6 +107,8 @@ func (k *Keeper) Lift(ctx context.Context, id string, now time.Time) error {
 
 // loadBars reads the bars anew, and ends what they stand in the way of.
 func (k *Keeper) loadBars(ctx context.Context, at instant) error {
+	k.barring.Lock()
+	defer k.barring.Unlock()
 	rows, err := k.store.Bars(ctx)
 	if err != nil {
 		return err
@@ -97,9 +122,7 @@ func (k *Keeper) loadBars(ctx context.Context, at instant) error {
 		}
 		bars = append(bars, b)
 	}
-	k.mu.Lock()
 	k.bars.Store(&bars)
-	k.mu.Unlock()
 	k.enforce(bars, at)
 	k.tell("")
 	return nil

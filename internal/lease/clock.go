@@ -5,33 +5,35 @@ import (
 	"time"
 )
 
-// clock is time that never goes back. It keeps two readings apart: the wall
-// clock's, which an operator can set, and the monotonic one, which stands
-// still while the machine sleeps. A lease is over when either says so. A wall
-// clock that was set back is taken to go on from where it was.
+// clock is time that never goes back. It goes on with the monotonic reading, and
+// leaps forward with the wall clock, which an operator can set and which alone
+// knows how long the machine has slept; by how much the wall clock is set back
+// makes no difference.
 type clock struct {
-	base  time.Time
-	floor int64 // the wall reading at the base
-	high  struct{ mono, wall atomic.Int64 }
+	base time.Time
+	ran  atomic.Int64 // the highest monotonic reading: nanoseconds since base
+	skew atomic.Int64 // the highest wall reading less the monotonic one of the same time
 }
 
-// instant is a reading: nanoseconds since the clock's base (mono; taken from
-// the wall where a time has no monotonic reading) and since 1970 (wall).
-type instant struct{ mono, wall int64 }
+// instant is a reading of the clock: nanoseconds since 1970.
+type instant int64
 
-// start begins with now; the wall reading is at least floor.
+// start begins with now, and not before floor.
 func (c *clock) start(now, floor time.Time) {
-	c.base, c.floor = now, now.UnixNano()
+	c.base = now
+	from := now.UnixNano()
 	if !floor.IsZero() {
-		c.floor = max(c.floor, floor.UnixNano())
+		from = max(from, floor.UnixNano())
 	}
-	c.high.wall.Store(c.floor)
+	c.ran.Store(0)
+	c.skew.Store(from)
 }
 
-// see takes note of now, and returns the highest readings there were.
+// see takes note of now, and says how late it is.
 func (c *clock) see(now time.Time) instant {
-	mono := raise(&c.high.mono, int64(now.Sub(c.base)))
-	return instant{mono, raise(&c.high.wall, max(now.UnixNano(), c.floor+mono))}
+	ran := int64(now.Sub(c.base)) // by the wall, where now has no monotonic reading
+	skew := raise(&c.skew, now.UnixNano()-ran)
+	return instant(raise(&c.ran, ran) + skew)
 }
 
 func raise(high *atomic.Int64, to int64) int64 {
@@ -46,12 +48,6 @@ func raise(high *atomic.Int64, to int64) int64 {
 	}
 }
 
-func (i instant) add(d time.Duration) instant {
-	return instant{i.mono + int64(d), i.wall + int64(d)}
-}
+func (i instant) add(d time.Duration) instant { return i + instant(d) }
 
-// before tells whether both readings are before end's.
-func (i instant) before(end instant) bool { return i.mono < end.mono && i.wall < end.wall }
-
-// time is the wall reading.
-func (i instant) time() time.Time { return time.Unix(0, i.wall).UTC() }
+func (i instant) time() time.Time { return time.Unix(0, int64(i)).UTC() }

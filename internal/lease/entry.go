@@ -26,7 +26,7 @@ type held struct {
 
 func (e *entry) lease() Lease { return e.held.Load().lease }
 
-func (e *entry) live(at instant) bool { return e.final.Load() == nil && at.before(e.held.Load().ends) }
+func (e *entry) live(at instant) bool { return e.final.Load() == nil && at < e.held.Load().ends }
 
 // now is the lease as it stands at the instant.
 func (e *entry) now(at instant) Lease {
@@ -34,7 +34,7 @@ func (e *entry) now(at instant) Lease {
 		return *l
 	}
 	h := e.held.Load()
-	if !at.before(h.ends) {
+	if at >= h.ends {
 		return h.lease.end(Expired, h.lease.Ends)
 	}
 	return h.lease
@@ -64,12 +64,12 @@ func (e *entry) finish(l Lease) bool {
 	if !ok {
 		return false
 	}
-	close(e.done)
-	if l.Ending == Revoked {
+	if l.Ending == Revoked { // before done: what is cut should say why
 		for cut := range cuts {
 			(*cut)()
 		}
 	}
+	close(e.done)
 	return true
 }
 
@@ -141,7 +141,8 @@ func (k *Keeper) release(principal string) {
 }
 
 // add puts an active lease, for which there is room, into memory. If it is
-// there already the room is given back. What a bar stops is ended at once.
+// there already the room is given back. What has ended, or a bar stops, ends at
+// once: who ends leases looks into memory after having said so.
 func (k *Keeper) add(l Lease, at, ends instant) *entry {
 	e := &entry{id: l.ID, done: make(chan struct{})}
 	e.held.Store(&held{l, ends})
@@ -149,15 +150,37 @@ func (k *Keeper) add(l Lease, at, ends instant) *entry {
 		k.release(l.Principal)
 		return was.(*entry)
 	}
-	if l.Ticketless() {
-		k.index(l.useKey(), func(es []*entry) []*entry { return append(es, e) })
-	} else {
-		k.byTicket.Store(l.Ticket, e)
-	}
-	if b, stopped := k.barring(l.Principal, l.Credential, at); stopped {
+	k.list(e, l)
+	if why, gone := k.buried(l.ID); gone {
+		k.finish(e, l.end(why, at.time()), false)
+	} else if b, stopped := k.stopping(l.Principal, l.Credential, at); stopped {
 		k.revoke(e, b.By, at)
 	}
+	if e.final.Load() != nil { // perhaps before it was listed
+		k.unlist(e, l)
+		if k.lookup(l.ID) != e {
+			k.byTicket.CompareAndDelete(l.Ticket, e)
+		}
+	}
 	return e
+}
+
+// list lets a lease be found by what it is for.
+func (k *Keeper) list(e *entry, l Lease) {
+	if l.Ticketless() {
+		k.index(l.useKey(), func(es []*entry) []*entry { return append(es, e) })
+		return
+	}
+	k.byTicket.Store(l.Ticket, e)
+}
+
+// unlist undoes that; a ticket's lease is found as long as it is in memory.
+func (k *Keeper) unlist(e *entry, l Lease) {
+	if l.Ticketless() {
+		k.index(l.useKey(), func(es []*entry) []*entry {
+			return slices.DeleteFunc(es, func(o *entry) bool { return o == e })
+		})
+	}
 }
 
 // index changes the list of a principal's leases without a ticket.
@@ -179,30 +202,25 @@ func (k *Keeper) uses(key useKey) []*entry {
 	return nil
 }
 
-// adopt adds a lease that another process, or an earlier one, opened. Its
-// end is counted from now by the monotonic clock too.
+// adopt adds a lease that another process, or an earlier one, opened. However
+// the clocks differ, it is not live for longer from now than it is long.
 func (k *Keeper) adopt(l Lease, at instant) *entry {
 	left := min(l.Ends.Sub(at.time()), l.Terms.Length+l.Extended)
 	k.mu.Lock()
 	k.take(l.Principal, 1)
 	k.mu.Unlock()
-	return k.add(l, at, instant{at.mono + int64(left), min(l.Ends.UnixNano(), at.wall+int64(left))})
+	return k.add(l, at, at.add(left))
 }
 
 // finish ends an active lease in memory; false: it had ended already. With
 // save the ending is yet to be written.
 func (k *Keeper) finish(e *entry, l Lease, save bool) bool {
-	k.mu.Lock()
-	k.cut[l.ID] = max(e.held.Load().lease.Ends.UnixNano(), k.cut[l.ID])
-	k.mu.Unlock()
+	was := e.lease()
+	k.bury(was, l.Ending)
 	if !e.finish(l) {
 		return false
 	}
-	if l.Ticketless() {
-		k.index(l.useKey(), func(es []*entry) []*entry {
-			return slices.DeleteFunc(es, func(o *entry) bool { return o == e })
-		})
-	}
+	k.unlist(e, was)
 	k.mu.Lock()
 	k.take(l.Principal, -1)
 	if save {
@@ -211,7 +229,6 @@ func (k *Keeper) finish(e *entry, l Lease, save bool) bool {
 	k.mu.Unlock()
 	if !save {
 		k.drop(e)
-		k.o.Changed(l, false)
 	}
 	k.tell(l.ID)
 	return true
@@ -228,13 +245,51 @@ func (k *Keeper) drop(e *entry) {
 	k.byID.CompareAndDelete(e.id, e)
 }
 
-// wasCut tells whether this process saw the lease end though its row's time is
-// not over: a row that says otherwise is not believed.
-func (k *Keeper) wasCut(id string) bool {
+// grave is a lease that this process knows to have ended before its time.
+type grave struct {
+	until  instant // then its time would be over
+	ending Ending
+}
+
+// bury takes note that a lease has ended: a row that says otherwise, read before
+// or put back by a hand, is not believed.
+func (k *Keeper) bury(l Lease, why Ending) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	_, cut := k.cut[id]
-	return cut
+	g, there := k.graves[l.ID]
+	if !there {
+		g.ending = why
+	}
+	g.until = max(g.until, instant(l.Ends.UnixNano()))
+	k.graves[l.ID] = g
+}
+
+// buried tells whether this process knows that the lease has ended, and how.
+func (k *Keeper) buried(id string) (Ending, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	g, gone := k.graves[id]
+	return g.ending, gone
+}
+
+// known is what the store says of a lease, as it stands at the instant and
+// corrected by what this process knows.
+func (k *Keeper) known(l Lease, at instant) Lease {
+	if l = l.At(at.time()); l.State != Ended {
+		return k.gone(l, at)
+	}
+	return l
+}
+
+// gone is the lease, ended if this process knows that it has.
+func (k *Keeper) gone(l Lease, at instant) Lease {
+	if e := k.lookup(l.ID); e != nil && !e.live(at) {
+		return e.now(at)
+	}
+	if why, gone := k.buried(l.ID); gone {
+		return l.end(why, at.time())
+	}
+	return l
 }
 
 // lookup finds a lease in memory.
@@ -248,7 +303,7 @@ func (k *Keeper) lookup(id string) *entry {
 // expire ends in memory what is past its end.
 func (k *Keeper) expire(at instant) {
 	k.byID.Range(func(_, v any) bool {
-		if e := v.(*entry); e.final.Load() == nil && !at.before(e.held.Load().ends) {
+		if e := v.(*entry); e.final.Load() == nil && at >= e.held.Load().ends {
 			l := e.lease()
 			k.finish(e, l.end(Expired, l.Ends), true)
 		}
@@ -256,5 +311,5 @@ func (k *Keeper) expire(at instant) {
 	})
 }
 
-// over is a channel that is closed.
-var over = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
+// closed is a channel that is closed.
+var closed = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()

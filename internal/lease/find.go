@@ -15,7 +15,10 @@ func (k *Keeper) Check(id string, now time.Time) error {
 	at := k.clock.see(now)
 	e := k.lookup(id)
 	if e == nil {
-		return k.fetch(id, at)
+		var err error
+		if e, err = k.fetch(id, at); err != nil {
+			return err
+		}
 	}
 	switch {
 	case !e.live(at):
@@ -29,30 +32,22 @@ func (k *Keeper) Check(id string, now time.Time) error {
 // Live tells whether Check finds nothing wrong.
 func (k *Keeper) Live(id string, now time.Time) bool { return k.Check(id, now) == nil }
 
-// stale tells whether the store was not heard of for too long.
-func (k *Keeper) stale(at instant) bool {
-	return k.o.Confirm > 0 && at.mono-k.confirmed.Load() > int64(k.o.Confirm)
-}
-
 // fetch asks the store for a lease that is not in memory.
-func (k *Keeper) fetch(id string, at instant) error {
+func (k *Keeper) fetch(id string, at instant) (*entry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	r, err := k.store.ByID(ctx, id)
 	if err != nil {
-		return unavailable(err)
+		return nil, unavailable(err)
 	}
 	l, ok := k.unseal(r)
 	switch {
 	case !ok:
-		return ErrUnknown
-	case !l.Live(at.time()) || k.wasCut(id):
-		return ErrEnded
+		return nil, ErrUnknown
+	case k.known(l, at).State != Active:
+		return nil, ErrEnded
 	}
-	if !k.adopt(l, at).live(at) {
-		return ErrEnded
-	}
-	return nil
+	return k.adopt(l, at), nil
 }
 
 // Spend counts a use of the lease, where it has a limit: then it is in the store
@@ -72,6 +67,9 @@ func (k *Keeper) Spend(ctx context.Context, id string, now time.Time) error {
 	defer cancel()
 	at := k.clock.see(now)
 	_, err := k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Spend(at.time()) })
+	if err == nil && e.final.Load() != nil { // ended meanwhile
+		return ErrEnded
+	}
 	return err
 }
 
@@ -92,17 +90,17 @@ func (k *Keeper) Done(id string) <-chan struct{} {
 	if e := k.lookup(id); e != nil {
 		return e.done
 	}
-	return over
+	return closed
 }
 
 // OnRevoke has cut called once when the lease is revoked, here or by another
-// process; at once, if it is not active any more, and did not expire. It is not
-// called when the lease expires, nor after stop. It must not block.
+// process; at once, if that has happened. It is not called when the lease
+// expires, nor after stop, but for a call that was under way. It must not block.
 func (k *Keeper) OnRevoke(id string, cut func()) (stop func()) {
 	if e := k.lookup(id); e != nil {
 		return e.onRevoke(cut)
 	}
-	if k.wasCut(id) {
+	if why, _ := k.buried(id); why == Revoked {
 		cut()
 	}
 	return func() {}
@@ -122,16 +120,15 @@ func (k *Keeper) ByID(ctx context.Context, id string, now time.Time) (Lease, err
 	if !ok {
 		return Lease{}, fmt.Errorf("finding lease %q: %w", id, ErrUnknown)
 	}
-	if l = l.At(at.time()); l.State != Ended && k.wasCut(id) {
-		l = l.end(Revoked, at.time())
-	}
-	return l, nil
+	return k.known(l, at), nil
 }
 
 // ByTicket finds the active lease of a ticket by its hash. Others are
 // ErrUnknown, ErrPending or ErrEnded (with the lease as it ended).
 func (k *Keeper) ByTicket(ctx context.Context, ticket Digest, now time.Time) (Lease, error) {
-	k.confirm(ctx, now)
+	if err := k.confirm(ctx, now); err != nil {
+		return Lease{}, err
+	}
 	at := k.clock.see(now)
 	if v, ok := k.byTicket.Load(ticket); ok {
 		return standing(v.(*entry).now(at))
@@ -148,12 +145,8 @@ func (k *Keeper) ByTicket(ctx context.Context, ticket Digest, now time.Time) (Le
 	if !ok || l.Ticket != ticket {
 		return Lease{}, ErrUnknown
 	}
-	l = l.At(at.time())
-	if l.State != Active {
+	if l = k.known(l, at); l.State != Active {
 		return standing(l)
-	}
-	if k.wasCut(l.ID) {
-		return standing(l.end(Revoked, at.time()))
 	}
 	return standing(k.adopt(l, at).now(at))
 }
@@ -178,13 +171,7 @@ func (k *Keeper) Revoke(ctx context.Context, id, by string, now time.Time) (Leas
 	at := k.clock.see(now)
 	e := k.lookup(id)
 	if e == nil {
-		l, err := k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Revoke(by, at.time()) })
-		if err == nil {
-			k.mu.Lock()
-			k.cut[id] = max(l.Ends.UnixNano(), k.cut[id])
-			k.mu.Unlock()
-		}
-		return l, err
+		return k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Revoke(by, at.time()) })
 	}
 	l, ok := k.revoke(e, by, at)
 	if !ok {
@@ -210,25 +197,32 @@ func (k *Keeper) revoke(e *entry, by string, at instant) (Lease, bool) {
 
 // save writes a lease's end. A store that knows of one already is right too.
 func (k *Keeper) save(ctx context.Context, e *entry) error {
+	done, err := k.changes.take(ctx, e.id)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer done()
+	if !k.isUnsaved(e) { // another was quicker
+		return nil
+	}
 	final := *e.final.Load()
-	for range 16 {
+	for range tries {
 		r, err := k.store.ByID(ctx, e.id)
-		if err == nil && r.State != Ended {
-			l, ok := k.unseal(r)
-			if !ok { // nothing that is believed: there is nothing to end
-				break
-			}
-			l.EndedBy = final.EndedBy
-			_, err = k.store.Update(ctx, Seal(k.key, l.end(final.Ending, final.Ended), r.Change))
-			if err == nil {
-				k.o.Changed(final, true)
+		if err == nil {
+			var l Lease
+			if l, err = k.ending(r, final); err == nil {
+				r.Change, err = k.store.Update(ctx, Seal(k.key, l, r.Change))
 			}
 		}
-		if errors.Is(err, ErrConflict) {
+		switch {
+		case errors.Is(err, ErrConflict):
 			continue
-		}
-		if err != nil && !errors.Is(err, ErrUnknown) {
+		case errors.Is(err, ErrUnknown), errors.Is(err, ErrEnded):
+		case err != nil:
 			return unavailable(err)
+		default:
+			k.wrote(r.Change)
+			k.o.Changed(final, true)
 		}
 		break
 	}
@@ -236,16 +230,40 @@ func (k *Keeper) save(ctx context.Context, e *entry) error {
 	return nil
 }
 
+func (k *Keeper) isUnsaved(e *entry) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.unsaved[e.id] == e
+}
+
+// ending is what is to be written over the row, so that its lease has ended as
+// final has. Of a row that is not believed there is nothing to end.
+func (k *Keeper) ending(r Row, final Lease) (Lease, error) {
+	l, ok := k.unseal(r)
+	switch {
+	case !ok:
+		return l, ErrUnknown
+	case l.State == Ended && l.Ending == Revoked && l.EndedBy == final.EndedBy && l.Ended.Equal(micros(final.Ended)):
+		k.o.Changed(final, true) // written before, and the store's answer was lost
+		return l, ErrEnded
+	case l.State == Ended:
+		return l, ErrEnded
+	}
+	l.EndedBy = final.EndedBy
+	return l.end(final.Ending, final.Ended), nil
+}
+
 // List lists leases as they stand at now.
 func (k *Keeper) List(ctx context.Context, f Filter, now time.Time) ([]Lease, error) {
 	at := k.clock.see(now)
 	ls, err := List(ctx, k.store, k.key, f, at.time())
-	for i, l := range ls {
-		if e := k.lookup(l.ID); e != nil {
-			ls[i] = e.now(at)
+	out := ls[:0]
+	for _, l := range ls {
+		if l = k.known(l, at); f.State == 0 || f.State == l.State {
+			out = append(out, l)
 		}
 	}
-	return ls, err
+	return out, err
 }
 
 // List lists a store's leases as they stand at now, for who has no Keeper.

@@ -43,15 +43,17 @@ type Options struct {
 	// heard of; 0: a second, negative: for ever.
 	Confirm time.Duration
 	// Changed hears of every lease that opens, is asked for, answered, extended
-	// or ends; here tells that this process did it, and not another. It must not
-	// block, and must not call the Keeper.
+	// or ends; here tells that this process did it and knows that it did: an
+	// answer of the store may have been lost. It must not block, and must not call
+	// the Keeper.
 	Changed func(l Lease, here bool)
 	Logger  *slog.Logger // nil: slog.Default
 }
 
 // Keeper holds the active leases in memory over a Store. It is safe for
 // concurrent use. Every time passed in should be a time.Now with its monotonic
-// reading: then a clock set back lengthens no lease.
+// reading: then a clock set back lengthens no lease, whether the process runs or
+// not.
 type Keeper struct {
 	store Store
 	key   [32]byte
@@ -62,24 +64,30 @@ type Keeper struct {
 	byTicket  sync.Map // Digest → *entry
 	byUse     sync.Map // useKey → []*entry, those without a ticket; replaced, never changed
 	bars      atomic.Pointer[[]Bar]
-	confirmed atomic.Int64 // clock reading (mono) at which the store was last heard of
+	confirmed atomic.Int64 // instant at which the store was last heard of
 
 	mu      sync.Mutex // guards what follows
 	flights map[flightKey]*flight
 	count   int            // active leases
 	of      map[string]int // by principal
 	unsaved map[string]*entry
-	cut     map[string]int64 // Unix nanoseconds at which a lease that ended would have, by id
+	graves  map[string]grave
+	own     map[int64]bool // changes that this process made, and has not followed yet
 	waits   map[string]*wait
 	subs    map[chan struct{}]bool
+	asking  chan struct{} // closed when the store has been asked for all; nil: nobody asks
 
-	confirming sync.Mutex // one asks for all
-	following  sync.Mutex // guards what follows
-	change     int64      // the latest change seen
+	questions turns // by principal
+	changes   turns // by lease
+
+	barring sync.Mutex // held while the bars change, here and in the store
+
+	following sync.Mutex // guards what follows
+	change    int64      // the latest change seen
 
 	sweeping sync.Mutex // guards what follows
-	marked   int64      // clock readings (mono) of the latest Mark and Forget
-	forgot   int64
+	marked   instant    // of the latest Mark and Forget
+	forgot   instant
 	failure  atomic.Pointer[error]
 }
 
@@ -90,7 +98,7 @@ func NewKeeper(ctx context.Context, s Store, key [32]byte, o Options, now time.T
 		return nil, errors.New("loading leases: a store and a key are required")
 	}
 	k := &Keeper{store: s, key: key, o: o.withDefaults(), flights: make(map[flightKey]*flight),
-		of: make(map[string]int), unsaved: make(map[string]*entry), cut: make(map[string]int64),
+		of: make(map[string]int), unsaved: make(map[string]*entry), graves: make(map[string]grave), own: make(map[int64]bool),
 		waits: make(map[string]*wait), subs: make(map[chan struct{}]bool)}
 	k.bars.Store(new([]Bar))
 	if err := k.load(ctx, now); err != nil {
@@ -156,7 +164,7 @@ func (k *Keeper) load(ctx context.Context, now time.Time) error {
 	for _, l := range active {
 		k.adopt(l, at)
 	}
-	k.confirmed.Store(at.mono)
+	k.confirmed.Store(int64(at))
 	return k.loadBars(ctx, at)
 }
 

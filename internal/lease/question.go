@@ -10,12 +10,12 @@ import (
 // ask finds the lease that waits for people, or one that they have approved
 // meanwhile, and opens a pending one if there is neither.
 func (k *Keeper) ask(ctx context.Context, a Ask, now time.Time) (Lease, error) {
-	l, err := Open(a, now)
+	at := k.clock.see(now)
+	l, err := Open(a, at.time())
 	if err != nil {
 		return Lease{}, err
 	}
-	at := k.clock.see(now)
-	if b, stopped := k.barring(l.Principal, l.Credential, at); stopped {
+	if b, stopped := k.stopping(l.Principal, l.Credential, at); stopped {
 		return Lease{}, &Barred{b}
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
@@ -25,48 +25,53 @@ func (k *Keeper) ask(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 		return Lease{}, err
 	}
 	for _, was := range past {
-		if done, err := k.settled(a, was, at); err != nil || done {
-			return k.settle(was, at, err)
+		switch {
+		case was.Ending == Denied && at.time().Before(was.Ended.Add(a.Cooldown)):
+			return was, &CoolingDown{was, was.Ended.Add(a.Cooldown)}
+		case was.State == Active && a.Ticket == Digest{} && a.fits(was) && !was.Spent():
+			return standing(k.adopt(was, at).now(at))
 		}
 	}
-	if was, ok, err := k.asked(ctx, l, at); err != nil || ok {
-		return k.again(ctx, was, a, at, err)
+	was, ok, err := k.asked(ctx, l, at)
+	if err == nil && !ok {
+		was, ok, err = k.put(ctx, l, a.AtOnce, at)
+	}
+	switch {
+	case err != nil:
+		return Lease{}, err
+	case ok && a.Ticket != Digest{}:
+		return k.again(ctx, was, a, at)
+	}
+	return was, ErrPending
+}
+
+// put writes a new question down, if there is room for one more; true: it was
+// asked just now, and this is the lease that waits.
+func (k *Keeper) put(ctx context.Context, l Lease, atOnce int, at instant) (Lease, bool, error) {
+	done, err := k.questions.take(ctx, l.Principal)
+	if err != nil {
+		return Lease{}, false, fmt.Errorf("asking for a lease over %q: %w", l.Credential, unavailable(err))
+	}
+	defer done()
+	if was, ok, err := k.asked(ctx, l, at); ok || err != nil {
+		return was, ok, err
 	}
 	if err := k.roomToAsk(ctx, l, at); err != nil {
-		return Lease{}, err
+		return Lease{}, false, err
 	}
-	_, err = k.store.Insert(ctx, Seal(k.key, l, 0), a.AtOnce)
-	if errors.Is(err, ErrExists) { // another process asked it just now
-		was, ok, failed := k.asked(ctx, l, at)
-		if failed != nil || ok {
-			return k.again(ctx, was, a, at, failed)
+	change, err := k.store.Insert(ctx, Seal(k.key, l, 0), atOnce)
+	if errors.Is(err, ErrExists) { // another process was quicker
+		if was, ok, err := k.asked(ctx, l, at); ok || err != nil {
+			return was, ok, err
 		}
 	}
 	if err != nil {
-		return Lease{}, fmt.Errorf("asking for a lease over %q: %w", l.Credential, unavailable(err))
+		return Lease{}, false, fmt.Errorf("asking for a lease over %q: %w", l.Credential, unavailable(err))
 	}
+	k.wrote(change)
 	k.o.Changed(l, true)
 	k.tell(l.ID)
-	return l, ErrPending
-}
-
-// settled tells whether a lease of before answers a: it is good for it, or was
-// denied a short while ago.
-func (k *Keeper) settled(a Ask, was Lease, at instant) (bool, error) {
-	switch {
-	case was.Ending == Denied && at.time().Before(was.Ended.Add(a.Cooldown)):
-		return true, &CoolingDown{was, was.Ended.Add(a.Cooldown)}
-	case was.State == Active && a.Ticket == Digest{} && a.fits(was) && !was.Spent():
-		return !k.wasCut(was.ID), nil
-	}
-	return false, nil
-}
-
-func (k *Keeper) settle(l Lease, at instant, err error) (Lease, error) {
-	if err != nil {
-		return l, err
-	}
-	return standing(k.adopt(l, at).now(at))
+	return l, false, nil
 }
 
 // asked finds the pending lease that asks the same as l.
@@ -84,13 +89,7 @@ func (k *Keeper) asked(ctx context.Context, l Lease, at instant) (Lease, bool, e
 }
 
 // again is what asking once more gives: the same lease, under the new ticket.
-func (k *Keeper) again(ctx context.Context, was Lease, a Ask, at instant, err error) (Lease, error) {
-	if err != nil {
-		return Lease{}, err
-	}
-	if a.Ticket == (Digest{}) {
-		return was, ErrPending
-	}
+func (k *Keeper) again(ctx context.Context, was Lease, a Ask, at instant) (Lease, error) {
 	l, err := k.mutate(ctx, was.ID, at, func(l Lease) (Lease, error) {
 		if l = l.At(at.time()); l.State != Pending {
 			return l, l.refuse("asking for")
@@ -126,8 +125,11 @@ func (k *Keeper) roomToAsk(ctx context.Context, l Lease, at instant) error {
 // has it.
 func (k *Keeper) Answer(ctx context.Context, id string, a Answer, now time.Time) (Lease, error) {
 	at := k.clock.see(now)
+	if err := k.confirm(ctx, now); err != nil {
+		return Lease{}, err
+	}
 	return k.mutate(ctx, id, at, func(l Lease) (Lease, error) {
-		if b, stopped := k.barring(l.Principal, l.Credential, at); stopped && a.Approve {
+		if b, stopped := k.stopping(l.Principal, l.Credential, at); stopped && a.Approve {
 			return l, &Barred{b}
 		}
 		return l.Answer(a, at.time())
@@ -140,53 +142,60 @@ func (k *Keeper) Extend(ctx context.Context, id string, by time.Duration, now ti
 	return k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Extend(by, at.time()) })
 }
 
-// mutate applies f to the lease that the store has, and writes what comes of
-// it. Another process's write in between makes it begin again.
+// tries is how often a change is begun anew that another process's is in the way
+// of. In this process they take turns.
+const tries = 16
+
+// mutate applies f to the lease that the store has, and writes what comes of it.
 func (k *Keeper) mutate(ctx context.Context, id string, at instant, f func(Lease) (Lease, error)) (Lease, error) {
-	for range 16 {
+	done, err := k.changes.take(ctx, id)
+	if err != nil {
+		return Lease{}, fmt.Errorf("changing lease %q: %w", id, unavailable(err))
+	}
+	defer done()
+	for range tries {
 		r, err := k.store.ByID(ctx, id)
 		if err != nil {
 			return Lease{}, fmt.Errorf("changing lease %q: %w", id, unavailable(err))
 		}
 		was, ok := k.unseal(r)
-		if !ok || was.ID != id {
+		if !ok {
 			return Lease{}, fmt.Errorf("changing lease %q: %w", id, ErrUnknown)
 		}
-		if e := k.lookup(id); was.State != Ended && (k.wasCut(id) || e != nil && e.final.Load() != nil) {
-			return was, fmt.Errorf("changing lease %q: %w", id, ErrEnded)
+		if gone := k.gone(was, at); was.State != Ended && gone.State == Ended {
+			return gone, gone.refuse("changing")
 		}
 		l, err := f(was)
 		if err != nil {
 			return l, err
 		}
-		_, err = k.store.Update(ctx, Seal(k.key, l, r.Change))
+		change, err := k.store.Update(ctx, Seal(k.key, l, r.Change))
 		if errors.Is(err, ErrConflict) {
 			continue
 		}
 		if err != nil {
 			return l, fmt.Errorf("changing lease %q: %w", id, unavailable(err))
 		}
+		k.wrote(change)
 		k.learn(l, at, true)
 		return l, nil
 	}
-	return Lease{}, fmt.Errorf("changing lease %q: %w", id, ErrConflict)
+	return Lease{}, fmt.Errorf("changing lease %q: %w: others change it all the time", id, ErrUnavailable)
 }
 
 // learn takes over what became of a lease.
 func (k *Keeper) learn(l Lease, at instant, here bool) {
+	if l.State == Ended {
+		k.bury(l, l.Ending) // first: who is about to adopt it looks there afterwards
+	}
 	switch e := k.lookup(l.ID); {
-	case l.State == Ended:
-		if e != nil {
-			k.finish(e, l, false)
-		}
-	case l.State != Active || k.wasCut(l.ID):
-	case e != nil:
+	case l.State == Ended && e != nil:
+		k.finish(e, l, false)
+	case l.State == Active && e != nil:
 		e.update(l)
-	case l.Live(at.time()):
+	case l.State == Active && k.known(l, at).State == Active:
 		k.adopt(l, at)
 	}
-	if here || l.State != Ended {
-		k.o.Changed(l, here)
-	}
+	k.o.Changed(l, here)
 	k.tell(l.ID)
 }

@@ -86,8 +86,9 @@ type Store interface {
 
 // Filter says which leases are wanted. The zero value: the latest 100.
 type Filter struct {
-	Principal  string // empty: everyone's
-	Credential string // empty: every one
-	State      State  // as stored; 0: every one
-	Limit      int    // 0: 100
+	Principal  string    // empty: everyone's
+	Credential string    // empty: every one
+	State      State     // as stored; 0: every one
+	Over       time.Time // only rows not stored as ended whose Ends is not after it; zero: every one
+	Limit      int       // 0: 100
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -19,7 +21,10 @@ func (k *Keeper) Follow(ctx context.Context, now time.Time) error {
 	}
 	// before the bars, which would end those leases too, and not say who did it
 	for _, r := range rows {
-		if l, ok := k.unseal(r); ok && !k.knows(l) {
+		if k.wroteIt(r.Change) {
+			continue
+		}
+		if l, ok := k.unseal(r); ok {
 			k.learn(l, at, false)
 		}
 	}
@@ -28,35 +33,74 @@ func (k *Keeper) Follow(ctx context.Context, now time.Time) error {
 			return fmt.Errorf("following leases: %w", unavailable(err))
 		}
 	}
+	k.followed(change)
 	k.change = change
-	k.confirmed.Store(max(at.mono, k.confirmed.Load()))
+	k.confirmed.Store(max(int64(at), k.confirmed.Load()))
 	return nil
 }
 
-// knows tells whether memory says what the row says: it is this process's own.
-func (k *Keeper) knows(l Lease) bool {
-	e := k.lookup(l.ID)
-	if e == nil {
-		return false
-	}
-	is := e.held.Load().lease
-	return l.State == Active && is.Used == l.Used && is.Extended == l.Extended && e.final.Load() == nil
+// wrote takes note that this process made a change: Follow has nothing to learn
+// from it.
+func (k *Keeper) wrote(change int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.own[change] = true
+}
+
+func (k *Keeper) wroteIt(change int64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.own[change]
+}
+
+// followed forgets of this process's changes those that were followed.
+func (k *Keeper) followed(change int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.own, func(n int64, _ bool) bool { return n <= change })
 }
 
 // confirm asks the store anew if it was not heard of for too long: the process
-// may have slept.
-func (k *Keeper) confirm(ctx context.Context, now time.Time) {
+// may have slept. One asks for all.
+func (k *Keeper) confirm(ctx context.Context, now time.Time) error {
 	if !k.stale(k.clock.see(now)) {
-		return
+		return nil
 	}
-	k.confirming.Lock()
-	defer k.confirming.Unlock()
-	if !k.stale(k.clock.see(now)) { // another caller has asked meanwhile
-		return
+	select {
+	case <-k.askStore(now):
+	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	_ = k.Follow(ctx, now) // what then is not confirmed is refused
+	if k.stale(k.clock.see(now)) {
+		return fmt.Errorf("confirming leases: %w", ErrUnavailable)
+	}
+	return nil
+}
+
+// askStore begins to follow the store, unless that goes on; the channel is closed
+// when it is done.
+func (k *Keeper) askStore(now time.Time) <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asking != nil {
+		return k.asking
+	}
+	done := make(chan struct{})
+	k.asking = done
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+		defer cancel()
+		_ = k.Follow(ctx, now) // what then is not confirmed is refused
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.asking = nil
+	}()
+	return done
+}
+
+// stale tells whether the store was not heard of for too long.
+func (k *Keeper) stale(at instant) bool {
+	return k.o.Confirm > 0 && at-instant(k.confirmed.Load()) > instant(k.o.Confirm)
 }
 
 // Sweep ends what has expired, saves endings that are not saved, takes over
@@ -75,25 +119,20 @@ func (k *Keeper) tidy(ctx context.Context, now time.Time) error {
 	defer k.sweeping.Unlock()
 	at := k.clock.see(now)
 	k.expire(at)
-	err := errors.Join(k.saveAll(ctx), k.lapse(ctx, at), k.dropBars(ctx, at), k.mark(ctx, at), k.forget(ctx, at))
+	err := errors.Join(k.saveAll(ctx), k.lapse(ctx, at), k.clear(ctx, at), k.dropBars(ctx, at), k.mark(ctx, at), k.forget(ctx, at))
 	if err != nil {
 		return fmt.Errorf("sweeping leases: %w", unavailable(err))
 	}
 	return nil
 }
 
-// savesMax is how many endings one sweep writes.
-const savesMax = 100
+// lookFor is how many rows one look at the store finds.
+const lookFor = 1000
 
-// saveAll writes endings that the store does not have.
+// saveAll writes the endings that the store does not have.
 func (k *Keeper) saveAll(ctx context.Context) error {
 	k.mu.Lock()
-	es := make([]*entry, 0, min(savesMax, len(k.unsaved)))
-	for _, e := range k.unsaved {
-		if es = append(es, e); len(es) == savesMax {
-			break
-		}
-	}
+	es := slices.Collect(maps.Values(k.unsaved))
 	k.mu.Unlock()
 	for _, e := range es {
 		if err := k.save(ctx, e); err != nil {
@@ -103,38 +142,31 @@ func (k *Keeper) saveAll(ctx context.Context) error {
 	return nil
 }
 
-// saveEvery writes all endings that the store does not have.
-func (k *Keeper) saveEvery(ctx context.Context) error {
-	for {
-		k.mu.Lock()
-		n := len(k.unsaved)
-		k.mu.Unlock()
-		if n == 0 {
-			return nil
-		}
-		if err := k.saveAll(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// lapse ends questions that nobody answered in time.
+// lapse ends questions that nobody answered in time, and leases whose process is
+// gone.
 func (k *Keeper) lapse(ctx context.Context, at instant) error {
-	rows, err := k.store.List(ctx, Filter{State: Pending, Limit: 1000})
+	rows, err := k.store.List(ctx, Filter{Over: at.time(), Limit: lookFor})
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if r.Ends.After(at.time()) {
-			continue
-		}
 		_, err := k.mutate(ctx, r.ID, at, func(l Lease) (Lease, error) {
-			if l.State != Pending || at.time().Before(l.Ends) {
-				return l, ErrConflict
+			if now := l.At(at.time()); l.State != Ended && now.State == Ended {
+				return now, nil
 			}
-			return l.At(at.time()), nil
+			return l, ErrConflict
 		})
-		if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrEnded) {
+		if err != nil && !settled(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// clear ends questions that were asked beside a bar.
+func (k *Keeper) clear(ctx context.Context, at instant) error {
+	for _, b := range k.Bars() {
+		if err := k.revokePending(ctx, b, at); err != nil {
 			return err
 		}
 	}
@@ -143,32 +175,28 @@ func (k *Keeper) lapse(ctx context.Context, at instant) error {
 
 // mark writes down how late it is, for a restart under a clock set back.
 func (k *Keeper) mark(ctx context.Context, at instant) error {
-	if k.marked != 0 && at.mono-k.marked < int64(markEvery) {
+	if k.marked != 0 && at < k.marked.add(markEvery) {
 		return nil
 	}
 	if err := k.store.Mark(ctx, at.time()); err != nil {
 		return err
 	}
-	k.marked = max(at.mono, 1)
+	k.marked = at
 	return nil
 }
 
 // forget drops what ended long ago, here and in the store.
 func (k *Keeper) forget(ctx context.Context, at instant) error {
 	k.mu.Lock()
-	for id, ends := range k.cut {
-		if at.wall >= ends {
-			delete(k.cut, id)
-		}
-	}
+	maps.DeleteFunc(k.graves, func(_ string, g grave) bool { return at >= g.until })
 	k.mu.Unlock()
-	if k.forgot != 0 && at.mono-k.forgot < int64(forgetEvery) {
+	if k.forgot != 0 && at < k.forgot.add(forgetEvery) {
 		return nil
 	}
 	if err := k.store.Forget(ctx, at.time().Add(-k.o.Keep)); err != nil {
 		return err
 	}
-	k.forgot = max(at.mono, 1)
+	k.forgot = at
 	return nil
 }
 

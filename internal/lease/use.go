@@ -27,7 +27,9 @@ type flightKey struct {
 // store has it. Other errors: *Barred, *CoolingDown, ErrSpent, ErrTooMany,
 // ErrUnavailable.
 func (k *Keeper) Use(ctx context.Context, a Ask, now time.Time) (Lease, error) {
-	k.confirm(ctx, now)
+	if err := k.confirm(ctx, now); err != nil {
+		return Lease{}, err
+	}
 	l, err := k.current(a, now)
 	if err != nil || l.State == Active {
 		return l, err
@@ -48,6 +50,7 @@ func (k *Keeper) Use(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 // until its end where nobody is asked for the next.
 func (k *Keeper) current(a Ask, now time.Time) (Lease, error) {
 	at := k.clock.see(now)
+	var err error
 	for _, e := range k.uses(useKey{a.Principal.ID(), a.Credential}) {
 		l := e.lease()
 		switch {
@@ -55,10 +58,10 @@ func (k *Keeper) current(a Ask, now time.Time) (Lease, error) {
 		case !l.Spent():
 			return l, nil
 		case a.Terms.Needs == 0:
-			return Lease{}, fmt.Errorf("using lease %q: %w (%d)", l.ID, ErrSpent, l.Terms.Uses)
+			err = fmt.Errorf("using lease %q: %w (%d)", l.ID, ErrSpent, l.Terms.Uses)
 		}
 	}
-	return Lease{}, nil
+	return Lease{}, err
 }
 
 // fits tells whether the lease without a ticket is good for what is asked. One
@@ -103,6 +106,9 @@ func (k *Keeper) Request(ctx context.Context, a Ask, now time.Time) (Lease, erro
 	if a.Ticket == (Digest{}) {
 		return Lease{}, fmt.Errorf("opening a lease over %q: the ticket's hash is zero", a.Credential)
 	}
+	if err := k.confirm(ctx, now); err != nil {
+		return Lease{}, err
+	}
 	if a.Terms.Needs > 0 {
 		return k.ask(ctx, a, now)
 	}
@@ -111,12 +117,12 @@ func (k *Keeper) Request(ctx context.Context, a Ask, now time.Time) (Lease, erro
 
 // open opens a lease: first in the store, then in memory.
 func (k *Keeper) open(ctx context.Context, a Ask, now time.Time) (Lease, error) {
-	l, err := Open(a, now)
+	at := k.clock.see(now)
+	l, err := Open(a, at.time())
 	if err != nil {
 		return Lease{}, err
 	}
-	at := k.clock.see(now)
-	if b, stopped := k.barring(l.Principal, l.Credential, at); stopped {
+	if b, stopped := k.stopping(l.Principal, l.Credential, at); stopped {
 		return Lease{}, &Barred{b}
 	}
 	if err := k.reserve(l.Principal, at); err != nil {
@@ -124,14 +130,12 @@ func (k *Keeper) open(ctx context.Context, a Ask, now time.Time) (Lease, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	if _, err := k.store.Insert(ctx, Seal(k.key, l, 0), a.AtOnce); err != nil {
+	change, err := k.store.Insert(ctx, Seal(k.key, l, 0), a.AtOnce)
+	if err != nil {
 		k.release(l.Principal)
 		return k.instead(ctx, a, at, fmt.Errorf("opening a lease over %q: %w", l.Credential, unavailable(err)))
 	}
-	if k.wasCut(l.ID) { // another process revoked it at once
-		k.release(l.Principal)
-		return Lease{}, fmt.Errorf("opening a lease over %q: %w", l.Credential, ErrEnded)
-	}
+	k.wrote(change)
 	e := k.add(l, at, at.add(l.Terms.Length))
 	k.o.Changed(l, true)
 	k.tell(l.ID)
@@ -149,7 +153,7 @@ func (k *Keeper) instead(ctx context.Context, a Ask, at instant, err error) (Lea
 		return Lease{}, failed
 	}
 	for _, l := range past {
-		if l.State == Active && a.fits(l) && !l.Spent() && !k.wasCut(l.ID) {
+		if l.State == Active && a.fits(l) && !l.Spent() {
 			return standing(k.adopt(l, at).now(at))
 		}
 	}
@@ -166,7 +170,7 @@ func (k *Keeper) past(ctx context.Context, a Ask, at instant) ([]Lease, error) {
 	var out []Lease
 	for _, r := range rows {
 		if l, ok := k.unseal(r); ok && l.Principal == a.Principal.ID() && l.Credential == a.Credential {
-			out = append(out, l.At(at.time()))
+			out = append(out, k.known(l, at))
 		}
 	}
 	return out, nil

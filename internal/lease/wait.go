@@ -18,7 +18,7 @@ type wait struct {
 func (k *Keeper) Wait(ctx context.Context, id string) (Lease, error) {
 	for {
 		w := k.listen(id)
-		l, err := k.ByID(context.WithoutCancel(ctx), id, time.Now())
+		l, err := k.look(ctx, id)
 		lapse := time.Until(l.Ends)
 		switch {
 		case errors.Is(err, ErrUnavailable):
@@ -42,6 +42,14 @@ func (k *Keeper) Wait(ctx context.Context, id string) (Lease, error) {
 		again.Stop()
 		k.leave(id, w)
 	}
+}
+
+// look finds the lease even if ctx has ended, but does not wait for the store for
+// ever.
+func (k *Keeper) look(ctx context.Context, id string) (Lease, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	defer cancel()
+	return k.ByID(ctx, id, time.Now())
 }
 
 func (k *Keeper) listen(id string) *wait {

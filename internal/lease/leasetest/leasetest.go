@@ -352,6 +352,8 @@ func testList(t *testing.T, s lease.Store) {
 		{"another principal", lease.Filter{Principal: "https://issuer.example#bob"}, nil},
 		{"active", lease.Filter{State: lease.Active}, []int{3, 2, 1, 0}},
 		{"ended", lease.Filter{State: lease.Ended}, []int{4}},
+		{"over", lease.Filter{Over: Epoch.Add(62 * time.Second)}, []int{2, 1, 0}},
+		{"over, all but those that have ended", lease.Filter{Over: Epoch.Add(time.Hour)}, []int{3, 2, 1, 0}},
 	} {
 		got, err := s.List(t.Context(), c.f)
 		check(t, err)

@@ -144,7 +144,8 @@ func (m *Memory) List(_ context.Context, f lease.Filter) ([]lease.Row, error) {
 	rows, _, err := m.all(func(r lease.Row) bool {
 		return (f.Principal == "" || f.Principal == r.Principal) &&
 			(f.Credential == "" || f.Credential == r.Credential) &&
-			(f.State == 0 || f.State == r.State)
+			(f.State == 0 || f.State == r.State) &&
+			(f.Over.IsZero() || r.State != lease.Ended && !r.Ends.After(f.Over))
 	})
 	slices.Reverse(rows)
 	slices.SortStableFunc(rows, func(a, b lease.Row) int { return b.Created.Compare(a.Created) })

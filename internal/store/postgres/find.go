@@ -48,6 +48,10 @@ func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 	if f.State != 0 {
 		where += fmt.Sprintf(" AND state = %d", f.State)
 	}
+	if !f.Over.IsZero() {
+		values = append(values, lease.Micros(f.Over))
+		where += fmt.Sprintf(" AND state < %d AND ends <= $%d", lease.Ended, len(values))
+	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100

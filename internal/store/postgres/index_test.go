@@ -74,7 +74,7 @@ func TestALimitCountsSessions(t *testing.T) {
 func TestAnIndexOfAnyTexts(t *testing.T) {
 	d := open(t)
 	apply(t, d, decision(1, "\x00"), decision(2, "\xff"), decision(3, "'"))
-	if xs, err := d.Exchanges(t.Context(), "", "\x00"); err != nil || len(xs) != 1 {
+	if xs, err := d.Exchanges(t.Context(), "", "\x00", 0); err != nil || len(xs) != 1 {
 		t.Errorf("got %+v, %v", xs, err)
 	}
 }
@@ -90,7 +90,7 @@ func wantSessions(t *testing.T, d *DB, f record.SessionFilter, want ...record.Se
 // wantStatuses asks for the ends of session s; 0: none.
 func wantStatuses(t *testing.T, d *DB, want ...int) {
 	t.Helper()
-	xs, err := d.Exchanges(t.Context(), "", "s")
+	xs, err := d.Exchanges(t.Context(), "", "s", 0)
 	var got []int
 	for _, x := range xs {
 		status := 0

@@ -174,8 +174,8 @@ func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 		limit = 100
 	}
 	return d.leaseRows(ctx, `WHERE (?1 = '' OR principal = ?1) AND (?2 = '' OR credential = ?2)
-		AND (?3 = 0 OR state = ?3) ORDER BY created DESC, id LIMIT ?4`,
-		f.Principal, f.Credential, int64(f.State), limit)
+		AND (?3 = 0 OR state = ?3) AND (?5 = 0 OR state < 3 AND ends <= ?5) ORDER BY created DESC, id LIMIT ?4`,
+		f.Principal, f.Credential, int64(f.State), limit, lease.Micros(f.Over))
 }
 
 func (d *DB) leaseRows(ctx context.Context, rest string, args ...any) ([]lease.Row, error) {
