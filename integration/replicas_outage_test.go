@@ -23,15 +23,6 @@ func (a *answering) recovers(path string, headers ...string) {
 	})
 }
 
-func (a *answering) ready(r *rig) bool {
-	answer, err := a.client.Get(r.admin + "/readyz")
-	if err != nil {
-		return false
-	}
-	answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
-}
-
 // unavailable waits until the replicas cannot confirm leases, and then checks that
 // nothing is substituted.
 func (a *answering) unavailable(path string, headers ...string) {
