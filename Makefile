@@ -76,6 +76,7 @@ fuzz: ## run every fuzz target for FUZZTIME each
 test-long: tools fuzz ## what does not fit in a test run: the race detector over everything, long fuzzing
 	$(GO) test -race -timeout 40m ./...
 	$(GO) test -tags long -run '^(TestNothingIsFoundInRealText|TestPlanted)$$' -v -timeout 40m ./internal/replace
+	$(GO) test -tags long -run '^TestStorm$$' -v ./integration
 
 clean: ## remove what was built; tools stay
 	rm -rf bin bench/results coverage.out

@@ -15,7 +15,7 @@ const stormConfig = `
 tiers:
   own: {lease: 2s}
   few: {lease: 2s, uses: 3}
-  asked: {lease: 3s, reuse: true, approval: {approvers: [people/oncall, others/oncall], wait: 1s, expires: 1m, cooldown: 1s}}
+  asked: {lease: 5s, reuse: true, approval: {approvers: [people/oncall, others/oncall], wait: 1s, expires: 1m, cooldown: 1s}}
 credentials:
   - {name: own, tier: own, groups: [ai-agents], value: {env: OWN_KEY}, allow: [{hosts: [api.test], methods: [GET], paths: ["/v1/**"]}]}
   - {name: few, tier: few, groups: [ai-agents], value: {env: FEW_KEY}, allow: [{hosts: [api.test], methods: [GET], paths: ["/v1/**"]}]}
@@ -132,7 +132,7 @@ func (s *storm) random() *rig { return s.nth(rand.IntN(len(s.replicas))) }
 
 // judges is a person who answers what is asked, each time at other replicas.
 func (s *storm) judges(m *member, person string, done <-chan struct{}) {
-	for !over(done, 300*time.Millisecond) {
+	for !over(done, 200*time.Millisecond) {
 		open := s.questions(s.random(), m)
 		if len(open) == 0 {
 			continue
@@ -158,7 +158,7 @@ func (s *storm) judges(m *member, person string, done <-chan struct{}) {
 // operates is an operator who ends a lease now and then, or bars a principal from a
 // credential for a second.
 func (s *storm) operates(m *member, done <-chan struct{}) {
-	for !over(done, 500*time.Millisecond) {
+	for !over(done, 250*time.Millisecond) {
 		var active struct{ Leases []anyLease }
 		s.call(s.random(), "GET", "/leases?state=active", m.bearer, nil, &active)
 		if len(active.Leases) == 0 {
