@@ -169,11 +169,13 @@ func takeRevocation(c *Console, r *http.Request, who access.Principal) (int, any
 		return 0, nil, err
 	}
 	rev := approval.Revocation{Lease: q.Lease, Principal: q.Principal, Credential: q.Credential, All: q.All, Until: q.Until,
-		Reason: approval.Clean(q.Reason, maxText)}
+		Reason: approval.Clean(q.Reason, maxText+1)}
 	of := q.Principal != "" || q.Credential != ""
 	switch {
 	case rev.Reason == "":
 		return 0, nil, invalid("Say why: it is recorded, and the agents are told.")
+	case len(rev.Reason) > maxText:
+		return 0, nil, errReason
 	case q.Lease != "" && (of || q.All), q.Lease == "" && of == q.All:
 		return 0, nil, invalid("Name a lease, or a principal, a credential or both, or say all.")
 	case !q.Until.IsZero() && !c.now().Before(q.Until):
