@@ -25,8 +25,11 @@ func TestOnRevoke(t *testing.T) {
 			}
 			sweep(t, k, at(1))
 		},
-		"by a bar here":       func(t *testing.T, k, _ *lease.Keeper, l lease.Lease) { bar(t, k, lease.Bar{}, at(1)) },
-		"by a bar of another": func(t *testing.T, k, other *lease.Keeper, l lease.Lease) { bar(t, other, lease.Bar{}, at(1)); sweep(t, k, at(1)) },
+		"by a bar here": func(t *testing.T, k, _ *lease.Keeper, l lease.Lease) { bar(t, k, lease.Bar{}, at(1)) },
+		"by a bar of another": func(t *testing.T, k, other *lease.Keeper, l lease.Lease) {
+			bar(t, other, lease.Bar{}, at(1))
+			sweep(t, k, at(1))
+		},
 	}
 	for name, revoke := range end {
 		t.Run(name, func(t *testing.T) {
@@ -213,6 +216,12 @@ func TestStorm(t *testing.T) {
 	storm.Wait()
 	cancel()
 	background.Wait()
+	for i, k := range ks {
+		sweep(t, k, time.Now().Add(time.Hour))
+		if n := k.Kept(); n != 0 {
+			t.Errorf("keeper %d remembers %d things", i, n)
+		}
+	}
 	if cuts.Load() != revoked.Load() || ks[0].Active()+ks[1].Active() != 0 {
 		t.Errorf("%d were revoked, %d cut; %d and %d are active", revoked.Load(), cuts.Load(), ks[0].Active(), ks[1].Active())
 	}

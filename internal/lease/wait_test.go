@@ -52,6 +52,12 @@ func TestWait(t *testing.T) {
 					t.Error(err)
 				}
 				wg.Wait()
+				for i := range 2 { // the first ends what the second forgets
+					sweep(t, k, time.Now().Add(time.Duration(1+i)*time.Hour))
+				}
+				if n := k.Kept(); n != 0 {
+					t.Errorf("it remembers %d things", n)
+				}
 			})
 		}
 	}
