@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 )
 
 // recovers waits until a path is served by every replica, which Envoy hears of a
@@ -111,4 +112,24 @@ func TestReplicasHoldThroughOutage(t *testing.T) {
 	a.approves(a.bob, a.nth(at+1), a.nth(at+2), q, "operation")
 	a.nth(at).serve()
 	a.recovers("/api/v1/y", headers...)
+}
+
+// TestReplicasHoldForLong: Envoy waits for people behind several replicas too, for
+// longer than it waits for any other decision.
+func TestReplicasHoldForLong(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	headers := a.with("held")
+	held := make(chan outcome, 1)
+	go func() { held <- a.try("/api/v1/x", headers...) }()
+	at := a.holder()
+	select {
+	case got := <-held:
+		t.Fatalf("held no longer: %d %s %v", got.status(), got.body, got.err)
+	case <-time.After(12 * time.Second):
+	}
+	a.approves(a.bob, a.nth(at+1), a.nth(at+2), a.waiting(a.nth(at+1), a.bob, "held"), "operation")
+	if got := <-held; got.status() != http.StatusOK {
+		t.Errorf("approved after long: %d %s %v", got.status(), got.body, got.err)
+	}
 }
