@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 )
@@ -132,4 +133,27 @@ func TestReplicasHoldForLong(t *testing.T) {
 	if got := <-held; got.status() != http.StatusOK {
 		t.Errorf("approved after long: %d %s %v", got.status(), got.body, got.err)
 	}
+}
+
+// TestReplicaKilled: while Envoy does not know yet that a replica is gone, requests
+// of many clients at once go on by the others.
+func TestReplicaKilled(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	headers := a.with("asked")
+	a.everywhere("/api/v1/x", http.StatusForbidden, "approval_pending", headers...)
+	a.approves(a.bob, a.replicas[0], a.replicas[1], a.waiting(a.replicas[0], a.bob, "asked"), "path")
+	a.recovers("/api/v1/x", headers...)
+	a.replicas[0].service.kill()
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for range 6 {
+				if got := a.try("/api/v1/x", headers...); got.status() != http.StatusOK {
+					t.Errorf("with a replica gone: %d %s %v", got.status(), got.body, got.err)
+				}
+			}
+		})
+	}
+	clients.Wait()
 }
