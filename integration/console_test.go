@@ -225,11 +225,16 @@ func TestPageDenies(t *testing.T) {
 	if h.b.count() > 0 {
 		t.Error("the request reached the backend")
 	}
-	bob.open(h.admin + "/denials")
 	h.eventually("the denial is counted", func() bool {
 		bob.open(h.admin + "/denials")
 		return strings.Contains(bob.text("main"), "approval_denied")
 	})
+	bob.click(".me button")
+	bob.has("h1", "Log in")
+	bob.open(h.admin + "/leases")
+	bob.has("h1", "Log in")
+	bob.click("main button")
+	bob.do(chromedp.WaitVisible(chromedp.CSS("#password"))) // he is logged out there too
 }
 
 // TestPageRevokes cuts what is in flight, and stops everything.

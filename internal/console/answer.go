@@ -102,7 +102,7 @@ func (c *Console) answer(w http.ResponseWriter, r *http.Request, v visit) error 
 	if p, ok := err.(*problem); ok {
 		return c.showQuestion(w, r, v, p.Status, p.Message)
 	}
-	attempt := identity.NewAttempt(c.callbackURL(), c.now())
+	attempt := identity.NewAttempt(c.at(callbackPath), c.now())
 	attempt.Hint = v.Who.Person
 	return c.leave(w, r, flow{Issuer: v.Who.Issuer, Attempt: attempt, Answer: &g, Token: v.Token})
 }
