@@ -5,7 +5,7 @@
 # It holds no shell and runs as nobody in particular. Mount the configuration at
 # /etc/cloakroom, and give /var/lib/cloakroom a volume.
 
-FROM golang:1.26.8-bookworm AS build
+FROM golang:1.26.8 AS build
 WORKDIR /src
 # the dependencies first: they change seldom
 COPY go.mod go.sum ./

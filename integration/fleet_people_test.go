@@ -7,12 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"html"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -182,33 +180,4 @@ func (f *fleet) browser(name string) *person {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}}
 	return p
-}
-
-var (
-	goesTo      = regexp.MustCompile(`http-equiv="refresh" content="0; url=([^"]+)"`)
-	hiddenField = regexp.MustCompile(`<input type="hidden" name="(\w+)" value="([^"]*)">`)
-)
-
-// approvesOnPage logs in at the page, approves a question there with the narrowest
-// scope, and returns the page that comes of it.
-func (f *fleet) approvesOnPage(p *person, id string) string {
-	f.t.Helper()
-	send := func(path string, form url.Values) string {
-		answer, err := p.PostForm("http://"+f.page+path, form)
-		text := p.read(f.t, answer, err)
-		to := goesTo.FindStringSubmatch(text)
-		if to == nil {
-			f.t.Fatalf("%s: nobody is sent to log in: %s %s", path, answer.Status, text)
-		}
-		_, text = p.visit(f.t, html.UnescapeString(to[1]))
-		return text
-	}
-	text := send("/login", url.Values{"issuer": {f.people}, "to": {"/approvals/" + id}})
-	form := url.Values{"scope": {"operation"}}
-	for _, field := range hiddenField.FindAllStringSubmatch(text, -1) {
-		if !form.Has(field[1]) { // the first form approves
-			form.Set(field[1], field[2])
-		}
-	}
-	return send("/approvals/"+id, form)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -72,7 +73,8 @@ func (f *fleet) share(p *pki) {
     - {name: others, issuer: %s, audiences: [cloakroom-cli], claims: {groups: groups, person: email}, human: true, groups_allowed: [oncall]}
 `, f.others))
 	f.rewrite("audiences: [cloakroom]\n      claims: {groups: groups, person: email}", "audiences: [cloakroom-cli]\n      claims: {groups: groups, person: email}")
-	f.rewrite("login: {", "url: \"http://"+f.page+"\"\n  login:\n  - {issuer: others, client_id: cloakroom-page, cli_client_id: cloakroom-cli}\n  - {")
+	f.rewrite("login: {", "url: \"http://"+f.page+"\"\n  login:\n  - {")
+	f.rewrite("cli_client_id: cloakroom-cli}\n", "cli_client_id: cloakroom-cli}\n  - {issuer: others, client_id: cloakroom-page, cli_client_id: cloakroom-cli}\n")
 	f.rewrite("approvers: [oncall]\n  auditors", "approvers: [people/oncall]\n  auditors")
 	f.rewrite("\nenvoy:\n", fmt.Sprintf("\nenvoy:\n  service: {grpc: %q, agent: %q, tls: {cert: %s, key: %s, ca: %s, name: cloakroom.test}}\n",
 		grpcName, agentName, file("gateway.pem"), file("gateway.key"), file("ca.pem")))
@@ -137,4 +139,17 @@ func (f *fleet) leadTo(cluster node, listener string) {
 	cluster["type"] = "STATIC"
 	delete(cluster, "dns_lookup_family")
 	at(cluster, "load_assignment", "endpoints", 0).(node)["lb_endpoints"] = all
+}
+
+// nth is the n-th replica, counted round.
+func (f *fleet) nth(n int) *rig { return f.replicas[n%len(f.replicas)] }
+
+// ready tells whether a replica says that it is.
+func (f *fleet) ready(r *rig) bool {
+	answer, err := f.client.Get(r.admin + "/readyz")
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
 }

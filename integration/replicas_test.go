@@ -2,6 +2,7 @@ package integration
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -76,9 +77,6 @@ func (a *answering) holder() (i int) {
 	return i
 }
 
-// nth is the n-th replica, counted round.
-func (f *fleet) nth(n int) *rig { return f.replicas[n%len(f.replicas)] }
-
 // TestReplicasApprove: a request that one replica holds goes on when it is
 // approved at another, on the page, every page of which a replica of its own
 // serves; the lease is good at all of them.
@@ -93,7 +91,8 @@ func TestReplicasApprove(t *testing.T) {
 	if status, text, _ := a.answer(a.alice, a.nth(at+1), a.nth(at+2), q, "operation"); status != http.StatusForbidden || errorCode(text) != "own_request" {
 		t.Errorf("the human behind the agent approves: %d %s", status, text)
 	}
-	if text := a.approvesOnPage(a.browser("bob"), q.ID); !strings.Contains(text, "active") && !strings.Contains(text, "pproved") {
+	answer := url.Values{"answer": {"approve"}, "scope": {"operation"}}
+	if text := a.browser("bob").answers(t, "http://"+a.fleet.page, q.ID, answer); !strings.Contains(text, ">approved</span>") {
 		t.Errorf("approved: %s", text)
 	}
 	if got := <-held; got.status() != http.StatusOK || a.last().Header.Get("authorization") != "Bearer "+a.held {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,9 @@ func programsOf(t *testing.T, names ...string) (paths []string) {
 		if err != nil {
 			t.Fatalf("this machine lacks a program of the images: %v", err)
 		}
-		paths = append(paths, path)
+		folder, err := filepath.EvalSymlinks(filepath.Dir(path)) // /bin may be a link
+		must(t, err)
+		paths = append(paths, filepath.Join(folder, name))
 	}
 	return paths
 }
@@ -47,15 +50,15 @@ func others(t *testing.T, built string) []image {
 	postgres := newestPostgres(t)
 	return []image{
 		{name: "envoyproxy/envoy", programs: shell, links: sh, files: envoy, dockerfile: "USER 101:101\n"},
-		{name: "curlimages/curl", programs: append(shell, programsOf(t, "curl")...), links: sh, dockerfile: "USER 100:101\n"},
+		{name: "curlimages/curl", programs: slices.Concat(shell, programsOf(t, "curl")), links: sh, dockerfile: "USER 100:101\n"},
 		{name: "quay.io/keycloak/keycloak", programs: shell, links: sh,
 			files: map[string]string{"/usr/bin/envoy": envoyBinary(t), "/usr/bin/idp": filepath.Join(built, "idp"),
 				"/etc/keycloak.yaml": "testdata/keycloak.yaml", "/etc/keycloak.sh": "testdata/keycloak.sh"},
 			dockerfile: "USER 1000:0\nENTRYPOINT [\"/usr/bin/sh\", \"/etc/keycloak.sh\"]\n"},
 		{name: "postgres", links: sh, files: map[string]string{"/usr/bin/docker-entrypoint.sh": "testdata/postgres.sh"},
-			programs:   append(append(shell, programsOf(t, "id", "install", "setpriv")...), filepath.Join(postgres, "bin/postgres"), filepath.Join(postgres, "bin/initdb"), filepath.Join(postgres, "bin/pg_isready")),
-			folders:    []string{filepath.Join(postgres, "lib"), strings.Replace(postgres, "/usr/lib/", "/usr/share/", 1), "/usr/share/zoneinfo"},
-			dockerfile: "ENV PATH=" + postgres + "/bin:/usr/bin\nCOPY --chown=999:999 empty/ /var/lib/postgresql/\n"},
+			programs:   slices.Concat(shell, programsOf(t, "id", "install", "setpriv"), []string{postgres + "/bin/postgres", postgres + "/bin/initdb", postgres + "/bin/pg_isready"}),
+			folders:    []string{postgres + "/lib", strings.Replace(postgres, "/usr/lib/", "/usr/share/", 1), "/usr/share/zoneinfo"},
+			dockerfile: "ENV PATH=" + postgres + "/bin:/usr/local/bin:/usr/bin\nCOPY --chown=999:999 empty/ /var/lib/postgresql/\n"},
 	}
 }
 
@@ -87,7 +90,7 @@ func (i image) build(t *testing.T) string {
 	for _, d := range []string{"rootfs/usr/bin", "rootfs/etc", "rootfs/tmp", "empty"} { // the last for what a user of the image may write to
 		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
 	}
-	for _, path := range append(i.programs, i.folders...) {
+	for _, path := range slices.Concat(i.programs, i.folders) {
 		copyFromHost(t, rootfs, path)
 	}
 	for to, from := range i.files {
@@ -101,12 +104,11 @@ func (i image) build(t *testing.T) string {
 		must(t, os.Symlink(from, filepath.Join(rootfs, to)))
 	}
 	must(t, os.WriteFile(filepath.Join(rootfs, "etc/passwd"), []byte("postgres:x:999:999::/:/usr/bin/sh\n"), 0o644))
-	must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY rootfs/ /\nENV PATH=/usr/bin\n"+i.dockerfile), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY rootfs/ /\nENV PATH=/usr/local/bin:/usr/bin\n"+i.dockerfile), 0o644))
 	return dockerBuild(t, i.name, dir, "")
 }
 
-// copyFromHost copies a program with its libraries, or a folder with those of
-// what is in it. What lies in /bin or /lib is found in /usr, as it is there.
+// copyFromHost copies a program with its libraries, or a folder.
 func copyFromHost(t *testing.T, rootfs, path string) {
 	t.Helper()
 	run(t, "cp", "-aL", "--parents", strings.TrimPrefix(path, "/"), rootfs)

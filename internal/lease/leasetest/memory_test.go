@@ -9,3 +9,7 @@ import (
 func TestMemory(t *testing.T) {
 	TestStore(t, func(*testing.T) lease.Store { return new(Memory) })
 }
+
+func TestMachineInMemory(t *testing.T) {
+	TestMachine(t, 600, func(*testing.T) lease.Store { return new(Memory) })
+}

@@ -210,3 +210,38 @@ func (s swallowing) Write(b []byte) (int, error) {
 }
 
 var _ lease.Store = (*replicas)(nil)
+
+// A store that listens meets no connection from before an outage: calls that follow
+// it, as close as can be, do not fail.
+func TestTheFirstCallsAfterAnOutage(t *testing.T) {
+	s := openFragile(t)
+	d := openAt(t, s.Database(t), "log")
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	listens := make(chan struct{}, 10)
+	watching.Go(func() { d.Watch(ctx, func() { listens <- struct{}{} }) })
+	<-listens
+	all := func() (failed error) {
+		errs := make(chan error, connections)
+		for range connections {
+			go func() {
+				_, err := d.pool.Exec(t.Context(), "SELECT pg_sleep(0.05)") // so that each has a connection
+				errs <- err
+			}()
+		}
+		for range connections {
+			failed = errors.Join(failed, <-errs)
+		}
+		return failed
+	}
+	if err := all(); err != nil {
+		t.Fatal(err)
+	}
+	s.Stop()
+	s.Start(t)
+	if err := all(); err != nil {
+		t.Error(err)
+	}
+}

@@ -76,6 +76,11 @@ func TestLeases(t *testing.T) {
 	leasetest.TestStore(t, func(t *testing.T) lease.Store { return open(t) })
 }
 
+func TestMachine(t *testing.T) {
+	quick := postgrestest.New(t, "fsync=off") // it is the order of events that is tried here
+	leasetest.TestMachine(t, 100, func(t *testing.T) lease.Store { return openAt(t, quick.Database(t), "log") })
+}
+
 func TestIndex(t *testing.T) {
 	recordtest.TestIndex(t, func(t *testing.T) record.Index { return open(t) })
 }

@@ -35,6 +35,10 @@ func TestLeases(t *testing.T) {
 	leasetest.TestStore(t, func(t *testing.T) lease.Store { return open(t) })
 }
 
+func TestMachine(t *testing.T) {
+	leasetest.TestMachine(t, 200, func(t *testing.T) lease.Store { return open(t) })
+}
+
 func TestIndex(t *testing.T) {
 	recordtest.TestIndex(t, func(t *testing.T) record.Index { return open(t) })
 }
