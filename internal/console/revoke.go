@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	ofAll        = "all"
 )
 
+// countedLeases is up to which number leases are counted.
+const countedLeases = 1000
+
 // barred are the times for which leases can be barred, as the form names them;
 // zero: until it is lifted.
 var barred = []struct {
@@ -31,7 +35,7 @@ type revocable struct {
 	Principal  string
 	Credential string
 	All        bool
-	Live       map[string]int // leases that would end, by what is revoked
+	Live       map[string]string // how many leases would end, by what is revoked
 	Wrong      string
 }
 
@@ -44,7 +48,7 @@ func (c *Console) showRevoke(w http.ResponseWriter, r *http.Request, v visit, st
 	if !v.Revokes() || q.Get(ofLease) == "" && !v.Roles.Operator {
 		return approval.ErrRole
 	}
-	p := revocable{Principal: q.Get(ofPrincipal), Credential: q.Get(ofCredential), All: q.Has(ofAll), Live: make(map[string]int), Wrong: wrong}
+	p := revocable{Principal: q.Get(ofPrincipal), Credential: q.Get(ofCredential), All: q.Has(ofAll), Live: make(map[string]string), Wrong: wrong}
 	if id := q.Get(ofLease); id != "" {
 		l, err := c.Desk.Lease(r.Context(), id, v.Who)
 		if err != nil {
@@ -52,19 +56,19 @@ func (c *Console) showRevoke(w http.ResponseWriter, r *http.Request, v visit, st
 		}
 		p.Lease, p.Principal, p.Credential = &l, l.Principal, l.Credential
 	}
-	for what, f := range map[string]lease.Filter{
-		ofPrincipal: {Principal: p.Principal}, ofCredential: {Credential: p.Credential}, ofAll: {},
-	} {
-		f.State, f.Limit = lease.Active, 10000
+	title, ends := "Revoke", map[string]lease.Filter{ofPrincipal: {Principal: p.Principal}, ofCredential: {Credential: p.Credential}}
+	if p.All {
+		title, ends = "Stop everything", map[string]lease.Filter{ofAll: {}}
+	}
+	for what, f := range ends {
+		f.State, f.Limit = lease.Active, countedLeases
 		live, err := c.Desk.List(r.Context(), v.Who, f)
 		if err != nil {
 			return err
 		}
-		p.Live[what] = len(live)
-	}
-	title := "Revoke"
-	if p.All {
-		title = "Stop everything"
+		if p.Live[what] = strconv.Itoa(len(live)); len(live) == countedLeases {
+			p.Live[what] += " or more"
+		}
 	}
 	c.show(w, status, page{Name: "revoke", Title: title, Nav: "/leases", Visit: v, Data: p})
 	return nil
