@@ -33,7 +33,7 @@ const (
 
 const payments = `tiers:
   low: {lease: 15m}
-  high: {lease: 5m, approval: {approvers: [oncall], wait: 60s, expires: 10m, cooldown: 1m}}
+  high: {lease: 5m, approval: {approvers: [oncall], wait: 3m, expires: 10m, cooldown: 1m}}
 credentials:
   - name: pay
     description: refunds at the payment provider
@@ -119,7 +119,7 @@ func (h *house) asks(client, path, body string) <-chan answer {
 	r.Header.Set("x-cloakroom-session", "one-task")
 	got := make(chan answer, 1)
 	go func() {
-		client := &http.Client{Timeout: 90 * time.Second}
+		client := &http.Client{Timeout: 4 * time.Minute}
 		resp, err := client.Do(r)
 		if err != nil {
 			got <- answer{0, err.Error()}
