@@ -56,9 +56,18 @@ func (c *Console) showRevoke(w http.ResponseWriter, r *http.Request, v visit, st
 		}
 		p.Lease, p.Principal, p.Credential = &l, l.Principal, l.Credential
 	}
-	title, ends := "Revoke", map[string]lease.Filter{ofPrincipal: {Principal: p.Principal}, ofCredential: {Credential: p.Credential}}
-	if p.All {
-		title, ends = "Stop everything", map[string]lease.Filter{ofAll: {}}
+	title, ends := "Revoke", make(map[string]lease.Filter)
+	switch {
+	case p.All:
+		title, ends[ofAll] = "Stop everything", lease.Filter{}
+	case p.Principal == "" && p.Credential == "":
+		return errNoPage
+	}
+	if p.Principal != "" {
+		ends[ofPrincipal] = lease.Filter{Principal: p.Principal}
+	}
+	if p.Credential != "" {
+		ends[ofCredential] = lease.Filter{Credential: p.Credential}
 	}
 	for what, f := range ends {
 		f.State, f.Limit = lease.Active, countedLeases
@@ -91,8 +100,8 @@ func (c *Console) revoke(w http.ResponseWriter, r *http.Request, v visit) error 
 	switch {
 	case rev.Lease == "" && rev.Principal == "" && rev.Credential == "" && !rev.All:
 		wrong = "Choose what to revoke, and confirm it."
-	case rev.Reason == "":
-		wrong = "Say why: it is recorded, and the agents are told."
+	case rev.Reason == "" && rev.Lease == "":
+		wrong = "Say why: it is recorded with the bar, and the agents are told."
 	case len(rev.Reason) > maxText:
 		wrong = errReason.Message
 	}
@@ -127,9 +136,4 @@ func subject(principal string) string {
 		return principal
 	}
 	return after
-}
-
-func issuer(principal string) string {
-	before, _, _ := strings.Cut(principal, "#")
-	return before
 }

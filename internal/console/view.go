@@ -40,8 +40,7 @@ func functions(now func() time.Time) template.FuncMap {
 	return template.FuncMap{
 		"left":  func(t time.Time) template.HTML { return clock("left", t, span(t.Sub(now()))) },
 		"ago":   func(t time.Time) template.HTML { return clock("ago", t, span(now().Sub(t))+" ago") },
-		"plain": plain, "subject": subject, "issuer": issuer, "span": span, "seconds": func(n int) string { return span(time.Duration(n) * time.Second) },
-		"short": func(text string) string { return text[:min(len(text), 12)] },
+		"plain": plain, "subject": subject, "span": span, "seconds": func(n int) string { return span(time.Duration(n) * time.Second) },
 		"query": func(path string) []string {
 			before, after, has := strings.Cut(path, "?")
 			if has {
