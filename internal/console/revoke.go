@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"cloakroom/internal/approval"
@@ -127,13 +126,4 @@ func (c *Console) lift(w http.ResponseWriter, r *http.Request, v visit) error {
 	}
 	http.Redirect(w, r, "/leases", http.StatusSeeOther)
 	return nil
-}
-
-// subject is the part of a principal's ID that its issuer chose.
-func subject(principal string) string {
-	_, after, ok := strings.Cut(principal, "#")
-	if !ok {
-		return principal
-	}
-	return after
 }
