@@ -43,6 +43,7 @@ func TestPageApproves(t *testing.T) {
 	alice.click(".approve button")
 	alice.typesPassword("alice") // though she is logged in at the provider
 	alice.has(".sum", "active")
+	alice.shoot("outcome")
 	if got := <-held; got.status != 200 || got.body != "refunded" {
 		t.Fatalf("the held request: %d %s", got.status, got.body)
 	}

@@ -62,6 +62,7 @@ func TestPageWithoutScripts(t *testing.T) {
 	b.open(h.admin + "/")
 	b.click("main button")
 	b.typesPassword("bob")
+	b.has("h1", "Inbox")
 	h.eventually("the question is in the inbox", func() bool {
 		b.open(h.admin + "/")
 		return strings.Contains(b.text(".sum"), "1 question waits")
