@@ -174,7 +174,12 @@ func (b *browser) look(width, height int64, scheme string) {
 // what the run leaves; and looks whether anything overflows.
 func (b *browser) shoot(name string) {
 	b.t.Helper()
-	if over := evaluate[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+	// before its style is there a page is of any width
+	const width = `new Promise((is) => {
+		const measured = () => is(document.documentElement.scrollWidth - document.documentElement.clientWidth);
+		document.readyState === "complete" ? measured() : addEventListener("load", measured);
+	})`
+	if over := evaluate[int](b, width); over > 0 {
 		b.t.Errorf("%s is %d pixels too wide", name, over)
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, 60*time.Second)
