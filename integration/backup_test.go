@@ -48,5 +48,11 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	m.answers(http.StatusOK, "", m.agent...)
 	m.answers(http.StatusForbidden, "lease_expired", ticket...)
-	m.session(t, "", 0, false)
+
+	m.write("pg.yaml", m.read("cloakroom.yaml")+"store: {url: \"postgres://u@127.0.0.1:1/x\"}\n")
+	for what, want := range map[string]string{"backup": "pg_dump", "restore": "lease revoke --all"} {
+		if _, stderr, code = command(t, m.dir, m.env, "store", what, "x", "--config", "pg.yaml"); code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("of PostgreSQL: store %s: exit %d: %s", what, code, stderr)
+		}
+	}
 }

@@ -181,7 +181,7 @@ func TestOperators(t *testing.T) {
 		status      int
 	}{
 		{"/healthz", "", 200}, {"/readyz", "", 200}, {"/metrics", "", 401}, {"/metrics", "x", 401}, {"/metrics", m.token(agentClient), 403},
-		{"/metrics", m.token(sreClient), 200}, {"/", m.token(sreClient), 404}, {"/debug/pprof/", m.token(sreClient), 404},
+		{"/metrics", m.token(sreClient), 200}, {"/", m.token(sreClient), 303}, {"/debug/pprof/", m.token(sreClient), 404},
 	} {
 		r, err := http.NewRequest(http.MethodGet, m.admin+tt.path, nil)
 		if err != nil {

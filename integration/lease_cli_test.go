@@ -2,7 +2,11 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -80,7 +84,10 @@ func TestLeaseRevoke(t *testing.T) {
 	if len(principal.Revoked) != 1 || len(credential.Revoked) != 1 || principal.Bar.Until == "" {
 		t.Errorf("all of a principal: %+v, of a credential: %+v", principal, credential)
 	}
-	m.eventually("the log tells who ended them", func() bool { return strings.Count(m.logText(), `"by":"cli:`) >= 4 })
+	m.eventually("the log tells who ended leases, and which bars were put up and lifted", func() bool {
+		log := m.logText()
+		return strings.Count(log, `"ending":"revoked"`) >= 4 && strings.Count(log, `"by":"cli:`) >= 8 && strings.Count(log, `"lifted":true`) == 2
+	})
 }
 
 // TestLeaseRevokeUsage pins what the commands refuse to guess.
@@ -116,5 +123,69 @@ func TestLeaseRevokeUsage(t *testing.T) {
 	}
 	if _, body := m.get("/api/v1/x", m.agent...); errorCode(body) != "" {
 		t.Errorf("something was revoked after all: %s", body)
+	}
+}
+
+// logText is all that the log holds.
+func (w *world) logText() string {
+	w.t.Helper()
+	files, err := filepath.Glob(w.path("record/*"))
+	if err != nil || len(files) == 0 {
+		w.t.Fatalf("the log's files: %v, %v", files, err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		all.WriteString(w.read(filepath.Join("record", filepath.Base(f))))
+	}
+	return all.String()
+}
+
+func (w *world) read(name string) string {
+	w.t.Helper()
+	b, err := os.ReadFile(w.path(name))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestLeaseCommandsOnPostgres runs the same against a database that replicas share,
+// whose password stands in no file.
+func TestLeaseCommandsOnPostgres(t *testing.T) {
+	t.Parallel()
+	p := newPostgres(t)
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "done") })
+	w := newWorld(t, setup{Values: map[string]string{"DEMO_KEY": value(), "STORE_PASSWORD": value()},
+		Config:    oneCredential + fmt.Sprintf("\nstore: {url: %q, password: {env: STORE_PASSWORD}}\n", p.URL()),
+		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
+	agent := []string{"x-cloakroom-token", w.token(agentClient), "authorization", "Bearer " + w.placeholder("demo")}
+	code := func() string { _, body := w.get("/api/v1/x", agent...); return errorCode(body) }
+	if got := code(); got != "" {
+		t.Fatalf("before: %s", got)
+	}
+	var one, all done
+	w.run(&one, "lease", "revoke", w.leases()[0].Lease)
+	w.eventually("it is refused", func() bool { return code() == "lease_expired" })
+	w.run(&all, "lease", "revoke", "--all", "--yes", "--for", "1h")
+	for _, bar := range []string{one.Bar.Bar, all.Bar.Bar} {
+		if _, stderr, exit := command(t, w.dir, w.env, "lease", "lift", bar); exit != 0 {
+			t.Errorf("lease lift: exit %d: %s", exit, stderr)
+		}
+	}
+	w.eventually("it is served again", func() bool { return code() == "" })
+	var questions []question
+	w.run(&questions, "approval", "ls", "--all")
+	w.run(&questions, "lease", "bars")
+	if len(questions) != 0 {
+		t.Errorf("questions or bars: %+v", questions)
+	}
+	stdout, stderr, exit := command(t, w.dir, w.env, "check", "--print")
+	page(stdout, stderr)
+	if exit != 0 || !strings.Contains(stdout, "store: postgres:///postgres\n") {
+		t.Errorf("check --print: exit %d: %s%s", exit, stdout, stderr)
+	}
+	w.up.stop(t)
+	if _, stderr, exit = command(t, w.dir, w.env, "lease", "revoke", "--all", "--yes"); exit != 0 || !strings.Contains(stderr, "no service writes the log") {
+		t.Errorf("while no service runs: exit %d: %s", exit, stderr)
 	}
 }

@@ -1,13 +1,16 @@
 package integration
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -64,8 +67,8 @@ func (w *world) mcpHTTP(token string) mcp.Transport {
 
 // mcpProgram is `cloakroom mcp`; it reads the token from a file, where the hunt
 // does not look.
-func (w *world) mcpProgram(t *testing.T, token string) mcp.Transport {
-	file := filepath.Join(t.TempDir(), "token")
+func (w *world) mcpProgram(t *testing.T, file, token string) mcp.Transport {
+	t.Helper()
 	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -88,20 +91,13 @@ func callTool(t *testing.T, s *mcp.ClientSession, tool string, arguments map[str
 	return result.IsError
 }
 
-// mcpLease is what a tool says of a lease, or why it refuses.
-type mcpLease struct {
-	Ticket, Lease, State string
-	ApprovalURL          string `json:"approval_url"`
-	Error                struct{ Code, Message string }
-}
-
 // TestMCP drives the tools by Go's client, over HTTP and by a program that is
 // started.
 func TestMCP(t *testing.T) {
 	t.Parallel()
 	m := echoing(t)
 	token := m.token(agentClient)
-	for name, transport := range map[string]mcp.Transport{"http": m.mcpHTTP(token), "program": m.mcpProgram(t, token)} {
+	for name, transport := range map[string]mcp.Transport{"http": m.mcpHTTP(token), "program": m.mcpProgram(t, filepath.Join(t.TempDir(), "token"), token)} {
 		t.Run(name, func(t *testing.T) {
 			s := m.mcpOver(t, transport)
 			if !strings.Contains(s.InitializeResult().Instructions, "Cloakroom") {
@@ -131,25 +127,25 @@ func (m *masking) leaseByMCP(t *testing.T, s *mcp.ClientSession) {
 	if callTool(t, s, "list_credentials", nil, &offers); len(offers.Credentials) != 1 || offers.Credentials[0].Placeholder != m.placeholder {
 		t.Errorf("offers %+v", offers)
 	}
-	var lease, now, other mcpLease
-	if callTool(t, s, "request_lease", map[string]any{"credential": "demo", "reason": "a test"}, &lease) || lease.State != "active" {
-		t.Fatalf("asked for a lease: %s %+v", lease.State, lease.Error)
+	var l, now, other lease
+	if callTool(t, s, "request_lease", map[string]any{"credential": "demo", "reason": "a test"}, &l) || l.State != "active" {
+		t.Fatalf("asked for a lease: %s %+v", l.State, l.Error)
 	}
-	canary(lease.Ticket)
+	canary(l.Ticket)
 	use := func() int {
-		answer, _ := m.get("/api/v1/x", "authorization", "Bearer "+lease.Ticket)
+		answer, _ := m.get("/api/v1/x", "authorization", "Bearer "+l.Ticket)
 		return answer.StatusCode
 	}
 	if status := use(); status != http.StatusOK {
 		t.Errorf("by the ticket: status %d", status)
 	}
-	if callTool(t, s, "lease_status", map[string]any{"lease": lease.Lease, "wait": 60}, &now) || now.State != "active" {
+	if callTool(t, s, "lease_status", map[string]any{"lease": l.Lease, "wait": 50}, &now) || now.State != "active" {
 		t.Errorf("its status: %+v", now)
 	}
-	if !callTool(t, s, "extend_lease", map[string]any{"lease": lease.Lease, "seconds": 60}, &other) {
+	if !callTool(t, s, "extend_lease", map[string]any{"lease": l.Lease, "seconds": 60}, &other) {
 		t.Errorf("extended beyond its tier: %+v", other)
 	}
-	if callTool(t, s, "end_lease", map[string]any{"lease": lease.Lease}, &now) || now.State != "ended" {
+	if callTool(t, s, "end_lease", map[string]any{"lease": l.Lease}, &now) || now.State != "ended" {
 		t.Errorf("handed back: %+v", now)
 	}
 	if status := use(); status != http.StatusForbidden {
@@ -171,12 +167,12 @@ func TestMCPIdentity(t *testing.T) {
 			t.Errorf("with token %q: %v", token, err)
 		}
 	}
-	var lease, other mcpLease
-	callTool(t, m.mcpOver(t, m.mcpHTTP(m.token(agentClient))), "request_lease", map[string]any{"credential": "demo", "reason": "a test"}, &lease)
-	canary(lease.Ticket)
+	var l, other lease
+	callTool(t, m.mcpOver(t, m.mcpHTTP(m.token(agentClient))), "request_lease", map[string]any{"credential": "demo", "reason": "a test"}, &l)
+	canary(l.Ticket)
 	theirs := m.mcpOver(t, m.mcpHTTP(m.token(otherClient)))
 	for _, tool := range []string{"lease_status", "end_lease"} {
-		if !callTool(t, theirs, tool, map[string]any{"lease": lease.Lease}, &other) || other.State != "" {
+		if !callTool(t, theirs, tool, map[string]any{"lease": l.Lease}, &other) || other.State != "" {
 			t.Errorf("%s of another's lease: %+v", tool, other)
 		}
 	}
@@ -187,5 +183,65 @@ func TestMCPIdentity(t *testing.T) {
 	stdout, stderr, code = command(t, m.dir, append([]string{"CLOAKROOM_TOKEN=nonsense"}, m.env...), "mcp", "--gateway", m.gateway)
 	if code != 1 || stdout != "" || !strings.Contains(stderr, "Unauthorized") {
 		t.Errorf("the program with a bad token: exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// TestMCPProgramToken replaces the token of a program that runs, by one that is
+// bad and by one that is good again.
+func TestMCPProgramToken(t *testing.T) {
+	t.Parallel()
+	m := echoing(t)
+	token, file := m.token(agentClient), filepath.Join(t.TempDir(), "token")
+	s := m.mcpOver(t, m.mcpProgram(t, file, token))
+	for _, tt := range []struct{ token, want string }{{"nonsense", "Unauthorized"}, {token, m.placeholder}} {
+		if err := os.WriteFile(file, []byte(tt.token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		result, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "list_credentials"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := result.Content[0].(*mcp.TextContent).Text
+		if !strings.Contains(text, tt.want) || result.IsError != (tt.token != token) {
+			t.Errorf("error %v: %s; want %s", result.IsError, text, tt.want)
+		}
+	}
+}
+
+// TestMCPProgramEnds ends the program as clients do: they close its input, or
+// send a signal.
+func TestMCPProgramEnds(t *testing.T) {
+	t.Parallel()
+	m := echoing(t)
+	for name, end := range map[string]func(*exec.Cmd, io.Closer) error{
+		"input":  func(_ *exec.Cmd, in io.Closer) error { return in.Close() },
+		"signal": func(c *exec.Cmd, _ io.Closer) error { return c.Process.Signal(syscall.SIGTERM) },
+	} {
+		c := exec.Command(filepath.Join(bin, "cloakroom"), "mcp", "--gateway", m.gateway)
+		c.Env = []string{"CLOAKROOM_TOKEN=" + m.token(agentClient)}
+		var errs strings.Builder
+		c.Stderr = &errs
+		in, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(in, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`+"\n")
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil || !strings.Contains(line, `"instructions"`) {
+			t.Errorf("%s: said %q, %v", name, line, err)
+		}
+		if err := end(c, in); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(); err != nil || errs.Len() > 0 {
+			t.Errorf("%s: %v: %s", name, err, &errs)
+		}
 	}
 }

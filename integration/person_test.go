@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -52,13 +53,14 @@ admin:
 // person is somebody with a browser, who logs in wherever the provider asks.
 type person struct {
 	http.Client
-	name  string
-	asked int // how often the provider asked
+	name     string
+	password string
+	asked    int // how often the provider asked
 }
 
 func newPerson(name string) *person {
 	jar, _ := cookiejar.New(nil)
-	return &person{Client: http.Client{Jar: jar, Timeout: 60 * time.Second}, name: name}
+	return &person{Client: http.Client{Jar: jar, Timeout: 60 * time.Second}, name: name, password: personPassword}
 }
 
 var loginForm = regexp.MustCompile(`<form method="post">\s*<input type="hidden" name="id" value="(\w+)">`)
@@ -68,13 +70,50 @@ var loginForm = regexp.MustCompile(`<form method="post">\s*<input type="hidden" 
 func (p *person) visit(t *testing.T, at string) (*http.Response, string) {
 	t.Helper()
 	answer, err := p.Get(at)
-	text := p.read(t, answer, err)
-	if id := loginForm.FindStringSubmatch(text); id != nil {
-		p.asked++
-		answer, err = p.PostForm(answer.Request.URL.String(), url.Values{"id": {id[1]}, "user": {p.name}, "password": {personPassword}})
-		text = p.read(t, answer, err)
+	return p.follow(t, answer, err)
+}
+
+// follow goes on from an answer, past the page's button to log in and the
+// provider's form.
+func (p *person) follow(t *testing.T, answer *http.Response, err error) (*http.Response, string) {
+	t.Helper()
+	for text := p.read(t, answer, err); ; text = p.read(t, answer, err) {
+		here := answer.Request.URL
+		if to := pageLogin.FindStringSubmatch(text); to != nil {
+			answer, err = p.PostForm(here.ResolveReference(&url.URL{Path: "/login"}).String(),
+				url.Values{"issuer": {html.UnescapeString(to[1])}, "to": {html.UnescapeString(to[2])}})
+		} else if on := pageRefresh.FindStringSubmatch(text); on != nil {
+			answer, err = p.Get(html.UnescapeString(on[1]))
+		} else if id := loginForm.FindStringSubmatch(text); id != nil {
+			p.asked++
+			answer, err = p.PostForm(here.String(), url.Values{"id": {id[1]}, "user": {p.name}, "password": {p.password}})
+		} else {
+			return answer, text
+		}
 	}
-	return answer, text
+}
+
+var pageToken = regexp.MustCompile(`name="token" value="([^"]+)"`)
+var pageLogin = regexp.MustCompile(`name="issuer" value="([^"]*)">\s*<input type="hidden" name="to" value="([^"]*)"`)
+var pageRefresh = regexp.MustCompile(`http-equiv="refresh" content="0; url=([^"]+)"`)
+var pageSeen = regexp.MustCompile(`name="seen" value="(\w+)"`)
+
+// answers answers a question at the page, which is at the base URL: with the
+// form's fields, and the login that the page then asks for. It returns what the
+// page says in the end.
+func (p *person) answers(t *testing.T, base, question string, fields url.Values) string {
+	t.Helper()
+	at := base + "/approvals/" + question
+	_, text := p.visit(t, at)
+	token, seen := pageToken.FindStringSubmatch(text), pageSeen.FindStringSubmatch(text)
+	if token == nil || seen == nil {
+		return text
+	}
+	fields.Set("token", html.UnescapeString(token[1]))
+	fields.Set("seen", seen[1])
+	answer, err := p.PostForm(at, fields)
+	_, text = p.follow(t, answer, err)
+	return text
 }
 
 func (p *person) read(t *testing.T, answer *http.Response, err error) string {

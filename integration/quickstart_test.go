@@ -2,12 +2,15 @@ package integration
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestQuickstart runs what `make run` runs, with other ports, and pastes the
@@ -22,13 +25,13 @@ func TestQuickstart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	idp, api, gateway := freePort(t), freePort(t), freePort(t)
-	config := strings.NewReplacer("127.0.0.1:9000", idp, "127.0.0.1:9001", api, "127.0.0.1:8080", gateway).Replace(string(text))
+	idp, api, people, admin, gateway := freePort(t), freePort(t), freePort(t), freePort(t), freePort(t)
+	config := strings.NewReplacer("127.0.0.1:9000", idp, "127.0.0.1:9001", api, "127.0.0.1:9002", people, "127.0.0.1:9192", admin, "127.0.0.1:8080", gateway).Replace(string(text))
 	file := filepath.Join(dir, "cloakroom.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, dir, "quickstart", nil, "--config", file, "--idp", idp, "--api", api)
+	p := start(t, dir, "quickstart", nil, "--config", file, "--idp", idp, "--api", api, "--people", people, "--page", admin)
 	p.says(t, "Ctrl-C ends everything.")
 	keys := keysOf(t, p.cmd.Process.Pid)
 	token := "TOKEN=" + p.says(t, "TOKEN=")
@@ -36,6 +39,9 @@ func TestQuickstart(t *testing.T) {
 	for line := range strings.Lines(p.out.String()) {
 		if !strings.HasPrefix(line, "curl ") && !strings.HasPrefix(line, "bin/cloakroom ") {
 			continue
+		}
+		if strings.Contains(line, "-X DELETE") {
+			go approveNext(t, "http://"+admin)
 		}
 		sh := exec.Command("sh", "-c", token+"\n"+line)
 		sh.Dir = filepath.Dir(bin) // as one who stands in the project
@@ -46,7 +52,7 @@ func TestQuickstart(t *testing.T) {
 		page(string(out))
 		answers = append(answers, string(out))
 	}
-	want := []string{"HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 403", "HTTP/1.1 401", "HTTP/1.1 403", "SESSION "}
+	want := []string{"HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 403", "HTTP/1.1 401", "HTTP/1.1 403", "HTTP/1.1 200", "SESSION "}
 	if len(answers) != len(want) {
 		t.Fatalf("%d lines to try, want %d:\n%s", len(answers), len(want), p.out)
 	}
@@ -67,7 +73,7 @@ func TestQuickstart(t *testing.T) {
 	for _, pid := range pids {
 		pids = append(pids, children(t, pid)...)
 	}
-	if len(pids) != 4 {
+	if len(pids) != 5 {
 		t.Errorf("processes of the quickstart: %v", pids)
 	}
 	if err := p.signal(syscall.SIGINT); err != nil {
@@ -79,6 +85,24 @@ func TestQuickstart(t *testing.T) {
 	for _, pid := range pids {
 		gone(t, pid)
 	}
+}
+
+var questionLink = regexp.MustCompile(`href="/approvals/(\w+)"`)
+
+// approveNext waits for a question in bob's inbox, and approves what it asks.
+func approveNext(t *testing.T, base string) {
+	bob := newPerson("bob")
+	bob.password = "demo"
+	said := ""
+	for range 300 {
+		_, said = bob.visit(t, base+"/")
+		if link := questionLink.FindStringSubmatch(said); link != nil {
+			bob.answers(t, base, link[1], url.Values{"answer": {"approve"}, "scope": {"operation"}})
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("no question came to bob's inbox: %s", said)
 }
 
 // keysOf are the keys that the quickstart made, out of the environment of its

@@ -25,13 +25,30 @@ type rig struct {
 // listenOn is the line of the configuration that configure writes.
 const listenOn = `listen: {admin: "127.0.0.1:0"}`
 
+// listenLine is the line with which the configuration says where to listen.
+func (w *world) listenLine() string {
+	w.t.Helper()
+	b, err := os.ReadFile(w.path("cloakroom.yaml"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "listen: ") {
+			return strings.TrimSuffix(line, "\n")
+		}
+	}
+	w.t.Fatal("cloakroom.yaml does not say where to listen")
+	return ""
+}
+
 // newRig starts provider and service, and an Envoy if there is a patch for its
 // bootstrap (asPrinted changes nothing).
 func newRig(t *testing.T, s setup, patch func(node)) *rig {
 	t.Helper()
 	s.NoStart = true
 	r := &rig{world: newWorld(t, s)}
-	r.rewrite(listenOn, `listen: {admin: "127.0.0.1:0", grpc: "unix://`+r.path("grpc.sock")+`"}`)
+	on := r.listenLine()
+	r.rewrite(on, strings.TrimSuffix(on, "}")+`, grpc: "unix://`+r.path("grpc.sock")+`"}`)
 	r.serve()
 	if patch != nil {
 		r.envoy(patch)
@@ -58,7 +75,7 @@ func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 func (r *rig) serve() {
 	r.t.Helper()
 	r.service = start(r.t, r.dir, "cloakroom", r.env, "serve")
-	r.admin = "http://" + r.logged(r.service, "serving", "admin")
+	r.admin = r.logged(r.service, "serving", "admin")
 }
 
 // logged waits for a line of a service's log, and returns one of its fields.

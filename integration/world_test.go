@@ -36,6 +36,7 @@ type world struct {
 // replaced from Vars.
 type setup struct {
 	Values    map[string]string // environment variables with values
+	Env       []string          // more variables, that hold no value
 	Config    string            // tiers, credentials, placeholders, policy, record
 	Upstreams []string          // YAML flow maps of envoy.upstreams
 	Clients   []string          // id:secret:groups of the provider; default three
@@ -67,6 +68,7 @@ func newWorld(t *testing.T, s setup) *world {
 		w.env = append(w.env, name+"="+value)
 		canary(value)
 	}
+	w.env = append(w.env, s.Env...)
 	if len(s.Clients) == 0 {
 		s.Clients = []string{agentClient, otherClient, financeClient, sreClient}
 	}

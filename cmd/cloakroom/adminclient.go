@@ -64,11 +64,12 @@ type challenge struct {
 	ClientID  string `json:"client_id"`
 }
 
-// challenge announces an answer to a question that was shown.
-func (c *adminClient) challenge(ctx context.Context, q approval.Question, a *answering) (out challenge, err error) {
-	body := map[string]string{"answer": "deny", "reason": a.reason, "seen": q.Seen}
+// challenge announces an answer to a question that was shown, and the issuer with
+// which the person will log in for it.
+func (c *adminClient) challenge(ctx context.Context, q approval.Question, a *answering, issuer string) (out challenge, err error) {
+	body := map[string]string{"answer": "deny", "reason": a.reason, "seen": q.Seen, "issuer": issuer}
 	if a.approve {
-		body = map[string]string{"answer": "approve", "scope": a.scope, "seen": q.Seen}
+		body = map[string]string{"answer": "approve", "scope": a.scope, "seen": q.Seen, "issuer": issuer}
 	}
 	err = c.post(ctx, "/api/v1/approvals/"+url.PathEscape(q.ID)+"/challenges", "", body, &out)
 	return out, err
@@ -76,22 +77,35 @@ func (c *adminClient) challenge(ctx context.Context, q approval.Question, a *ans
 
 // answered is what came of an answer.
 type answered struct {
-	State   string `json:"state"` // of the lease
-	Message string `json:"message"`
+	State   string `json:"state"`   // of the lease
+	Message string `json:"message"` // a sentence about where it stands
 }
 
 func (c *adminClient) answer(ctx context.Context, id, challenge, idToken string) (out answered, err error) {
-	err = c.post(ctx, "/api/v1/approvals/"+url.PathEscape(id)+"/answers", idToken, map[string]string{"challenge": challenge}, &out)
+	err = c.post(ctx, "/api/v1/approvals/"+url.PathEscape(id)+"/answers", idToken, map[string]string{"challenge": challenge, "via": "cli"}, &out)
 	return out, err
 }
 
-// post sends JSON and reads JSON. A refusal is an error with its message.
+// errBearer means that the token does not count as a caller's.
+var errBearer = errors.New("the admin listener does not take the login")
+
+func (c *adminClient) get(ctx context.Context, path, token string, out any) error {
+	return c.ask(ctx, http.MethodGet, path, token, nil, out)
+}
+
 func (c *adminClient) post(ctx context.Context, path, token string, body, out any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
+	return c.ask(ctx, http.MethodPost, path, token, body, out)
+}
+
+// ask sends JSON and reads JSON. A refusal is an error with its message.
+func (c *adminClient) ask(ctx context.Context, method, path, token string, body, out any) error {
+	var sent bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&sent).Encode(body); err != nil {
+			return err
+		}
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(text))
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, &sent)
 	if err != nil {
 		return err
 	}
@@ -104,7 +118,7 @@ func (c *adminClient) post(ctx context.Context, path, token string, body, out an
 		return hinted{fmt.Errorf("asking the admin listener: %w", err), "is the service running? --admin says where"}
 	}
 	defer answer.Body.Close()
-	text, err = io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
 		return fmt.Errorf("reading the admin listener's answer: %w", err)
 	}
@@ -125,7 +139,10 @@ func refusal(status int, text []byte) error {
 		return fmt.Errorf("the admin listener answered %d", status)
 	}
 	code := exitDenied
-	if status >= 500 {
+	switch {
+	case status == http.StatusUnauthorized:
+		return coded{fmt.Errorf("%w: %s", errBearer, plain(got.Error.Message)), code}
+	case status >= 500 || status == http.StatusTooManyRequests:
 		code = exitFailed
 	}
 	return coded{fmt.Errorf("%s: %s", plain(got.Error.Code), plain(got.Error.Message)), code}

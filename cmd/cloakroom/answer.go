@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"cloakroom/internal/approval"
-	"cloakroom/internal/config"
-	"cloakroom/internal/identity"
 	"cloakroom/internal/lease"
 )
 
@@ -61,7 +59,7 @@ func newDeny(o *options) *cobra.Command {
 }
 
 func (a *answering) flags(c *cobra.Command) {
-	c.Flags().StringVar(&a.admin, "admin", "", "the admin listener's URL (default: the configuration's)")
+	c.Flags().StringVar(&a.admin, "admin", "", "ask the admin listener at this URL, after a login, and not the store here")
 	c.Flags().StringVar(&a.issuer, "issuer", "", "name of the issuer to log in with (default: the first)")
 	c.Flags().BoolVarP(&a.sure, "yes", "y", false, "do not ask on the terminal: the login is the answer")
 }
@@ -71,32 +69,51 @@ func (a *answering) run(cmd *cobra.Command, o *options, id string) error {
 		return usageError{hinted{errors.New("a denial without a reason"), "give --reason: the agent is told it"}}
 	}
 	a.stdout, a.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-	return withLeases(cmd.Context(), o, func(ls leases) (err error) {
-		if a.question, err = ls.question(cmd.Context(), id); err != nil {
-			return err
+	ctx := cmd.Context()
+	if a.admin != "" {
+		r, err := openRemote(ctx, o, a.admin, a.issuer, a.stderr)
+		if err == nil {
+			a.question, err = r.question(ctx, id)
 		}
-		if err := a.choose(); err != nil {
-			return err
+		if err == nil {
+			err = a.agree(cmd)
 		}
-		if err := printQuestion(a.stderr, a.question, time.Now()); err != nil {
-			return err
-		}
-		if err := confirm(cmd, a.ask(), a.sure); err != nil {
-			return err
-		}
-		client, err := newAdminClient(ls.config, a.admin)
 		if err != nil {
 			return err
 		}
-		login := a.login(ls.config)
-		if login == nil && a.issuer != "" {
-			return usageError{hinted{fmt.Errorf("--issuer %q: the command line cannot log in with it", a.issuer), "name one of admin.login that has a cli_client_id"}}
+		return a.bring(ctx, r.client, r.login)
+	}
+	return withLeases(ctx, o, func(ls leases) (err error) {
+		if a.question, err = ls.question(ctx, id); err != nil {
+			return err
+		}
+		if err := a.agree(cmd); err != nil {
+			return err
+		}
+		client, err := newAdminClient(ls.config, "")
+		if err != nil {
+			return err
+		}
+		login, err := openLogin(ls.config, a.issuer)
+		if err != nil {
+			return err
 		}
 		if login == nil {
-			return a.onPage(cmd.Context(), ls, client)
+			return a.onPage(ctx, ls, client)
 		}
-		return a.byLogin(cmd.Context(), ls.config, *login, client)
+		return a.bring(ctx, client, login)
 	})
+}
+
+// agree shows the question, and asks the person at the terminal.
+func (a *answering) agree(cmd *cobra.Command) error {
+	if err := a.choose(); err != nil {
+		return err
+	}
+	if err := printQuestion(a.stderr, a.question, time.Now()); err != nil {
+		return err
+	}
+	return confirm(cmd, a.ask(), a.sure)
 }
 
 // choose sets the scope that was not named: the narrowest, but nobody lets a
@@ -127,39 +144,16 @@ func (a *answering) ask() string {
 	return "\nDeny this?"
 }
 
-// login is the one to log in with from the command line; nil: none is
-// configured.
-func (a *answering) login(cfg *config.Config) *config.Login {
-	for _, l := range cfg.Admin.Logins {
-		named := a.issuer == "" || a.issuer == l.Issuer
-		for _, i := range cfg.Identity.Issuers {
-			named = named || i.URL == l.Issuer && i.Name == a.issuer
-		}
-		if named && l.CLIClientID != "" {
-			return &l
-		}
-	}
-	return nil
-}
-
-// byLogin has the person log in for this answer, and brings it to the service.
-func (a *answering) byLogin(ctx context.Context, cfg *config.Config, l config.Login, client *adminClient) error {
-	verifier, err := identity.New(identityConfig(cfg), identity.Options{})
-	if err != nil {
-		return err
-	}
-	login, err := verifier.Login(identity.LoginConfig{Issuer: l.Issuer, ClientID: l.CLIClientID, Scopes: l.Scopes, ACR: l.ACR})
-	if err != nil {
-		return err
-	}
-	c, err := client.challenge(ctx, a.question, a)
+// bring has the person log in for this answer, and brings it to the service.
+func (a *answering) bring(ctx context.Context, client *adminClient, l *cliLogin) error {
+	c, err := client.challenge(ctx, a.question, a, l.Issuer)
 	if err != nil {
 		return err
 	}
 	if c.Issuer != l.Issuer || c.ClientID != l.CLIClientID {
 		return hinted{errors.New("the service wants a login of another client than this configuration"), "use the service's configuration, or --issuer"}
 	}
-	token, err := a.logIn(ctx, login, c.Nonce)
+	token, err := l.token(ctx, a.stderr, "log in to answer", c.Nonce, time.Now())
 	if err != nil {
 		return err
 	}
@@ -170,31 +164,9 @@ func (a *answering) byLogin(ctx context.Context, cfg *config.Config, l config.Lo
 	return a.tell(done.State, done.Message)
 }
 
-// logIn sends the person's browser to the issuer and waits for its answer. The
-// ID token that comes of it is good for the one answer that nonce stands for.
-func (a *answering) logIn(ctx context.Context, login *identity.Login, nonce string) (idToken string, err error) {
-	back, err := listenLoopback()
-	if err != nil {
-		return "", err
-	}
-	defer back.listener.Close()
-	attempt := identity.NewAttempt(back.redirect(), time.Now())
-	attempt.Nonce = nonce
-	url, err := login.AuthURL(ctx, attempt)
-	if err != nil {
-		return "", err
-	}
-	openURL(a.stderr, "log in to answer, in the browser that opens or at", url)
-	answer, err := back.wait(ctx, attempt.State)
-	if err != nil {
-		return "", err
-	}
-	return login.Fetch(ctx, attempt, answer)
-}
-
 // tell prints what came of the answer.
 func (a *answering) tell(state, message string) error {
-	fmt.Fprintln(a.stdout, message)
+	fmt.Fprintln(a.stdout, plain(message))
 	if a.approve && state == lease.Pending.String() {
 		return coded{errors.New("more people must answer"), exitPending}
 	}

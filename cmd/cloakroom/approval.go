@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,101 +11,12 @@ import (
 	"cloakroom/internal/access"
 	"cloakroom/internal/approval"
 	"cloakroom/internal/inventory"
-	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
 )
 
 func newApproval(o *options) *cobra.Command {
 	return group("approval", "Questions that wait for a person's answer",
 		newApprovalList(o), newApprovalShow(o), newApprove(o), newDeny(o))
-}
-
-// shownApproval is one question, answered or not, as `approval ls --json` prints
-// it.
-type shownApproval struct {
-	ID         string         `json:"id"` // the lease's
-	Credential string         `json:"credential"`
-	Principal  string         `json:"principal"`
-	Person     string         `json:"person,omitempty"`    // on whose behalf
-	Operation  string         `json:"operation,omitempty"` // method, host and path
-	Reason     string         `json:"reason,omitempty"`    // the agent's words: untrusted
-	State      string         `json:"state"`               // pending, approved, denied, lapsed, revoked
-	Asked      time.Time      `json:"asked"`
-	Expires    time.Time      `json:"expires,omitzero"` // while pending: the question lapses
-	Needs      int            `json:"needs"`            // distinct people
-	Answers    []lease.Answer `json:"answers"`
-}
-
-func showApproval(l lease.Lease) shownApproval {
-	s := shownApproval{ID: l.ID, Credential: plain(l.Credential), Principal: plain(l.Principal), Person: plain(l.Person),
-		Operation: showOperation(l.Operation), Reason: approval.Clean(l.Reason, 500), State: becameOf(l), Asked: l.Created.UTC(),
-		Needs: l.Terms.Needs, Answers: []lease.Answer{}}
-	if l.State == lease.Pending {
-		s.Expires = l.Ends.UTC()
-	}
-	for _, a := range l.Answers {
-		a.Name, a.Reason = plain(a.Name), plain(a.Reason)
-		s.Answers = append(s.Answers, a)
-	}
-	return s
-}
-
-// becameOf is what became of a question.
-func becameOf(l lease.Lease) string {
-	switch {
-	case l.State == lease.Pending:
-		return "pending"
-	case l.Ending == lease.Denied:
-		return "denied"
-	case !l.Starts.IsZero():
-		return "approved"
-	case l.Ending == lease.Revoked:
-		return "revoked"
-	}
-	return "lapsed"
-}
-
-func newApprovalList(o *options) *cobra.Command {
-	var all, asJSON bool
-	c := &cobra.Command{
-		Use: "ls", Short: "List the questions that wait for an answer", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			questions, err := listApprovals(cmd.Context(), o, all)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), questions)
-			}
-			return table(cmd.OutOrStdout(), "QUESTION\tSTATE\tCREDENTIAL\tPRINCIPAL\tOPERATION\tASKED\tANSWERS\tREASON", func(w io.Writer) {
-				for _, q := range questions {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%s\n", q.ID, q.State, q.Credential, q.Principal,
-						orAll(q.Operation, "-"), q.Asked.Format(time.RFC3339), len(q.Answers), q.Needs, q.Reason)
-				}
-			})
-		},
-	}
-	c.Flags().BoolVar(&all, "all", false, "answered and lapsed ones too, newest first")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
-}
-
-func listApprovals(ctx context.Context, o *options, all bool) ([]shownApproval, error) {
-	out := []shownApproval{}
-	f := lease.Filter{State: lease.Pending, Limit: 1000}
-	if all {
-		f.State = 0
-	}
-	err := withLeases(ctx, o, func(ls leases) error {
-		found, err := lease.List(ctx, ls.db, ls.key, f, time.Now())
-		for _, l := range found {
-			if l.Terms.Needs > 0 {
-				out = append(out, showApproval(l))
-			}
-		}
-		return err
-	})
-	return out, err
 }
 
 func newApprovalShow(o *options) *cobra.Command {
@@ -151,12 +61,21 @@ func (ls leases) question(ctx context.Context, id string) (approval.Question, er
 	if err != nil {
 		return approval.Question{}, err
 	}
-	q, err := approval.Find(all, id)
+	q, err := findQuestion(all, id)
 	if err != nil {
-		return approval.Question{}, hinted{fmt.Errorf("no question %q waits for an answer", id), "cloakroom approval ls --all lists them, answered ones too"}
+		return q, err
 	}
 	q, err = d.Question(ctx, q.ID, onlooker)
 	q.Obstacle = "" // the onlooker's
+	return q, err
+}
+
+// findQuestion finds a question by how its id begins.
+func findQuestion(all []approval.Question, id string) (approval.Question, error) {
+	q, err := approval.Find(all, id)
+	if err != nil {
+		err = hinted{fmt.Errorf("no question %q waits for an answer", id), "cloakroom approval ls lists them, with --all answered ones too"}
+	}
 	return q, err
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -112,6 +114,9 @@ func restore(ctx context.Context, cfg *config.Config, backup string, w io.Writer
 	r := restoring{leases: leases{config: cfg}}
 	if r.key, err = root.Derive("lease"); err != nil {
 		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o700); err != nil {
+		return fmt.Errorf("making folder for the store: %w", err)
 	}
 	kept, err := sqlite.Restore(ctx, backup, cfg.Store.Path, func(db *sqlite.DB) error {
 		r.db = db

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"time"
@@ -65,9 +66,49 @@ func (n *notices) answered(a approval.Answered) {
 	n.send(e)
 }
 
-// stolen tells of a ticket that another than its holder has shown.
+// stolen tells of a ticket that another than its holder has shown; of the same
+// one and the same principal once in a while only.
 func (n *notices) stolen(id, principal string) {
-	n.send(notify.Event{Type: notify.Stolen, Time: time.Now(), Lease: id, By: principal, URL: n.page("/leases")})
+	if !n.thefts.first(id+" "+principal, time.Now()) {
+		return
+	}
+	go func() { // a request waits for who calls this
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		e := notify.Event{Type: notify.Stolen, Time: time.Now(), Lease: id, URL: n.page("/leases")}
+		if l, err := n.s.keeper.ByID(ctx, id, time.Now()); err == nil {
+			e = n.event(notify.Stolen, l)
+		}
+		e.By = principal
+		n.send(e)
+	}()
+}
+
+// recent remembers for a while what it was told.
+type recent struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+const recently = 10 * time.Minute
+
+// first tells whether the key is new.
+func (r *recent) first(key string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, at := range r.at {
+		if now.Sub(at) > recently {
+			delete(r.at, k)
+		}
+	}
+	if _, known := r.at[key]; known {
+		return false
+	}
+	if r.at == nil {
+		r.at = map[string]time.Time{}
+	}
+	r.at[key] = now
+	return true
 }
 
 func (n *notices) send(e notify.Event) { n.current.Load().sender.Send(e) }

@@ -70,7 +70,7 @@ code 4 says that it does not yet.`,
 	}
 	own.flags(c)
 	c.Flags().StringVar(&q.Reason, "reason", "", "why, for the record and for who approves")
-	c.Flags().DurationVar(&wait, "wait", 0, "be held until people have answered, 60s at most")
+	c.Flags().DurationVar(&wait, "wait", 0, "be held until people have answered, 50s at most")
 	c.Flags().StringVar(&operation.Method, "method", "", "of the one request that you want to make, with --host and --path")
 	c.Flags().StringVar(&operation.Host, "host", "", "its host")
 	c.Flags().StringVar(&operation.Path, "path", "", "its path, with the query")
@@ -93,7 +93,7 @@ func newLeaseStatus(o *options) *cobra.Command {
 		},
 	}
 	own.flags(c)
-	c.Flags().DurationVar(&wait, "wait", 0, "be held while it is pending, 60s at most")
+	c.Flags().DurationVar(&wait, "wait", 0, "be held while it is pending, 50s at most")
 	return c
 }
 
@@ -181,7 +181,7 @@ func (l ownLease) state() error {
 		return nil
 	case "pending":
 		err := fmt.Errorf("lease %s waits for approval at %s", l.Lease, l.ApprovalURL)
-		return coded{hinted{err, "cloakroom lease status " + l.Lease + " --wait 60s"}, exitPending}
+		return coded{hinted{err, "cloakroom lease status " + l.Lease + " --wait 50s"}, exitPending}
 	}
 	return coded{fmt.Errorf("lease %s: %w: %s", l.Lease, errLeaseEnded, l.Message), exitDenied}
 }

@@ -63,9 +63,9 @@ func newKey() gate.Key {
 	return gate.Key(hex.EncodeToString(b))
 }
 
-// streamWorkers are kept for checks and streams; where all are taken, one more
-// begins a goroutine of its own.
-const streamWorkers = 128
+// streamWorkers are kept for checks and streams, beside those that are held; where
+// all are taken, one more begins a goroutine of its own.
+const streamWorkers = 128 + heldInAll
 
 // adminLimit is how many may be connected to the operators' listener on TCP.
 // Whoever shares the machine can connect there, and must not use up the files
@@ -216,7 +216,8 @@ func (s *service) openAgent(a addresses) (net.Listener, error) {
 
 func (o *servers) serveHTTP(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
-		IdleTimeout: 60 * time.Second, MaxHeaderBytes: 64 << 10,
+		// Envoy's is shorter, so that it sends no request on what closes here.
+		IdleTimeout: 90 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(o.logger.Handler(), slog.LevelWarn)}
 	o.http = append(o.http, server)
 	go func() {

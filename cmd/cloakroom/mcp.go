@@ -34,27 +34,53 @@ speak HTTP connect to the gateway itself, at ` + agent.Path + `/mcp.`,
 	return c
 }
 
+// thisProgram is how `cloakroom mcp` calls itself, to both its peers.
+var thisProgram = &mcp.Implementation{Name: "cloakroom", Title: "Cloakroom", Version: versionText()}
+
 // bridge serves the gateway's tools over t until its other end hangs up. Each
 // side speaks the newest version of the protocol that it shares with its peer.
 func (g *gateway) bridge(ctx context.Context, t mcp.Transport) error {
-	who := &mcp.Implementation{Name: "cloakroom", Title: "Cloakroom", Version: versionText()}
-	upstream, err := mcp.NewClient(who, nil).Connect(ctx, &mcp.StreamableClientTransport{
-		Endpoint: g.base + agent.Path + "/mcp", HTTPClient: &http.Client{Transport: authorized{g}}, DisableStandaloneSSE: true, MaxRetries: -1}, nil)
+	upstream, err := g.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("connecting to the gateway: %w", err)
+		return err
 	}
 	defer upstream.Close()
-	server := mcp.NewServer(who, &mcp.ServerOptions{Instructions: upstream.InitializeResult().Instructions,
+	server := mcp.NewServer(thisProgram, &mcp.ServerOptions{Instructions: upstream.InitializeResult().Instructions,
 		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}}})
 	for tool, err := range upstream.Tools(ctx, nil) {
 		if err != nil {
 			return fmt.Errorf("asking the gateway for its tools: %w", err)
 		}
-		server.AddTool(tool, func(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			return upstream.CallTool(ctx, &mcp.CallToolParams{Name: r.Params.Name, Arguments: r.Params.Arguments})
-		})
+		server.AddTool(tool, g.call)
 	}
-	return server.Run(ctx, t)
+	if err := server.Run(ctx, t); ctx.Err() == nil { // else it was told to end
+		return err
+	}
+	return nil
+}
+
+func (g *gateway) connect(ctx context.Context) (*mcp.ClientSession, error) {
+	s, err := mcp.NewClient(thisProgram, nil).Connect(ctx, &mcp.StreamableClientTransport{Endpoint: g.base + agent.Path + "/mcp",
+		HTTPClient: &http.Client{Transport: authorized{g}}, DisableStandaloneSSE: true, MaxRetries: -1}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the gateway: %w", err)
+	}
+	return s, nil
+}
+
+// call passes a call on, over a connection of its own: one that has met a token
+// that has expired, or a gateway that restarts, is of no use afterwards.
+func (g *gateway) call(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	var result *mcp.CallToolResult
+	s, err := g.connect(ctx)
+	if err == nil {
+		defer s.Close()
+		result, err = s.CallTool(ctx, &mcp.CallToolParams{Name: r.Params.Name, Arguments: r.Params.Arguments})
+	}
+	if err != nil { // for the model to read
+		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: err.Error()}}}, nil
+	}
+	return result, nil
 }
 
 // authorized sends every request with the gateway's token.

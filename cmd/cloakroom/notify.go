@@ -21,6 +21,7 @@ type notices struct {
 	s       *service
 	current atomic.Pointer[receivers]
 	asked   announced
+	thefts  recent
 }
 
 // receivers are what one configuration names.
@@ -65,6 +66,7 @@ func (n *notices) prepare(cfg *config.Config) (*receivers, error) {
 		},
 	})
 	if err != nil {
+		r.close()
 		return nil, err
 	}
 	return r, nil

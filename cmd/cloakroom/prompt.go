@@ -25,13 +25,18 @@ func confirm(cmd *cobra.Command, question string, sure bool) error {
 		return usageError{hinted{errors.New("nobody can be asked: the input is no terminal"), "say --yes if you are sure"}}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
-	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("reading the answer: %w", err)
-	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
-		return nil
+	typed := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n') // what cannot be read is no yes
+		typed <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case line := <-typed:
+		if line == "y" || line == "yes" {
+			return nil
+		}
+	case <-cmd.Context().Done(): // Ctrl-C ends no read
+		fmt.Fprintln(cmd.ErrOrStderr())
 	}
 	return errDeclined
 }

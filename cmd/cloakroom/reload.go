@@ -131,8 +131,8 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	}
 	old := s.rules.Load().config
 	if !reflect.DeepEqual(cfg.Envoy, old.Envoy) || !reflect.DeepEqual(cfg.Listen, old.Listen) ||
-		!reflect.DeepEqual(cfg.Store, old.Store) || cfg.Record != old.Record || cfg.Keys != old.Keys {
-		return errors.New("envoy, listen, store, record and keys cannot change without a restart")
+		!reflect.DeepEqual(cfg.Store, old.Store) || cfg.Record != old.Record || cfg.Keys != old.Keys || cfg.Admin.URL != old.Admin.URL {
+		return errors.New("envoy, listen, store, record, keys and admin.url cannot change without a restart")
 	}
 	if err := routed(cfg, s.started); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,11 @@ stays barred for the rest of its time; others have to be asked for anew anyway.`
 			})
 		},
 	}
+	r.flags(c)
+	return c
+}
+
+func (r *revocation) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&r.principal, "principal", "", "all of this principal's (issuer#subject), as lease ls shows it")
 	f.StringVar(&r.credential, "credential", "", "all over this credential")
@@ -62,7 +68,6 @@ stays barred for the rest of its time; others have to be asked for anew anyway.`
 	f.StringVar(&r.reason, "reason", "", "why, for those who ask while it is barred, agents too")
 	f.BoolVarP(&r.sure, "yes", "y", false, "do not ask before --all")
 	f.BoolVar(&r.asJSON, "json", false, "print JSON")
-	return c
 }
 
 // check tells whether it is clear what is to end.
@@ -159,10 +164,13 @@ func (r revoked) print(w io.Writer, asJSON bool) error {
 
 // tellUnrecorded says so where no service runs that would log what was done.
 func (l leases) tellUnrecorded(w io.Writer) {
+	if _, err := os.Stat(l.config.Record.Dir); err != nil {
+		return // services are elsewhere
+	}
 	lock, err := record.Lock(l.config.Record.Dir)
 	if err != nil {
 		return // one runs, or nobody can tell
 	}
 	lock.Close()
-	fmt.Fprintf(w, "cloakroom: no service writes the log in %q now: what was done here is in the store only\n", l.config.Record.Dir)
+	fmt.Fprintf(w, "cloakroom: no service writes the log in %q now: unless a replica elsewhere does, what was done is in the store only\n", l.config.Record.Dir)
 }

@@ -198,6 +198,7 @@ func (s *service) openCores(r *rules) error {
 func (s *service) background(ctx context.Context) {
 	go s.vault.Watch(ctx)
 	go s.keeper.Run(ctx)
+	go s.followBars(ctx)
 	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)

@@ -75,7 +75,7 @@ func newSessionShow(o *options) *cobra.Command {
 		Use: "show SESSION", Short: "Show the exchanges of one session", Args: oneArg("the session's name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withIndex(cmd, o, func(ctx context.Context, ix record.Index) error {
-				exchanges, err := ix.Exchanges(ctx, principal, args[0])
+				exchanges, err := ix.Exchanges(ctx, principal, args[0], 0)
 				if err != nil {
 					return err
 				}

@@ -33,6 +33,9 @@ func (n *notices) clicked(ctx context.Context, a notify.SlackAnswer) (notify.Sla
 		answer.Reason = "denied in Slack, where no reason can be given"
 	}
 	l, err := n.s.desk.Answer(ctx, a.Lease, answer)
+	if err != nil {
+		n.s.logger.Warn("a click in Slack was refused", "lease", a.Lease, "member", a.User, "error", err)
+	}
 	return clickReply(l, a, err)
 }
 

@@ -45,17 +45,23 @@ func run(ctx context.Context) error {
 	config := flag.String("config", "examples/quickstart/cloakroom.yaml", "configuration `file` of Cloakroom")
 	idp := flag.String("idp", "127.0.0.1:9000", "`address` of the provider, as the configuration has it")
 	api := flag.String("api", "127.0.0.1:9001", "`address` of the API, likewise")
+	people := flag.String("people", "127.0.0.1:9002", "`address` of the provider for people, likewise")
+	page := flag.String("page", "127.0.0.1:9192", "`address` of the page, likewise")
 	flag.Parse()
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	bin := filepath.Dir(self)
-	environment := append(os.Environ(), "QUICKSTART_KEY="+newKey(), "QUICKSTART_BILLING_KEY="+newKey())
+	environment := append(os.Environ(), "QUICKSTART_KEY="+newKey(), "QUICKSTART_BILLING_KEY="+newKey(), "QUICKSTART_ADMIN_KEY="+newKey())
+	secret := newKey()
+
+	environment = append(environment, "QUICKSTART_PAGE_SECRET="+secret)
 
 	running, err := startAll(ctx, bin, environment, []program{
 		{"idp", "listening on ", []string{"--listen", *idp, "--token-ttl", "1h",
 			"--client", agentID + ":" + agentSecret + ":ai-agents:alice@example.com", "--client", financeID + ":" + financeSecret + ":finance"}},
+		{"idp", "listening on ", []string{"--humans", "--listen", *people, "--page", "http://" + *page, "--page-secret", secret}},
 		{"upstream", "listening on ", []string{"--listen", *api}},
 		{"cloakroom", "cloakroom: agents: ", []string{"up", "--quiet", "--config", *config}},
 	})
@@ -67,7 +73,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := explain(ctx, "http://"+*idp, filepath.Join(bin, "cloakroom"), *config, running[2].said, environment); err != nil {
+	if err := explain(ctx, "http://"+*idp, filepath.Join(bin, "cloakroom"), *config, running[3].said, "http://"+*page, environment); err != nil {
 		return err
 	}
 	select {
@@ -77,6 +83,7 @@ func run(ctx context.Context) error {
 	case <-running[0].done:
 	case <-running[1].done:
 	case <-running[2].done:
+	case <-running[3].done:
 	}
 	return errors.New("one of the programs ended; its words stand above")
 }
@@ -88,7 +95,7 @@ func newKey() string {
 }
 
 // explain prints the lines to try, with a token that is good for an hour.
-func explain(ctx context.Context, issuer, cloakroom, config, gateway string, environment []string) error {
+func explain(ctx context.Context, issuer, cloakroom, config, gateway, page string, environment []string) error {
 	token, err := tokenOf(ctx, issuer, agentID, agentSecret)
 	if err != nil {
 		return err
@@ -113,6 +120,9 @@ TOKEN=%s
 	say("3. A path that the credential's rules do not allow: stopped before the API hears of it.", curl(read, "/api/admin/users"))
 	say("4. The same call as the first, without a token.", fmt.Sprintf(`curl -i -H "authorization: Bearer %s" %s/api/repos/acme/rocket`, read, gateway))
 	say("5. A credential of another group.", curl(billing, "/api/billing/invoices"))
+	fmt.Printf("\nThe next call waits for a person. Open %s/ while it does, log in as bob with the\npassword demo, and approve; alice cannot: the agent works for her.\n", page)
+	say("6. Deleting needs a person's approval: held for a minute, then told to come again.",
+		fmt.Sprintf(`curl -i -X DELETE -H "x-cloakroom-token: $TOKEN" -H "authorization: Bearer %s" %s/api/repos/acme/rocket`, placeholders["demo-delete"], gateway))
 	say("What was recorded:", fmt.Sprintf("bin/cloakroom session ls --config %s", config))
 	fmt.Println("\nCtrl-C ends everything.")
 	return nil

@@ -19,6 +19,9 @@ type Principal struct {
 	Groups  []string // names, of this issuer
 	// Session is the token's sid, else its jti; empty if it has neither.
 	Session string
+	// Lasting tells that Session is the token's sid, which its next tokens have
+	// too; a jti ends with its token.
+	Lasting bool
 	// Ends is when the proof of identity ends: the token's expiry, or the end
 	// of the ticket's lease.
 	Ends time.Time

@@ -29,7 +29,8 @@ const Path = "/.well-known/cloakroom"
 
 const (
 	// MaxWait is how long a request is held at most; who asks for more gets it.
-	MaxWait = 60 * time.Second
+	// After a minute many a proxy, and MCP's client of TypeScript, give up.
+	MaxWait = 50 * time.Second
 	// answerTime is how long an answer may take, the wait not counted.
 	answerTime = 10 * time.Second
 	// maxBody bounds a request's body, in bytes.

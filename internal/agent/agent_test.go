@@ -161,19 +161,23 @@ func TestWhatIsAskedFor(t *testing.T) {
 
 // TestDiscovery pins the whole of what an agent is told first.
 func TestDiscovery(t *testing.T) {
-	const golden = "testdata/discovery.json"
-	got := ask(t, &decider{}, "GET", Path, "a", "").Body.Bytes()
+	golden(t, "testdata/discovery.json", ask(t, &decider{}, "GET", Path, "a", "").Body.Bytes())
+}
+
+// golden compares got with a file.
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if string(got) != string(want) {
-		t.Errorf("the discovery differs from %s; see what changed with -update and git diff", golden)
+		t.Errorf("it differs from %s; see what changed with -update and git diff", path)
 	}
 }
 

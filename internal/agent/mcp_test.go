@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +36,7 @@ func connect(t *testing.T, d *decider, token string) (*mcp.ClientSession, error)
 	return s, err
 }
 
+// TestTools pins what a model reads of the tools.
 func TestTools(t *testing.T) {
 	s, err := connect(t, &decider{}, "a")
 	if err != nil {
@@ -49,16 +49,11 @@ func TestTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, tool := range all.Tools {
-		names = append(names, tool.Name)
-		if tool.Title == "" || len(tool.Description) < 100 || tool.Annotations == nil {
-			t.Errorf("tool %q: %+v", tool.Name, tool)
-		}
+	got, err := json.MarshalIndent(all.Tools, "", "  ")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if want := []string{"end_lease", "extend_lease", "lease_status", "list_credentials", "request_lease"}; !slices.Equal(names, want) {
-		t.Errorf("tools %v, want %v", names, want)
-	}
+	golden(t, "testdata/tools.json", got)
 }
 
 func TestCalls(t *testing.T) {
@@ -175,6 +170,13 @@ func TestMCPMethods(t *testing.T) {
 		if w := ask(t, &decider{}, method, mcpPath, "a", "", "accept", "text/event-stream", "mcp-session-id", "x"); w.Code != http.StatusMethodNotAllowed {
 			t.Errorf("%s: status %d: %s", method, w.Code, w.Body)
 		}
+	}
+	const listen = `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},
+		"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	w := ask(t, &decider{}, "POST", mcpPath, "a", listen, "accept", "application/json, text/event-stream", "content-type", "application/json",
+		"mcp-protocol-version", "2026-07-28", "mcp-method", "subscriptions/listen") // it returns
+	if !strings.Contains(w.Body.String(), `"resultType":"complete"`) {
+		t.Errorf("listening: status %d: %s", w.Code, w.Body)
 	}
 	for _, target := range []string{mcpPath + "/", mcpPath + "?x=y"} {
 		if w := ask(t, &decider{}, "POST", target, "a", "{}"); w.Code != http.StatusNotFound {

@@ -20,13 +20,13 @@ type leaseQuestion struct {
 	Credential string     `json:"credential" jsonschema:"a name that list_credentials gave"`
 	Reason     string     `json:"reason" jsonschema:"why you need it, in one sentence; it is recorded, and shown to the person who approves"`
 	Operation  *operation `json:"operation,omitempty" jsonschema:"the one request that you want to make; it is easier to approve than everything that the credential can do"`
-	Wait       int        `json:"wait,omitempty" jsonschema:"seconds to be held until a person answers, at most 60"`
+	Wait       int        `json:"wait,omitempty" jsonschema:"seconds to be held until a person answers, at most 50"`
 }
 
 // statusQuestion asks how a lease stands.
 type statusQuestion struct {
 	Lease string `json:"lease" jsonschema:"the id of one of your leases"`
-	Wait  int    `json:"wait,omitempty" jsonschema:"seconds to be held while it is pending, at most 60"`
+	Wait  int    `json:"wait,omitempty" jsonschema:"seconds to be held while it is pending, at most 50"`
 }
 
 // extendQuestion asks that an active lease ends later.

@@ -94,11 +94,12 @@ func TestSmallFiles(t *testing.T) {
 		{"no unit", strings.Replace(base, "15m", `"15"`, 1), "not a duration"},
 		{"policy that is a file", base + "policy: {dir: values/pay}\n", "is not a folder"},
 		{"store of another kind", base + "store: {url: \"mysql://x\"}\n", "not the URL of a store"},
-		{"PostgreSQL", base + "store: {url: \"postgres://u@db.test/x\", password: {env: WEAK}}\n", ""},
+		{"PostgreSQL", base + "store: {url: \"postgres://u@db.test/x?sslmode=verify-full\", password: {env: WEAK}}\n", ""},
+		{"PostgreSQL without TLS for sure", base + "store: {url: \"postgres://u@127.0.0.1,db.test/x?sslmode=prefer\"}\n", "could take TLS off"},
 		{"PostgreSQL on a socket", base + "store: {url: \"postgresql:///x?host=/run/postgresql\"}\n", ""},
-		{"PostgreSQL with a password in its parameters", base + "store: {url: \"postgres://db.test/x?password=y\"}\n", "holds a password"},
+		{"PostgreSQL with a password in its parameters", base + "store: {url: \"postgres://db.test/x?sslmode=disable&password=y\"}\n", "holds a password"},
 		{"PostgreSQL that is no URL", base + "store: {url: \"postgres://db.test:x/\"}\n", "not the URL of a store"},
-		{"PostgreSQL with a password of nobody", base + "store: {url: \"postgres://db.test/x\", password: {env: WEAK}}\n", "names no user"},
+		{"PostgreSQL with a password of nobody", base + "store: {url: \"postgres://db.test/x?sslmode=disable\", password: {env: WEAK}}\n", "names no user"},
 		{"a password for a file", base + "store: {password: {env: WEAK}}\n", "takes none"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -279,6 +280,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(base))
 	f.Add([]byte("a: &a [*a]\n<<: *a\n? {b: c}\n: !!binary x\n"))
 	f.Add([]byte("identity:\ntiers:\n credentials: \nenvoy: {upstreams: [{}, [], ~, 1]}"))
+	f.Add([]byte("store: {url: \"postgres://u:p@[::1,a/x?host=b\", password: {env: GOOD}}\nwebhooks: [{}, {url: {}}, {form: x, secret: ~}]\nslack: {people: {a: ~, U1: {groups: [x]}}}"))
 	dir := folder(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, _, err := parse(filepath.Join(dir, "cloakroom.yaml"), data, env, true)

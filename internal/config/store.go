@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -62,15 +61,35 @@ func (l *loader) postgres(n *yaml.Node, text string) {
 	if l.cfg.Store.Password != nil && u.User.Username() == "" {
 		l.fail(n, "write postgres://USER@host/database", "the store has a password, and its URL names no user")
 	}
-	local := u.Host == "" || loopbackHost(u.Hostname())
-	if host := q.Get("host"); host != "" {
-		local = strings.HasPrefix(host, "/") // a socket's folder
-	}
-	if !local && !slices.Contains([]string{"verify-full", "verify-ca"}, q.Get("sslmode")) {
-		l.warn(n, "add ?sslmode=verify-full", "whoever stands between us and the store could hide that a lease was revoked")
+	if host := remoteHost(u, q); host != "" {
+		l.storeTLS(n, host, q.Get("sslmode"))
 	}
 	if !l.keysNamed {
 		l.warn(n, "name one under keys, the same for all", "replicas on one store need one root key, and each would make its own")
+	}
+}
+
+// remoteHost is a host of the URL that is not this machine; empty: there is none.
+func remoteHost(u *url.URL, q url.Values) string {
+	for _, host := range strings.Split(u.Host+","+q.Get("host"), ",") {
+		name := (&url.URL{Host: host}).Hostname()
+		if host != "" && !strings.HasPrefix(host, "/") && !loopbackHost(name) { // "/" begins a socket's folder
+			return name
+		}
+	}
+	return ""
+}
+
+// storeTLS judges how the store is reached. Package postgres refuses what anybody
+// on the way could take off.
+func (l *loader) storeTLS(n *yaml.Node, host, mode string) {
+	const hint = "add ?sslmode=verify-full"
+	switch mode {
+	case "verify-full", "verify-ca":
+	case "require", "disable":
+		l.warn(n, hint, "whoever stands between here and the store could hide that a lease was revoked")
+	default:
+		l.fail(n, hint+" (or disable, where the network is trusted)", "whoever stands between here and the store at %q could take TLS off", host)
 	}
 }
 

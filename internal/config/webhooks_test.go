@@ -62,13 +62,14 @@ func TestReceivers(t *testing.T) {
 func TestStoreWarnings(t *testing.T) {
 	const keys = "keys: {env: ROOT}\n"
 	for _, tt := range []struct{ url, more, name, warning string }{
-		{"postgres://u@db.test/x", keys, "postgres://db.test/x", "could hide that a lease was revoked"},
+		{"postgres://u@db.test/x?sslmode=disable", keys, "postgres://db.test/x", "could hide that a lease was revoked"},
+		{"postgres://u@a.test:1,b.test:2/x?sslmode=verify-full", keys, "postgres://a.test:1,b.test:2/x", ""},
 		{"postgres://u@db.test/x?sslmode=require", keys, "postgres://db.test/x", "could hide that a lease was revoked"},
 		{"postgres://u@db.test/x?sslmode=verify-full", keys, "postgres://db.test/x", ""},
 		{"postgres://u@db.test/x?sslmode=verify-full", "", "postgres://db.test/x", "need one root key"},
 		{"postgres://u@127.0.0.1:5432/x", keys, "postgres://127.0.0.1:5432/x", ""},
 		{"postgres:///x?host=/run/postgresql", keys, "postgres:///x", ""},
-		{"postgres:///x?host=db.test", keys, "postgres:///x", "could hide that a lease was revoked"},
+		{"postgres:///x?host=db.test&sslmode=require", keys, "postgres:///x", "could hide that a lease was revoked"},
 	} {
 		c, warnings, err := load(t, folder(t), base+"store: {url: \""+tt.url+"\"}\n"+tt.more)
 		if err != nil || len(warnings) > 1 || (len(warnings) == 1) != (tt.warning != "") || tt.warning != "" && !strings.Contains(warnings[0].String(), tt.warning) {

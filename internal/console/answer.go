@@ -47,7 +47,7 @@ type asked struct {
 	Live    bool // it can still be answered
 	Choices []choice
 	Wrong   string // with what was just sent
-	Reason  string // that was sent
+	Sent    string // the reason that was sent with it
 	Yours   bool   // the viewer has answered
 }
 
@@ -76,7 +76,7 @@ func (c *Console) showQuestion(w http.ResponseWriter, r *http.Request, v visit, 
 	if err != nil {
 		return err
 	}
-	a := asked{Question: q, Wrong: wrong, Reason: r.PostFormValue("reason"), Choices: choices(q.Scopes, r.PostFormValue("scope")),
+	a := asked{Question: q, Wrong: wrong, Sent: r.PostFormValue("reason"), Choices: choices(q.Scopes, r.PostFormValue("scope")),
 		Yours: slices.ContainsFunc(q.Given, func(g approval.Given) bool { return g.Person == v.Who.Person })}
 	c.show(w, status, page{Name: "question", Title: "May " + q.Subject + " use " + q.Credential + "?", Nav: "/", Visit: v, Data: a, Live: true})
 	return nil
@@ -111,8 +111,10 @@ func (c *Console) answer(w http.ResponseWriter, r *http.Request, v visit) error 
 func (c *Console) answered(w http.ResponseWriter, r *http.Request, f flow, in identity.LoggedIn) error {
 	s, ok := c.sessionOf(r)
 	switch {
-	case !ok || !sameToken(f.Token, s.Token):
+	case !ok:
 		return errNoSession
+	case !sameToken(f.Token, s.Token):
+		return errOther
 	case in.Principal.Person == "" || in.Principal.Person != s.Who.Person || in.Principal.ID() != s.Who.ID():
 		return errOtherPerson
 	}

@@ -220,7 +220,11 @@ func listExchanges(c *Console, r *http.Request, who access.Principal) (int, any,
 	if !q.Has("session") {
 		return 0, nil, invalid("Name the session.")
 	}
-	all, err := c.Index.Exchanges(r.Context(), q.Get("principal"), q.Get("session"))
+	most, err := limit(q.Get("limit"))
+	if err != nil {
+		return 0, nil, err
+	}
+	all, err := c.Index.Exchanges(r.Context(), q.Get("principal"), q.Get("session"), most)
 	out := []apiExchange{}
 	for _, x := range all {
 		out = append(out, apiExchange{x.DecisionLine, x.EndLine})

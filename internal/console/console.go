@@ -50,7 +50,8 @@ type Desk interface {
 // Index is what the pages ask of the record. record.Index is one.
 type Index interface {
 	Sessions(ctx context.Context, f record.SessionFilter) ([]record.Session, error)
-	Exchanges(ctx context.Context, principal, session string) ([]record.Exchange, error)
+	Exchanges(ctx context.Context, principal, session string, limit int) ([]record.Exchange, error)
+	Refusals(ctx context.Context, since time.Time, limit int) ([]record.Exchange, error)
 }
 
 // Flow is how people of one issuer log in. *identity.Login is one.

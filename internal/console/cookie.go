@@ -20,7 +20,7 @@ func (c *Console) cookieName(name string) string {
 	if c.URL.Scheme == "https" {
 		return "__Host-" + name
 	}
-	return name
+	return name + "-" + c.URL.Port() // cookies know no ports, and loopback has many
 }
 
 // cookie is Lax, not Strict: people come from the issuer and from links in a

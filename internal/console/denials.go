@@ -11,11 +11,10 @@ import (
 	"cloakroom/internal/record"
 )
 
-// What is looked at for the denials: the latest exchanges of the latest
-// sessions in which there were some.
+// What is looked at for the denials.
 const (
-	denialsSince    = 24 * time.Hour
-	denialsSessions = 50
+	denialsSince = 24 * time.Hour
+	denialsMost  = 2000
 )
 
 // denial is what was refused for one reason.
@@ -30,31 +29,21 @@ type denial struct {
 
 func (c *Console) denials(w http.ResponseWriter, r *http.Request, v visit) error {
 	return c.showAll(w, r, v, page{Name: "denials", Title: "Denials", Nav: "/denials"}, func(ctx context.Context) (any, error) {
-		sessions, err := c.Index.Sessions(ctx, record.SessionFilter{Since: c.now().Add(-denialsSince), Limit: 10 * denialsSessions})
-		if err != nil {
-			return nil, err
-		}
-		sessions = slices.DeleteFunc(sessions, func(s record.Session) bool { return s.Refused == 0 })
+		refused, err := c.Index.Refusals(ctx, c.now().Add(-denialsSince), denialsMost)
 		sum := make(map[denial]*denial)
-		for _, s := range sessions[:min(len(sessions), denialsSessions)] {
-			exchanges, err := c.Index.Exchanges(ctx, s.Principal, s.ID)
-			if err != nil {
-				return nil, err
-			}
-			for _, x := range exchanges {
-				count(sum, x.Decision)
-			}
+		for _, x := range refused {
+			count(sum, x.Decision)
 		}
-		return sorted(sum), nil
+		return struct {
+			Kinds []denial
+			Most  bool // there may be more
+		}{sorted(sum), len(refused) == denialsMost}, err
 	})
 }
 
 // count adds a decision that let nothing go to those of its reason.
 func count(sum map[denial]*denial, e record.Entry) {
 	x := e.Decision
-	if x == nil || x.Outcome == access.Allow {
-		return
-	}
 	key := denial{Code: x.Code, Reason: x.Reason}
 	d := sum[key]
 	if d == nil {

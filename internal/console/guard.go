@@ -42,7 +42,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 		h.Set("x-frame-options", "DENY")
 		h.Set("cache-control", "no-store")
 		if !c.here(r.Host) {
-			c.fail(w, r, errHost)
+			c.elsewhere(w, r)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -54,6 +54,22 @@ func (c *Console) guard(next http.Handler) http.Handler {
 // else pointed at this address is not.
 func (c *Console) here(host string) bool {
 	return withPort(c.URL.Scheme, host) == withPort(c.URL.Scheme, c.URL.Host)
+}
+
+// elsewhere refuses what came by another name, but leads whoever took another
+// name of loopback to ours.
+func (c *Console) elsewhere(w http.ResponseWriter, r *http.Request) {
+	name, port, _ := net.SplitHostPort(r.Host)
+	if r.Method == http.MethodGet && port == c.URL.Port() && isLoopback(name) && isLoopback(c.URL.Hostname()) {
+		http.Redirect(w, r, c.URL.Scheme+"://"+c.URL.Host+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+		return
+	}
+	c.fail(w, r, errHost)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func withPort(scheme, host string) string {

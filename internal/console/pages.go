@@ -83,15 +83,15 @@ const shownExchanges = 500
 func (c *Console) session(w http.ResponseWriter, r *http.Request, v visit) error {
 	return c.showAll(w, r, v, page{Name: "session", Title: "Session", Nav: "/sessions"}, func(ctx context.Context) (any, error) {
 		q := r.URL.Query()
-		all, err := c.Index.Exchanges(ctx, q.Get("principal"), q.Get("id"))
+		all, err := c.Index.Exchanges(ctx, q.Get("principal"), q.Get("id"), shownExchanges)
 		if err == nil && len(all) == 0 {
 			err = &problem{404, "not_found", "No session of that name is in the record."}
 		}
 		return struct {
 			ID, Principal string
 			Exchanges     []record.Exchange
-			Left          int
-		}{q.Get("id"), q.Get("principal"), all[max(0, len(all)-shownExchanges):], max(0, len(all)-shownExchanges)}, err
+			Most          bool // there may be earlier ones
+		}{q.Get("id"), q.Get("principal"), all, len(all) == shownExchanges}, err
 	})
 }
 

@@ -33,6 +33,7 @@ var (
 	errTooMany     = &problem{429, "too_many", "Too many at once. Wait a moment and try again."}
 	errBearer      = &problem{401, "unauthenticated", "Send a bearer token of an issuer of humans in Authorization."}
 	errFlow        = &problem{400, "invalid", "This browser has no login under way, or it took longer than five minutes. Begin again."}
+	errOther       = &problem{403, "denied", "The answer was begun in another session than this browser has now. Nothing was answered."}
 	errOtherPerson = &problem{403, "denied", "Somebody else logged in than the person of this session. Nothing was answered."}
 )
 

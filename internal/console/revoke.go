@@ -41,7 +41,7 @@ func (c *Console) confirmRevoke(w http.ResponseWriter, r *http.Request, v visit)
 }
 
 func (c *Console) showRevoke(w http.ResponseWriter, r *http.Request, v visit, status int, q url.Values, wrong string) error {
-	if !v.Roles.Operator && !v.Roles.Approver {
+	if !v.Revokes() || q.Get(ofLease) == "" && !v.Roles.Operator {
 		return approval.ErrRole
 	}
 	p := revocable{Principal: q.Get(ofPrincipal), Credential: q.Get(ofCredential), All: q.Has(ofAll), Live: make(map[string]int), Wrong: wrong}

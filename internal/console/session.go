@@ -51,6 +51,10 @@ type visit struct {
 	Roles approval.Roles
 }
 
+// Revokes tells whether the person may end a lease: an operator any, an approver
+// those of theirs.
+func (v visit) Revokes() bool { return v.Roles.Operator || v.Roles.Approver }
+
 // Reads tells whether the person may see all that there is.
 func (v visit) Reads() bool { return v.Roles.Operator || v.Roles.Auditor }
 

@@ -54,9 +54,9 @@ func functions(now func() time.Time) template.FuncMap {
 		},
 		"barred": func() any { return barred },
 		"entry":  func(p page, path, text string) any { return menuEntry{path, text, p.Nav == path} },
-		"rows":   func(p page, leases []lease.Lease) any { return leaseRows{p, leases} },
+		"rows":   func(p page, forWhat string, leases []lease.Lease) any { return leaseRows{p, forWhat, leases} },
 		"roles":  roles,
-		"masked": masked,
+		"masked": masked, "approvers": approvers,
 	}
 }
 
@@ -69,6 +69,7 @@ type menuEntry struct {
 // leaseRows are leases to list on a page.
 type leaseRows struct {
 	Page   page
+	For    string // heads the column of what they are for
 	Leases []lease.Lease
 }
 
@@ -84,6 +85,16 @@ func roles(r approval.Roles) string {
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// approvers are the people who approved a lease.
+func approvers(l lease.Lease) (people []string) {
+	for _, a := range l.Answers {
+		if a.Approve {
+			people = append(people, a.Person)
+		}
+	}
+	return people
 }
 
 // masked is how many values were masked in an exchange.

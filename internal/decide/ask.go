@@ -28,6 +28,9 @@ func (a *attempt) needsPeople(p access.Placeholder) bool {
 func (a *attempt) ask(p access.Placeholder) lease.Ask {
 	q := askOf(a.set.Credential(p.Name), a.who, a.needsPeople(p))
 	q.Session = a.sessionID
+	// A token's own name says nothing of what its next one is used for: a lease
+	// bound to it would be lost with the token.
+	q.Terms.Reuse = q.Terms.Reuse || !a.lasting
 	if q.Terms.Needs > 0 {
 		q.Operation = a.operation()
 	}

@@ -24,6 +24,7 @@ type attempt struct {
 	who         access.Principal
 	remove      []string // request headers that must not go on
 	sessionID   string
+	lasting     bool // sessionID is more than the name of one token
 	found       []inventory.Found
 	leases      []lease.Lease // beside found: of a ticket that counts, its lease
 	input       access.Input
@@ -31,6 +32,7 @@ type attempt struct {
 	change      access.Change
 	uses        []record.Use
 	permit      access.Grant
+	holdUntil   time.Time // when waiting for people must end; zero: nobody was waited for
 }
 
 // refusal is a Refusal with what only the log learns.

@@ -56,7 +56,7 @@ func (d *Decider) leaseFor(ctx context.Context, a *attempt, i int) (lease.Lease,
 	l, err := d.Leases.Use(ctx, q, a.now)
 	if errors.Is(err, lease.ErrPending) {
 		var r *refusal
-		if l, err, r = d.held(ctx, a, q, l); r != nil {
+		if l, r, err = d.held(ctx, a, q, l); r != nil {
 			return l, r
 		}
 	}

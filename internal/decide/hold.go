@@ -77,26 +77,42 @@ func (d *Decider) await(ctx context.Context, was lease.Lease, wait time.Duration
 	return l
 }
 
+// longestWait is how long the request may be held in all, for however many
+// leases: Envoy waits no longer for the decision.
+func (a *attempt) longestWait() (most time.Duration) {
+	for _, p := range a.input.Placeholders {
+		if p.Counts && p.Credential != nil {
+			if rule := a.set.Credential(p.Name).Tier.Approval; rule != nil {
+				most = max(most, rule.Wait)
+			}
+		}
+	}
+	return most
+}
+
 // held waits for people, where the tier lets a request wait, and then looks for
 // the lease anew. What was found out before the wait may be true no more.
-func (d *Decider) held(ctx context.Context, a *attempt, q lease.Ask, l lease.Lease) (lease.Lease, error, *refusal) {
+func (d *Decider) held(ctx context.Context, a *attempt, q lease.Ask, l lease.Lease) (lease.Lease, *refusal, error) {
+	if a.holdUntil.IsZero() {
+		a.holdUntil = d.Now().Add(a.longestWait())
+	}
 	var wait time.Duration
 	if rule := a.set.Credential(q.Credential).Tier.Approval; rule != nil {
-		wait = rule.Wait
+		wait = min(rule.Wait, a.holdUntil.Sub(d.Now()))
 	}
 	l, err := d.hold(ctx, l, a.who.ID(), wait)
 	if errors.Is(err, lease.ErrPending) || err != nil || l.State != lease.Active {
-		return l, err, nil
+		return l, nil, err
 	}
 	a.now = d.Now()
 	switch {
 	case ctx.Err() != nil:
-		return l, nil, refused(access.Unavailable, "the request was given up while people were asked; send it again")
+		return l, refused(access.Unavailable, "the request was given up while people were asked; send it again"), nil
 	case !a.who.Ends.IsZero() && !a.now.Before(a.who.Ends):
-		return l, nil, refused(access.Unauthenticated, "the identity token expired while people were asked; send the request again with a new one")
+		return l, refused(access.Unauthenticated, "the identity token expired while people were asked; send the request again with a new one"), nil
 	case !d.InForce():
-		return l, nil, refused(access.Unavailable, "the rules changed while people were asked; send the request again")
+		return l, refused(access.Unavailable, "the rules changed while people were asked; send the request again"), nil
 	}
 	l, err = d.Leases.Use(ctx, q, a.now)
-	return l, err, nil
+	return l, nil, err
 }

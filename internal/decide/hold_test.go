@@ -258,7 +258,9 @@ func TestTheHashOfABodyIsPartOfTheOperation(t *testing.T) {
 		{"a head alone", func(r *access.Request) { r.BodyWhole = true }, false, false},
 		{"nothing is known of its body", func(*access.Request) {}, true, false},
 		{"a whole body", func(r *access.Request) { r.Route, r.BodyWhole, r.Body = "r+check", true, []byte("x") }, false, true},
-		{"a body that is cut", func(r *access.Request) { r.Route, r.BodyWhole, r.Body, r.BodyTruncated = "r+check", true, []byte("x"), true }, true, false},
+		{"a body that is cut", func(r *access.Request) {
+			r.Route, r.BodyWhole, r.Body, r.BodyTruncated = "r+check", true, []byte("x"), true
+		}, true, false},
 		{"as much as is seen at most", func(r *access.Request) {
 			r.Route, r.BodyWhole, r.Body = "r+check", true, slices.Repeat([]byte("x"), access.JudgedBody)
 		}, true, false},

@@ -213,12 +213,12 @@ func (d *Decider) session(_ context.Context, a *attempt) *refusal {
 	if a.bare {
 		return nil
 	}
-	a.sessionID = a.who.Session
+	a.sessionID, a.lasting = a.who.Session, a.who.Lasting
 	if sent := a.request.Header(sessionHeader); len(sent) > 0 {
 		if len(sent) > 1 || !sessionName(sent[0]) {
 			return refused(access.Denied, `x-cloakroom-session: want one, of 1 to 128 letters, digits, ".", "_", ":" or "-", and no placeholder`)
 		}
-		a.sessionID = sent[0]
+		a.sessionID, a.lasting = sent[0], true
 	}
 	for _, l := range a.leases {
 		if a.sessionID == "" {

@@ -57,7 +57,8 @@ func (i *issuer) read(t *oidc.IDToken, audiences []string) (access.Principal, sp
 	if err != nil {
 		return access.Principal{}, span{}, err
 	}
-	return access.Principal{Issuer: i.URL, Subject: sub, Groups: groups, Session: c.session(), Ends: good.to,
+	session, lasting := c.session()
+	return access.Principal{Issuer: i.URL, Subject: sub, Groups: groups, Session: session, Lasting: lasting, Ends: good.to,
 		Person: i.person(c), Human: i.Human}, good, nil
 }
 
@@ -98,14 +99,14 @@ func (c claims) time(name string) (time.Time, *Error) {
 	return time.Unix(int64(whole), int64(part*1e9)), nil
 }
 
-// session is sid, else jti; empty if neither can be used.
-func (c claims) session() string {
-	for _, name := range []string{"sid", "jti"} {
-		if s, ok := c.text(name); ok && clean(s, maxSession) {
-			return s
+// session is sid, which lasts, else jti; empty if neither can be used.
+func (c claims) session() (name string, lasting bool) {
+	for _, claim := range []string{"sid", "jti"} {
+		if s, ok := c.text(claim); ok && clean(s, maxSession) {
+			return s, claim == "sid"
 		}
 	}
-	return ""
+	return "", false
 }
 
 // groups reads the groups that count. A claim of another shape than expected

@@ -64,12 +64,12 @@ func (e *entry) finish(l Lease) bool {
 	if !ok {
 		return false
 	}
-	close(e.done)
-	if l.Ending == Revoked {
+	if l.Ending == Revoked { // before done: what is cut should say why
 		for cut := range cuts {
 			(*cut)()
 		}
 	}
+	close(e.done)
 	return true
 }
 

@@ -20,7 +20,7 @@ func (k *Keeper) Follow(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("following leases: %w", unavailable(err))
 	}
 	if change != k.change {
-		if err := k.loadBars(ctx, at); err != nil {
+		if err := k.loadBars(ctx); err != nil {
 			return fmt.Errorf("following leases: %w", unavailable(err))
 		}
 	}
@@ -31,6 +31,9 @@ func (k *Keeper) Follow(ctx context.Context, now time.Time) error {
 		if l, ok := k.unseal(r); ok {
 			k.learn(l, at, false)
 		}
+	}
+	if change != k.change { // after the rows, which say who ended a lease
+		k.enforce(k.Bars(), at)
 	}
 	k.followed(change)
 	k.change = change

@@ -4,11 +4,19 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 )
 
 // CatchUp applies to ix what the log in dir has beyond it, as a crash leaves
-// it. While a service writes the log it does nothing: that one's Follower does.
+// it. While a service writes the log it does nothing: that one's Follower does;
+// nor where none ever wrote one.
 func CatchUp(ctx context.Context, dir string, ix Index) error {
+	switch _, err := ID(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
 	lock, err := lockDir(dir)
 	if errors.Is(err, ErrLocked) {
 		return nil

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -38,6 +39,16 @@ func TestCatchUp(t *testing.T) {
 	ix.pos.Hash[0]++
 	if err := CatchUp(context.Background(), dir, ix); err != nil || ix.pos != last || ix.resets != 1 {
 		t.Errorf("of another log: %v, entry %d, %d resets", err, ix.pos.Seq, ix.resets)
+	}
+}
+
+func TestCatchUpMakesNoLog(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	if err := CatchUp(context.Background(), dir, &slate{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("a folder is there: %v", err)
 	}
 }
 

@@ -52,7 +52,9 @@ func (x *slate) Reset(context.Context) error {
 
 func (x *slate) Sessions(context.Context, SessionFilter) ([]Session, error) { return nil, nil }
 
-func (x *slate) Exchanges(context.Context, string, string) ([]Exchange, error) { return nil, nil }
+func (x *slate) Exchanges(context.Context, string, string, int) ([]Exchange, error) { return nil, nil }
+
+func (x *slate) Refusals(context.Context, time.Time, int) ([]Exchange, error) { return nil, nil }
 
 // follow runs a follower, and returns what waits for its end.
 func follow(t *testing.T, l *Log, ix Index) (f *Follower, wait func() error) {

@@ -9,7 +9,7 @@ import (
 // built anew from it. recordtest.TestIndex is its contract.
 //
 // Several logs may share an index: Applied, Apply and Reset are about the one
-// that the index was opened for, Sessions and Exchanges about all of them.
+// that the index was opened for, the rest about all of them.
 type Index interface {
 	// Applied is the position of the last line applied.
 	Applied(ctx context.Context) (Position, error)
@@ -22,9 +22,13 @@ type Index interface {
 	// Sessions lists sessions, the one with the latest exchange first.
 	Sessions(ctx context.Context, f SessionFilter) ([]Session, error)
 	// Exchanges lists a session's exchanges in the order of their decisions, which
-	// is that of their times where several logs have some.
+	// is that of their times where several logs have some; of more than limit (0:
+	// no limit) the latest.
 	// Principal "" means every principal's session of that name.
-	Exchanges(ctx context.Context, principal, session string) ([]Exchange, error)
+	Exchanges(ctx context.Context, principal, session string, limit int) ([]Exchange, error)
+	// Refusals lists the exchanges since a time that the decision refused, the
+	// latest first, at most limit.
+	Refusals(ctx context.Context, since time.Time, limit int) ([]Exchange, error)
 }
 
 // SessionFilter says which sessions are wanted. The zero value: the latest 100.

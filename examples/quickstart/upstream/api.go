@@ -13,10 +13,10 @@ import (
 // bodyLimit bounds what is echoed of a body; the rest is read and dropped.
 const bodyLimit = 1 << 20
 
-// api is the upstream: its two keys, and how many requests came.
+// api is the upstream: its keys, and how many requests came.
 type api struct {
-	key, billing string
-	requests     atomic.Int64
+	key, billing, admin string
+	requests            atomic.Int64
 }
 
 func (a *api) handler() http.Handler {
@@ -27,6 +27,7 @@ func (a *api) handler() http.Handler {
 	mux.HandleFunc("GET /user", a.user)
 	mux.HandleFunc("GET /repos/{owner}/{repo}", a.repo)
 	mux.HandleFunc("POST /repos/{owner}/{repo}/issues", a.issue)
+	mux.HandleFunc("DELETE /repos/{owner}/{repo}", a.remove)
 	mux.HandleFunc("GET /v1/models", a.models)
 	mux.HandleFunc("POST /v1/chat/completions", a.chat)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,6 +52,9 @@ func (a *api) handler() http.Handler {
 // request must have it.
 func (a *api) authorized(r *http.Request) bool {
 	want := a.key
+	if a.admin != "" && r.Method == http.MethodDelete && strings.HasPrefix(r.URL.Path, "/repos/") {
+		want = a.admin
+	}
 	if r.URL.Path == "/billing" || strings.HasPrefix(r.URL.Path, "/billing/") {
 		want = a.billing
 	}
@@ -101,6 +105,11 @@ func (a *api) echo(w http.ResponseWriter, r *http.Request) {
 		"method": r.Method, "path": r.RequestURI, "host": r.Host, "protocol": r.Proto,
 		"headers": r.Header, "body": string(body),
 	})
+}
+
+// remove only says that it deletes.
+func (a *api) remove(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusOK, map[string]any{"deleted": r.PathValue("owner") + "/" + r.PathValue("repo")})
 }
 
 func (a *api) trailer(w http.ResponseWriter, r *http.Request) {

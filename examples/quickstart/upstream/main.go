@@ -11,7 +11,7 @@
 //	/query?key=KEY, the cookie "key" on /cookie, and /path/KEY
 //
 // and everything else is a 401. Below /billing it demands the billing key
-// instead. Every path answers with an echo of the request, except
+// instead, and, if it has one, the admin key to delete a repository. Every path answers with an echo of the request, except
 //
 //	/events?n=5              server-sent events, one in 200 ms, each with the key
 //	/trailer                 an echo with the key in a trailer
@@ -31,6 +31,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -45,6 +46,7 @@ func main() {
 func run() error {
 	listen := flag.String("listen", "127.0.0.1:9001", "`address` to serve on; port 0 picks one")
 	key := flag.String("key", "", "the `key` to demand; default: the environment's QUICKSTART_KEY")
+	keyFiles := flag.String("key-files", "", "the `files` that hold the keys to demand, the one for /billing behind a comma")
 	billing := flag.String("billing-key", "", "the `key` to demand below /billing; default: QUICKSTART_BILLING_KEY")
 	cert := flag.String("tls-cert", "", "PEM `file` of a certificate: serve TLS")
 	private := flag.String("tls-key", "", "PEM `file` of its private key")
@@ -52,9 +54,13 @@ func run() error {
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	}
-	a := &api{key: or(*key, os.Getenv("QUICKSTART_KEY")), billing: or(*billing, os.Getenv("QUICKSTART_BILLING_KEY"))}
+	fromFile, err := keys(*keyFiles)
+	if err != nil {
+		return err // names the file
+	}
+	a := &api{key: or(*key, fromFile[0], os.Getenv("QUICKSTART_KEY")), billing: or(*billing, fromFile[1], os.Getenv("QUICKSTART_BILLING_KEY")), admin: os.Getenv("QUICKSTART_ADMIN_KEY")}
 	if a.key == "" {
-		return errors.New("no key: set QUICKSTART_KEY or --key")
+		return errors.New("no key: set QUICKSTART_KEY, --key or --key-files")
 	}
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
@@ -63,11 +69,30 @@ func run() error {
 	return serve(l, a.handler(), *cert, *private)
 }
 
-func or(a, b string) string {
-	if a != "" {
-		return a
+// or is the first that is not empty.
+func or(all ...string) string {
+	for _, s := range all {
+		if s != "" {
+			return s
+		}
 	}
-	return b
+	return ""
+}
+
+// keys reads the two keys from the files of a list; what it does not name is
+// empty.
+func keys(files string) (all [2]string, err error) {
+	for i, path := range strings.SplitN(files, ",", len(all)) {
+		if path == "" {
+			continue
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return all, err
+		}
+		all[i] = strings.TrimSpace(string(b))
+	}
+	return all, nil
 }
 
 func serve(l net.Listener, h http.Handler, cert, private string) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ func TestIndex(t *testing.T, open func(t *testing.T) record.Index) {
 		{"reset forgets everything", testReset},
 		{"sums up sessions", testSessions},
 		{"joins a decision with its end", testExchanges},
+		{"lists what was refused", testRefusals},
 		{"batches of any size give the same", testBatches},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
@@ -177,13 +179,15 @@ func testExchanges(t *testing.T, ix record.Index) {
 	apply(t, ix, lines)
 	for _, c := range []struct {
 		name, principal, session string
+		limit                    int
 		decided                  []int // indices of lines
 		ended                    []int // likewise; -1: not known
 	}{
-		{"alice's", issuer + "#alice", "s", []int{0, 1, 6}, []int{2, -1, 7}},
-		{"everyone's of a name", "", "s", []int{0, 1, 3, 6}, []int{2, -1, -1, 7}},
-		{"nobody's", "", "", []int{5}, []int{-1}},
-		{"none", issuer + "#alice", "other", nil, nil},
+		{"alice's", issuer + "#alice", "s", 0, []int{0, 1, 6}, []int{2, -1, 7}},
+		{"everyone's of a name", "", "s", 0, []int{0, 1, 3, 6}, []int{2, -1, -1, 7}},
+		{"the latest of them", "", "s", 2, []int{3, 6}, []int{-1, 7}},
+		{"nobody's", "", "", 1, []int{5}, []int{-1}},
+		{"none", issuer + "#alice", "other", 0, nil, nil},
 	} {
 		var want []record.Exchange
 		for i, d := range c.decided {
@@ -194,12 +198,48 @@ func testExchanges(t *testing.T, ix record.Index) {
 			}
 			want = append(want, x)
 		}
-		got, err := ix.Exchanges(t.Context(), c.principal, c.session)
+		got, err := ix.Exchanges(t.Context(), c.principal, c.session, c.limit)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got  %+v\nwant %+v", c.name, got, want)
+		}
+	}
+}
+
+func testRefusals(t *testing.T, ix record.Index) {
+	lines := Lines(t, day()...)
+	apply(t, ix, lines)
+	refused := []int{} // indices of lines, the latest first
+	for i, l := range lines {
+		if d := entry(t, l).Decision; d != nil && d.Outcome != access.Allow {
+			refused = slices.Insert(refused, 0, i)
+		}
+	}
+	if len(refused) < 3 {
+		t.Fatalf("only %d refusals in the lines", len(refused))
+	}
+	for _, c := range []struct {
+		since time.Time
+		limit int
+		want  []int
+	}{
+		{Epoch, 10, refused},
+		{Epoch, 2, refused[:2]},
+		{entry(t, lines[refused[1]]).Time, 10, refused[:2]},
+		{entry(t, lines[refused[0]]).Time.Add(time.Second), 10, nil},
+	} {
+		got, err := ix.Refusals(t.Context(), c.since, c.limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var at []int
+		for _, x := range got {
+			at = append(at, slices.IndexFunc(lines, func(l record.Line) bool { return reflect.DeepEqual(l.Raw, x.DecisionLine) }))
+		}
+		if !slices.Equal(at, c.want) {
+			t.Errorf("since %v, at most %d: %v, want %v", c.since, c.limit, at, c.want)
 		}
 	}
 }

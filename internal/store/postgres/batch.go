@@ -30,6 +30,7 @@ type decided struct {
 	session  *gain
 	seq, at  int64
 	exchange []byte
+	refused  bool
 	line     []byte
 }
 
@@ -44,7 +45,7 @@ func gather(lines []record.Line) (*batch, error) {
 		switch {
 		case x.Decision != nil:
 			at := x.Time.UnixMicro()
-			b.decisions = append(b.decisions, decided{session: b.gain(x.Decision, at), seq: int64(l.Seq), at: at,
+			b.decisions = append(b.decisions, decided{session: b.gain(x.Decision, at), seq: int64(l.Seq), at: at, refused: x.Decision.Refused(),
 				exchange: []byte(x.Decision.Exchange), line: l.Raw})
 		case x.End != nil:
 			b.ends.exchanges = append(b.ends.exchanges, []byte(x.End.Exchange))
@@ -74,10 +75,10 @@ func (b *batch) write(ctx context.Context, tx pgx.Tx, log int32) error {
 	if err := b.writeSessions(ctx, tx, log); err != nil {
 		return fmt.Errorf("sessions: %w", err)
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"decision"}, []string{"log", "seq", "session", "at", "exchange", "line"},
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"decision"}, []string{"log", "seq", "session", "at", "exchange", "refused", "line"},
 		pgx.CopyFromSlice(len(b.decisions), func(i int) ([]any, error) {
 			x := b.decisions[i]
-			return []any{log, x.seq, x.session.key, x.at, x.exchange, x.line}, nil
+			return []any{log, x.seq, x.session.key, x.at, x.exchange, x.refused, x.line}, nil
 		}))
 	if err != nil {
 		return fmt.Errorf("decisions: %w", err)

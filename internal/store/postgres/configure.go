@@ -21,16 +21,16 @@ const (
 	pingTimeout = time.Second
 )
 
-// session are a connection's settings, whatever the server's, the role's or the
+// settings are a connection's, whatever the server's, the role's or the
 // URL's are. The times bound how long a replica that is cut off may hold a lock
 // that the others wait for.
-var session = map[string]string{
+var settings = map[string]string{
 	"application_name":                    "cloakroom",
 	"search_path":                         "cloakroom",
 	"synchronous_commit":                  "on",
 	"default_transaction_isolation":       "read committed",
 	"statement_timeout":                   "5s",
-	"idle_in_transaction_session_timeout": "5s",
+	"idle_in_transaction_session_timeout": "2s",
 	"tcp_keepalives_idle":                 "2", // these three in seconds
 	"tcp_keepalives_interval":             "1",
 	"tcp_keepalives_count":                "3",
@@ -44,7 +44,7 @@ func configure(raw string) (*pgxpool.Config, error) {
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Opaque != "" {
 		return nil, errors.New(`the address is no URL "postgres://user:password@host/database"; escape what is special in the password (%40 for @, %2F for /)`)
 	}
-	if _, err := url.ParseQuery(u.RawQuery); err != nil || strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
+	if _, err := url.ParseQuery(u.RawQuery); err != nil || ambiguous(raw) {
 		return nil, errors.New("the URL cannot be told apart: escape what is special in its parts (%40 for @, %2F for /, %3F for ?)")
 	}
 	c, err := pgxpool.ParseConfig(raw)
@@ -57,8 +57,18 @@ func configure(raw string) (*pgxpool.Config, error) {
 	c.MaxConns, c.MinConns, c.PingTimeout = connections, 0, pingTimeout
 	c.ConnConfig.ConnectTimeout = dialTimeout
 	c.ConnConfig.DialFunc = dial
-	maps.Copy(c.ConnConfig.RuntimeParams, session)
+	maps.Copy(c.ConnConfig.RuntimeParams, settings)
 	return c, nil
+}
+
+// ambiguous tells whether an "@" stands where it need not end the password.
+func ambiguous(raw string) bool {
+	_, rest, _ := strings.Cut(raw, "://")
+	authority := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority = rest[:i]
+	}
+	return strings.Count(rest, "@") > 1 || strings.Contains(rest[len(authority):], "@")
 }
 
 // understood is what pgx found wrong with an option, without the URL.
@@ -93,7 +103,7 @@ func loopback(host string) bool {
 
 // dial opens a connection that notices within seconds that its network is dead.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2}}
+	d := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2}}
 	if network != "unix" {
 		d.Control = func(_, _ string, c syscall.RawConn) error { return loseSoon(c, time.Second) }
 	}

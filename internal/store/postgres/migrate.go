@@ -80,6 +80,10 @@ CREATE TABLE finish (            -- another replica's log may have it than the d
   line     BYTEA NOT NULL,
   PRIMARY KEY (exchange, log)
 );
+`, `
+ALTER TABLE decision ADD COLUMN refused BOOLEAN NOT NULL DEFAULT false;
+UPDATE decision SET refused = true WHERE position('"outcome":"allow"'::bytea IN line) = 0;
+CREATE INDEX decision_refused ON decision (at) WHERE refused;
 `}
 
 // migrate brings the schema to this program's version. Replicas that start

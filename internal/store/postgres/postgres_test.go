@@ -13,8 +13,31 @@ import (
 	"cloakroom/internal/store/postgrestest"
 )
 
-// server is one for all tests that do not end it.
+// server is one for all tests, of which one runs at a time.
 var server *postgrestest.Server
+
+// fragile is one that tests may end: it has few files to recover. Unless a
+// connection asks for it, it does not wait for its disk. nil: none asked yet.
+var fragile *postgrestest.Server
+
+// openFragile returns that server, running.
+func openFragile(t *testing.T) *postgrestest.Server {
+	t.Helper()
+	if fragile == nil {
+		var err error
+		if fragile, err = postgrestest.Open("synchronous_commit=off", "wal_writer_delay=10s"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := fragile
+	s.Start(t)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("PostgreSQL's log:\n%s", s.Log())
+		}
+	})
+	return s
+}
 
 func TestMain(m *testing.M) { os.Exit(runAll(m)) }
 
@@ -25,6 +48,11 @@ func runAll(m *testing.M) int {
 		return 1
 	}
 	defer server.Close()
+	defer func() {
+		if fragile != nil {
+			fragile.Close()
+		}
+	}()
 	return m.Run()
 }
 

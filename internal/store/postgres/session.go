@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -51,20 +52,35 @@ func scanSession(row pgx.CollectableRow) (s record.Session, err error) {
 }
 
 // Exchanges implements record.Index.
-func (d *DB) Exchanges(ctx context.Context, principal, session string) ([]record.Exchange, error) {
+func (d *DB) Exchanges(ctx context.Context, principal, session string, limit int) ([]record.Exchange, error) {
+	xs, err := d.exchanges(ctx, `name = $2 AND ($3 = ''::bytea OR principal = $3)`, limit, []byte(session), []byte(principal))
+	if err != nil {
+		return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
+	}
+	slices.Reverse(xs)
+	return xs, nil
+}
+
+// Refusals implements record.Index.
+func (d *DB) Refusals(ctx context.Context, since time.Time, limit int) ([]record.Exchange, error) {
+	xs, err := d.exchanges(ctx, `decision.refused AND decision.at >= $2`, limit, since.UnixMicro())
+	if err != nil {
+		return nil, fmt.Errorf("listing refusals: %w", err)
+	}
+	return xs, nil
+}
+
+// exchanges lists those for which a condition of $2 and $3 holds, the latest
+// first; limit 0: all.
+func (d *DB) exchanges(ctx context.Context, where string, limit int, args ...any) ([]record.Exchange, error) {
 	rows, err := d.pool.Query(ctx, `SELECT decision.line, finish.line
 		FROM session JOIN decision ON decision.session = session.key
 		LEFT JOIN LATERAL (SELECT line FROM finish WHERE exchange = decision.exchange ORDER BY log LIMIT 1) AS finish ON true
-		WHERE name = $2 AND ($1 = ''::bytea OR principal = $1) ORDER BY decision.at, decision.log, decision.seq`,
-		[]byte(principal), []byte(session))
+		WHERE `+where+` ORDER BY decision.at DESC, decision.log DESC, decision.seq DESC LIMIT nullif($1::bigint, 0)`, append([]any{limit}, args...)...)
 	if err != nil {
-		return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
+		return nil, err
 	}
-	xs, err := pgx.AppendRows([]record.Exchange(nil), rows, scanExchange)
-	if err != nil {
-		return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
-	}
-	return xs, nil
+	return pgx.AppendRows([]record.Exchange(nil), rows, scanExchange)
 }
 
 func scanExchange(row pgx.CollectableRow) (x record.Exchange, err error) {

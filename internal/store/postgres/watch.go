@@ -52,5 +52,8 @@ func (d *DB) listen(ctx context.Context, changed func()) bool {
 		changed()
 		_, err = c.WaitForNotification(ctx)
 	}
+	// Where the server went away, the pool's connections are dead as well, and each
+	// would fail the call that takes it.
+	d.pool.Reset()
 	return true
 }

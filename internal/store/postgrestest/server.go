@@ -107,7 +107,7 @@ func (s *Server) Database(t testing.TB) string {
 	return s.URL(name)
 }
 
-// Start starts the server again.
+// Start starts the server again, unless it runs.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	if err := s.start(); err != nil {
@@ -119,8 +119,10 @@ func (s *Server) Start(t testing.TB) {
 // and nothing is left to recover.
 func (s *Server) Stop() { s.end(syscall.SIGINT) }
 
-// Kill ends the server as a crash does. What was not on disk is lost.
-func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+// Kill ends the server as a crash does: nothing is written any more, and it
+// recovers when it is started again. (A SIGKILL would leave its children to
+// work on for a moment.)
+func (s *Server) Kill() { s.end(syscall.SIGQUIT) }
 
 // Close ends the server and removes its folder.
 func (s *Server) Close() {
@@ -138,6 +140,9 @@ func (s *Server) Log() string {
 }
 
 func (s *Server) start() error {
+	if s.child != nil {
+		return nil
+	}
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -147,12 +152,10 @@ func (s *Server) start() error {
 	for _, o := range s.options {
 		arguments = append(arguments, "-c", o)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		if s.child == nil {
-			if err := s.spawn(log, arguments); err != nil {
-				return err
-			}
-		}
+	if err := s.spawn(log, arguments); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		if err = s.run("pg_isready", "-q", "-h", s.dir); err == nil {
 			return nil
 		}
@@ -160,8 +163,9 @@ func (s *Server) start() error {
 			return fmt.Errorf("it is not ready: %w\n%s", err, s.Log())
 		}
 		select {
-		case <-s.ended: // as it does while the children of a killed one are still there
+		case <-s.ended:
 			s.child = nil
+			return fmt.Errorf("it ended: %w\n%s", err, s.Log())
 		default:
 		}
 	}

@@ -39,16 +39,6 @@ func BenchmarkApply(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*exchanges), "ns/exchange")
 }
 
-// BenchmarkInsert is what the opening of a lease takes, with its fsync.
-func BenchmarkInsert(b *testing.B) {
-	d := open(b)
-	for b.Loop() {
-		l, err := lease.Open(lease.Ask{Principal: leasetest.Alice, Credential: "c", Terms: lease.Terms{Length: time.Minute}}, leasetest.Epoch)
-		if err == nil {
-			_, err = d.Insert(b.Context(), lease.Seal([32]byte{1}, l, 0), 0)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
+func BenchmarkLeases(b *testing.B) {
+	leasetest.Benchmark(b, func(b *testing.B) []lease.Store { return []lease.Store{open(b)} })
 }

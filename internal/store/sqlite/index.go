@@ -91,7 +91,7 @@ func newApplier(ctx context.Context, tx *sql.Tx) *applier {
 }
 
 func (a *applier) all(lines []record.Line) error {
-	decide, err := a.tx.PrepareContext(a.ctx, "INSERT INTO decision (seq, session, exchange, line) VALUES (?,?,?,?)")
+	decide, err := a.tx.PrepareContext(a.ctx, "INSERT INTO decision (seq, session, exchange, refused, line) VALUES (?,?,?,?,?)")
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (a *applier) all(lines []record.Line) error {
 		case x.Decision != nil:
 			g, err := a.gain(x)
 			if err == nil {
-				_, err = decide.ExecContext(a.ctx, int64(l.Seq), g.key, x.Decision.Exchange, l.Raw)
+				_, err = decide.ExecContext(a.ctx, int64(l.Seq), g.key, x.Decision.Exchange, x.Decision.Refused(), l.Raw)
 			}
 			if err != nil {
 				return fmt.Errorf("entry %d: %w", l.Seq, err)

@@ -85,6 +85,10 @@ CREATE INDEX lease_open     ON lease (principal, credential) WHERE open = 1;
 CREATE INDEX lease_question ON lease (question) WHERE state = 1;
 CREATE TABLE bar (id TEXT PRIMARY KEY, body BLOB NOT NULL, mac BLOB NOT NULL) STRICT;
 CREATE TABLE tally (lease TEXT PRIMARY KEY, minute INTEGER NOT NULL, n INTEGER NOT NULL) STRICT;
+`, `
+ALTER TABLE decision ADD COLUMN refused INTEGER NOT NULL DEFAULT 0; -- 0 or 1
+UPDATE decision SET refused = 1 WHERE instr(line, CAST('"outcome":"allow"' AS BLOB)) = 0;
+CREATE INDEX decision_refused ON decision (seq) WHERE refused = 1;
 `}
 
 // migrate brings the schema to this program's version.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"cloakroom/internal/record"
@@ -43,28 +44,47 @@ func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Ses
 }
 
 // Exchanges implements record.Index.
-func (d *DB) Exchanges(ctx context.Context, principal, session string) ([]record.Exchange, error) {
+func (d *DB) Exchanges(ctx context.Context, principal, session string, limit int) ([]record.Exchange, error) {
+	if limit <= 0 {
+		limit = -1
+	}
+	xs, err := d.exchanges(ctx, `session.name = ?2 AND (?3 = '' OR session.principal = ?3)`, limit, session, principal)
+	if err != nil {
+		return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
+	}
+	slices.Reverse(xs)
+	return xs, nil
+}
+
+// Refusals implements record.Index.
+func (d *DB) Refusals(ctx context.Context, since time.Time, limit int) ([]record.Exchange, error) {
+	xs, err := d.exchanges(ctx, `decision.refused = 1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing refusals: %w", err)
+	}
+	return slices.DeleteFunc(xs, func(x record.Exchange) bool { return x.Decision.Time.Before(since) }), nil
+}
+
+// exchanges lists those for which a condition of ?2 and ?3 holds, the latest
+// first; limit -1: all.
+func (d *DB) exchanges(ctx context.Context, where string, limit int, args ...any) ([]record.Exchange, error) {
 	rows, err := d.reads.QueryContext(ctx, `SELECT decision.seq, decision.line, finish.seq, finish.line
 		FROM session JOIN decision ON decision.session = session.key
 		LEFT JOIN finish ON finish.exchange = decision.exchange
-		WHERE session.name = ?2 AND (?1 = '' OR session.principal = ?1) ORDER BY decision.seq`,
-		principal, session)
+		WHERE `+where+` ORDER BY decision.seq DESC LIMIT ?1`, append([]any{limit}, args...)...)
 	if err != nil {
-		return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
+		return nil, err
 	}
 	defer rows.Close()
 	var xs []record.Exchange
 	for rows.Next() {
 		x, err := scanExchange(rows)
 		if err != nil {
-			return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
+			return nil, err
 		}
 		xs = append(xs, x)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("listing the exchanges of session %q: %w", session, err)
-	}
-	return xs, nil
+	return xs, rows.Err()
 }
 
 func scanExchange(rows *sql.Rows) (x record.Exchange, err error) {

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"cloakroom/internal/config"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/notify"
+)
+
+// TestEveryEventHasAName: what a webhook can be told of is what the configuration
+// takes.
+func TestEveryEventHasAName(t *testing.T) {
+	text := "policy: {dir: .}\nwebhooks: [{name: a, url: \"https://a.test/\", form: slack, events: ["
+	for _, kind := range notify.Types {
+		text += string(kind) + ","
+	}
+	file := filepath.Join(t.TempDir(), "cloakroom.yaml")
+	if err := os.WriteFile(file, []byte(text+"]}, {name: b, url: \"https://b.test/\", form: slack}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, err := config.Load(file, os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := cfg.Resolved(nil).Webhooks
+	if len(all[0].Events) != len(notify.Types) || len(all[1].Events) != len(notify.Types) {
+		t.Errorf("one has events %q, and the other without a list %q", all[0].Events, all[1].Events)
+	}
+}
+
+// TestAQuestionIsToldOnce: an agent that asks again, or a first answer of two,
+// changes a pending lease.
+func TestAQuestionIsToldOnce(t *testing.T) {
+	var a announced
+	pending, other := lease.Lease{ID: "a", State: lease.Pending}, lease.Lease{ID: "b", State: lease.Pending}
+	if !a.first(pending) || a.first(pending) || !a.first(other) || a.first(pending) {
+		t.Error("a question is told twice, or not at all")
+	}
+	pending.State = lease.Ended
+	if a.first(pending) || len(a.ids) != 1 {
+		t.Error("one that is over is told, or remembered")
+	}
+}
+
+func TestRecent(t *testing.T) {
+	var r recent
+	now := time.Now()
+	if !r.first("a", now) || r.first("a", now) || !r.first("b", now.Add(recently)) || !r.first("a", now.Add(recently+1)) || len(r.at) != 2 {
+		t.Error("a key is new twice, or never again")
+	}
+}

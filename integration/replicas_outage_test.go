@@ -1,0 +1,124 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+)
+
+// recovers waits until a path is served by every replica, which Envoy hears of a
+// little later than they do.
+func (a *answering) recovers(path string, headers ...string) {
+	a.t.Helper()
+	for i, r := range a.replicas {
+		a.eventually(fmt.Sprintf("replica %d is ready", i), func() bool { return a.ready(r) })
+	}
+	a.eventually(path+" is served again", func() bool {
+		for range 4 * len(a.replicas) {
+			if a.try(path, headers...).status() != http.StatusOK {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (a *answering) ready(r *rig) bool {
+	answer, err := a.client.Get(r.admin + "/readyz")
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// unavailable waits until the replicas cannot confirm leases, and then checks that
+// nothing is substituted.
+func (a *answering) unavailable(path string, headers ...string) {
+	a.t.Helper()
+	a.eventually(path+" is refused", func() bool { return errorCode(a.try(path, headers...).body) == "unavailable" })
+	before := a.count()
+	for range 2 * len(a.replicas) {
+		if got := a.try(path, headers...); errorCode(got.body) != "unavailable" {
+			a.t.Errorf("while the store is away: %d %v %s", got.status(), got.err, got.body)
+		}
+	}
+	if a.count() != before {
+		a.t.Error("while the store is away the backend heard of a request")
+	}
+}
+
+// approvals is how many people approved what is active over a credential.
+func (a *answering) approvals(r *rig, credential string) (n int) {
+	a.t.Helper()
+	var got struct{ Leases []anyLease }
+	if status, text := a.call(r, "GET", "/leases?state=active&credential="+credential, a.bob.bearer, nil, &got); status != http.StatusOK {
+		a.t.Errorf("listing leases: %d %s", status, text)
+	}
+	for _, l := range got.Leases {
+		n += len(l.Answers)
+	}
+	return n
+}
+
+// TestReplicasOutage: an approval that was acknowledged outlives a crash of the
+// store right behind it, and of every replica; while the store is away nothing is
+// substituted, and all is well again by itself afterwards.
+func TestReplicasOutage(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	headers := a.with("asked")
+	a.everywhere("/api/v1/x", http.StatusForbidden, "approval_pending", headers...)
+	a.approves(a.bob, a.replicas[0], a.replicas[1], a.waiting(a.replicas[0], a.bob, "asked"), "path")
+	for _, end := range []func(){a.store.Kill, a.store.Stop} {
+		end()
+		a.unavailable("/api/v1/x", headers...)
+		a.store.Start()
+		a.recovers("/api/v1/x", headers...)
+	}
+	for _, r := range a.replicas {
+		r.service.kill()
+		a.eventually("the others serve", func() bool { return a.try("/api/v1/x", headers...).status() == http.StatusOK })
+		r.serve()
+	}
+	a.recovers("/api/v1/x", headers...)
+	for i, r := range a.replicas {
+		if n := a.approvals(r, "asked"); n != 1 {
+			t.Errorf("replica %d knows of %d approvals, want the one", i, n)
+		}
+	}
+}
+
+// TestReplicasHoldThroughOutage: a request that is held waits on while the store
+// restarts; where its replica is killed its client is told, and the question is the
+// same at the others.
+func TestReplicasHoldThroughOutage(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	headers := a.with("held")
+	hold := func(path string) (<-chan outcome, int) {
+		held := make(chan outcome, 1)
+		go func() { held <- a.try(path, headers...) }()
+		return held, a.holder()
+	}
+	held, at := hold("/api/v1/x")
+	a.store.Stop()
+	a.store.Start()
+	q := a.waiting(a.nth(at+1), a.bob, "held")
+	a.approves(a.bob, a.nth(at+1), a.nth(at+2), q, "operation")
+	if got := <-held; got.status() != http.StatusOK {
+		t.Errorf("held through a restart of the store: %d %s %v", got.status(), got.body, got.err)
+	}
+	held, at = hold("/api/v1/y")
+	q = a.waiting(a.nth(at+1), a.bob, "held")
+	a.nth(at).service.kill()
+	if got := <-held; got.hung || got.status() == http.StatusOK {
+		t.Errorf("held by a replica that was killed: %d %s %v", got.status(), got.body, got.err)
+	}
+	if again := a.waiting(a.nth(at+1), a.bob, "held"); again.ID != q.ID {
+		t.Errorf("the question is %s, and was %s", again.ID, q.ID)
+	}
+	a.approves(a.bob, a.nth(at+1), a.nth(at+2), q, "operation")
+	a.nth(at).serve()
+	a.recovers("/api/v1/y", headers...)
+}

@@ -1,0 +1,111 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"testing"
+)
+
+// The agents of the pictures, and what they may ask for.
+const (
+	refundBot  = "refund-bot:refund-bot-secret-for-tests:ai-agents:erin@example.com"
+	releaseBot = "release-bot:release-bot-secret-for-tests:ai-agents:frank@example.com"
+)
+
+const scene = `tiers:
+  low: {lease: 15m}
+  high: {lease: 5m, uses: 3, approval: {approvers: [oncall], count: 2, wait: 60s, expires: 15m}}
+  medium: {lease: 30m, extend: 30m, approval: {approvers: [oncall], wait: 60s, expires: 1h}}
+credentials:
+  - name: pay
+    description: refunds and payouts at the payment provider
+    tier: high
+    groups: [ai-agents]
+    value: {env: PAY_KEY}
+    allow:
+      - {hosts: [pay.test], methods: [POST], paths: ["/v1/refunds", "/v1/payouts/**"]}
+  - name: read
+    description: read charges and customers
+    tier: low
+    groups: [ai-agents]
+    value: {env: READ_KEY}
+    allow:
+      - {hosts: [pay.test], methods: [GET], paths: ["/v1/**"]}
+  - name: release
+    description: publish releases
+    tier: medium
+    groups: [ai-agents]
+    value: {env: RELEASE_KEY}
+    allow:
+      - {hosts: [pay.test], methods: [POST, PATCH], paths: ["/repos/acme/*/releases", "/repos/acme/*/releases/*"]}
+`
+
+// asksFor asks for a ticket, with a reason.
+func (h *house) asksFor(client, credential, reason, operation string) {
+	h.t.Helper()
+	text := fmt.Sprintf(`{"credential": %q, "reason": %q%s}`, credential, reason, operation)
+	r, err := http.NewRequest(http.MethodPost, h.gateway+"/.well-known/cloakroom/leases", bytes.NewReader([]byte(text)))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	r.Header.Set("x-cloakroom-token", h.token(client))
+	r.Header.Set("x-cloakroom-session", "task-4711")
+	var got struct{ Ticket string }
+	h.decode(r, http.StatusAccepted, &got)
+	canary(got.Ticket)
+}
+
+func newScene(t *testing.T) (*house, *browser) {
+	t.Helper()
+	h := newHouseOf(t, scene, refundBot, releaseBot)
+	h.asksFor(refundBot, "pay", "Order 4711 was charged twice for one coffee machine. I want to refund the second charge, 12.90 EUR, as the customer asked in ticket 88213.",
+		`, "operation": {"method": "POST", "host": "pay.test", "path": "/v1/refunds?charge=ch_3Qx8Lm"}`)
+	h.asksFor(releaseBot, "release", "Version 2.3.1 passed every check on main; publish it with the notes that were reviewed in pull request 1180.",
+		`, "operation": {"method": "POST", "host": "pay.test", "path": "/repos/acme/shop/releases"}`)
+	h.asksFor(releaseBot, "pay", "Pay out the bug bounty.", "")
+	h.get("/pay/v1/charges", "x-cloakroom-token", h.token(refundBot), "authorization", "Bearer "+h.read, "x-cloakroom-session", "task-4711")
+	h.get("/pay/v1/charges", "x-cloakroom-token", h.token(refundBot), "authorization", "Bearer "+h.pay, "x-cloakroom-session", "task-4711")
+	return h, h.enters(t, "bob")
+}
+
+// TestScreenshots makes the README's pictures; see `make screenshots`.
+func TestScreenshots(t *testing.T) {
+	t.Parallel()
+	h, bob := newScene(t)
+	bob.look(1160, 560, "light")
+	bob.has(".sum", "3 questions wait")
+	bob.shoot("inbox")
+	bob.look(1160, 840, "dark")
+	bob.click(".inbox h2 a")
+	bob.has("h1", "May refund-bot use pay?")
+	bob.shoot("question")
+	bob.look(390, 844, "light")
+	bob.open(h.admin + "/")
+	bob.has(".sum", "3 questions wait")
+	bob.shoot("phone")
+}
+
+// TestPageLooks opens every page in a window and on a phone, by day and by night:
+// nothing overflows, and nothing that can be pressed on a phone is too small.
+func TestPageLooks(t *testing.T) {
+	t.Parallel()
+	h, bob := newScene(t)
+	question := evaluate[string](bob, `document.querySelector(".inbox h2 a").getAttribute("href")`)
+	for name, path := range map[string]string{"inbox": "/", "question": question, "leases": "/leases", "inventory": "/inventory", "sessions": "/sessions",
+		"denials": "/denials", "health": "/health", "revoke": "/revoke?lease=" + question[len("/approvals/"):], "panic": "/revoke?all", "missing": "/none"} {
+		for _, at := range []struct {
+			width, height int64
+			scheme        string
+		}{{1200, 800, "light"}, {1200, 800, "dark"}, {390, 844, "light"}, {390, 844, "dark"}, {320, 640, "light"}} {
+			bob.look(at.width, at.height, at.scheme)
+			bob.open(h.admin + path)
+			bob.shoot(fmt.Sprintf("look-%s-%d-%s", name, at.width, at.scheme))
+			small := evaluate[[]string](bob, `[...document.querySelectorAll("main button, main a.button, main select, main textarea")]
+				.filter((e) => e.getBoundingClientRect().height < 24).map((e) => e.outerHTML)`)
+			if len(small) > 0 {
+				t.Errorf("%s at %d: too small to be pressed: %q", name, at.width, small)
+			}
+		}
+	}
+}
