@@ -197,7 +197,10 @@ func TestAnothersLease(t *testing.T) {
 			_, r := d.ExtendLease(t.Context(), who, id, time.Second)
 			return r
 		},
-		"end": func(who access.Principal, id string) *access.Refusal { _, r := d.EndLease(t.Context(), who, id); return r },
+		"end": func(who access.Principal, id string) *access.Refusal {
+			_, r := d.EndLease(t.Context(), who, id)
+			return r
+		},
 	} {
 		theirs, none := do(other, id), do(other, "nobody")
 		if theirs == nil || none == nil || *theirs != *none || theirs.Code != access.NotGranted {
@@ -235,7 +238,10 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"no path", func(_ *fakes, q *LeaseRequest) { q.Operation = get; q.Operation.Path = "repos" }, access.Denied},
 		{"a path with a space", func(_ *fakes, q *LeaseRequest) { q.Operation = get; q.Operation.Path = "/repos/ x" }, access.Denied},
 		{"a path that looks like another", func(_ *fakes, q *LeaseRequest) { q.Operation = get; q.Operation.Path = "/repos/\u0430" }, access.Denied},
-		{"a long path", func(_ *fakes, q *LeaseRequest) { q.Operation = get; q.Operation.Path = "/" + strings.Repeat("x", maxPath) }, access.Denied},
+		{"a long path", func(_ *fakes, q *LeaseRequest) {
+			q.Operation = get
+			q.Operation.Path = "/" + strings.Repeat("x", maxPath)
+		}, access.Denied},
 		{"a path that is not permitted", func(_ *fakes, q *LeaseRequest) { q.Operation = get; q.Operation.Path = "/user" }, access.NotGranted},
 		{"a method that is not permitted", func(_ *fakes, q *LeaseRequest) { q.Operation = get; q.Operation.Method = "PUT" }, access.NotGranted},
 		{"a host that is not permitted", func(_ *fakes, q *LeaseRequest) { q.Operation = get; q.Operation.Host = "h" }, access.NotGranted},
