@@ -66,17 +66,6 @@ func (d *Decider) hold(ctx context.Context, l lease.Lease, principal string, wai
 	return d.Leases.Wait(within, l.ID)
 }
 
-// await is hold for who asks for a lease in so many words: without news it is
-// what it was.
-func (d *Decider) await(ctx context.Context, was lease.Lease, wait time.Duration) lease.Lease {
-	l, err := d.hold(ctx, was, was.Principal, wait)
-	if err != nil && !errors.Is(err, lease.ErrPending) {
-		d.Logger.Error("a lease could not be waited for", "lease", was.ID, "error", err)
-		return was
-	}
-	return l
-}
-
 // longestWait is how long the request may be held in all, for however many
 // leases: Envoy waits no longer for the decision.
 func (a *attempt) longestWait() (most time.Duration) {
@@ -88,6 +77,17 @@ func (a *attempt) longestWait() (most time.Duration) {
 		}
 	}
 	return most
+}
+
+// await is hold for who asks for a lease in so many words: without news it is
+// what it was.
+func (d *Decider) await(ctx context.Context, was lease.Lease, wait time.Duration) lease.Lease {
+	l, err := d.hold(ctx, was, was.Principal, wait)
+	if err != nil && !errors.Is(err, lease.ErrPending) {
+		d.Logger.Error("a lease could not be waited for", "lease", was.ID, "error", err)
+		return was
+	}
+	return l
 }
 
 // held waits for people, where the tier lets a request wait, and then looks for

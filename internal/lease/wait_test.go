@@ -81,7 +81,9 @@ func TestWaitEnds(t *testing.T) {
 	_, err := k.Wait(context.Background(), "nobody")
 	wantErr(t, err, lease.ErrUnknown)
 	m.Fail = func() error { return errors.New("gone") }
-	_, err = k.Wait(context.Background(), l.ID)
+	soon, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_, err = k.Wait(soon, l.ID)
 	wantErr(t, err, lease.ErrUnavailable)
 }
 
