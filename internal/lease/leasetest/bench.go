@@ -70,7 +70,7 @@ func BenchmarkLeases(b *testing.B, open func(b *testing.B) lease.Store) {
 			for n := range askers {
 				wg.Go(func() {
 					for i := range turns {
-						if err := live(k, fmt.Sprint("agent", n), i); err != nil {
+						if err := live(k, fmt.Sprint("agent", n, "-", i%200), i); err != nil {
 							b.Error(err)
 							return
 						}

@@ -170,6 +170,13 @@ func (d *DB) leasesAndChange(ctx context.Context, where string, arg int64) ([]le
 
 // List implements lease.Store.
 func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
+	rest, args := filtered(f)
+	return d.leaseRows(ctx, rest, args...)
+}
+
+// filtered is the end of the statement that lists what f wants. What f does not
+// ask for is not in it, so that an index can serve the rest.
+func filtered(f lease.Filter) (string, []any) {
 	where, args := []string{"1"}, []any{}
 	add := func(condition string, arg any) { where, args = append(where, condition), append(args, arg) }
 	if f.Principal != "" {
@@ -191,7 +198,7 @@ func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 	if limit <= 0 {
 		limit = 100
 	}
-	return d.leaseRows(ctx, "WHERE "+strings.Join(where, " AND ")+" ORDER BY created DESC, id LIMIT ?", append(args, limit)...)
+	return "WHERE " + strings.Join(where, " AND ") + " ORDER BY created DESC, id LIMIT ?", append(args, limit)
 }
 
 func (d *DB) leaseRows(ctx context.Context, rest string, args ...any) ([]lease.Row, error) {
