@@ -89,6 +89,7 @@ type Filter struct {
 	Principal  string    // empty: everyone's
 	Credential string    // empty: every one
 	State      State     // as stored; 0: every one
+	Since      time.Time // only rows whose Ends is after it; zero: every one
 	Over       time.Time // only rows not stored as ended whose Ends is not after it; zero: every one
 	Limit      int       // 0: 100
 }

@@ -160,10 +160,11 @@ func (k *Keeper) instead(ctx context.Context, a Ask, at instant, err error) (Lea
 	return Lease{}, err
 }
 
-// past lists the leases of a's principal over its credential, the latest first,
-// as they stand at the instant.
+// past lists the leases of a's principal over its credential that may matter
+// still, the latest first, as they stand at the instant: a denial is no later
+// than its question would have lapsed.
 func (k *Keeper) past(ctx context.Context, a Ask, at instant) ([]Lease, error) {
-	rows, err := k.store.List(ctx, Filter{Principal: a.Principal.ID(), Credential: a.Credential})
+	rows, err := k.store.List(ctx, Filter{Principal: a.Principal.ID(), Credential: a.Credential, Since: at.add(-a.Cooldown).time()})
 	if err != nil {
 		return nil, fmt.Errorf("looking for a lease over %q: %w", a.Credential, unavailable(err))
 	}

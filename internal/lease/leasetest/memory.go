@@ -145,6 +145,7 @@ func (m *Memory) List(_ context.Context, f lease.Filter) ([]lease.Row, error) {
 		return (f.Principal == "" || f.Principal == r.Principal) &&
 			(f.Credential == "" || f.Credential == r.Credential) &&
 			(f.State == 0 || f.State == r.State) &&
+			(f.Since.IsZero() || r.Ends.After(f.Since)) &&
 			(f.Over.IsZero() || r.State != lease.Ended && !r.Ends.After(f.Over))
 	})
 	slices.Reverse(rows)
