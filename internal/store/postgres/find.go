@@ -52,6 +52,13 @@ func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 		values = append(values, lease.Micros(f.Over))
 		where += fmt.Sprintf(" AND state < %d AND ends <= $%d", lease.Ended, len(values))
 	}
+	if f.Open {
+		where += " AND open"
+	}
+	if f.Question != (lease.Digest{}) {
+		values = append(values, f.Question[:])
+		where += fmt.Sprintf(" AND state = %d AND question = $%d", lease.Ended, len(values))
+	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
