@@ -182,7 +182,7 @@ func (k *Keeper) mutate(ctx context.Context, id string, at instant, f func(Lease
 			return Lease{}, fmt.Errorf("changing lease %q: %w", id, unavailable(err))
 		}
 		was, ok := k.unseal(r)
-		if !ok {
+		if !ok || k.older(was) {
 			return Lease{}, fmt.Errorf("changing lease %q: %w", id, ErrUnknown)
 		}
 		if gone := k.gone(was, at); was.State != Ended && gone.State == Ended {
