@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
@@ -113,5 +114,22 @@ func TestNoTicketThatIsNotInTheLog(t *testing.T) {
 	ticket, r := f.decider(t).RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "read"})
 	if r == nil || r.Code != access.Unavailable || ticket.Text != "" || len(f.revoked) != 1 {
 		t.Errorf("got %+v, revoked %q", r, f.revoked)
+	}
+}
+
+// TestATicketThatIsDeadWhenItsLeaseIsAnswered: who asked for the same once more
+// meanwhile is not handed the text that counts for nothing.
+func TestATicketThatIsDeadWhenItsLeaseIsAnswered(t *testing.T) {
+	f := newFakes(t)
+	f.holds = NewHolds(1, 1)
+	f.answer = func(string) (l lease.Lease, err error) {
+		for _, l = range f.tickets {
+		}
+		l.Ticket, l.State, l.Scope = lease.Digest{9}, lease.Active, lease.ScopeCredential
+		return l, nil
+	}
+	ticket, r := f.decider(t).RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "hot", Reason: "why", Wait: time.Minute})
+	if r == nil || r.Code != access.Denied || ticket.Text != "" {
+		t.Errorf("got %q, %+v", ticket.Status.State, r)
 	}
 }

@@ -78,8 +78,12 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 	if l.State == lease.Pending {
 		l = d.await(ctx, l, q.Wait)
 	}
-	if l.State == lease.Ended {
+	switch {
+	case l.State == lease.Ended:
 		return Ticket{}, d.declined(c.Name, l, nil, d.Now())
+	case l.Ticket != ask.Ticket:
+		d.countRequest(access.Denied)
+		return Ticket{}, no(access.Denied, "you have asked for the same again while this request waited, and were given another ticket: only that one will work")
 	}
 	return Ticket{Text: c.Prefix + text, Status: d.status(l)}, nil
 }
