@@ -91,6 +91,7 @@ func TestRequestLeaseRefuses(t *testing.T) {
 		{"no such credential", LeaseRequest{Principal: agent, Credential: "x"}, access.NotGranted},
 		{"another group's", LeaseRequest{Principal: agent, Credential: "theirs"}, access.NotGranted},
 		{"one that needs an approval, without a reason", LeaseRequest{Principal: agent, Credential: "hot", Reason: " "}, access.Denied},
+		{"one that needs an approval, by nobody knows whom", LeaseRequest{Principal: hidden, Credential: "hot", Reason: "why"}, access.NotGranted},
 		{"an operation of another host", LeaseRequest{Principal: agent, Credential: "read", Operation: lease.Operation{Method: "GET", Host: "x.example.com", Path: "/repos/a"}}, access.NotGranted},
 		{"half an operation", LeaseRequest{Principal: agent, Credential: "read", Operation: lease.Operation{Path: "/repos/a"}}, access.Denied},
 		{"a reason of two lines", LeaseRequest{Principal: agent, Credential: "read", Reason: "a\nb"}, access.Denied},

@@ -73,6 +73,12 @@ func denied(name string, l lease.Lease, until, now time.Time) *refusal {
 	return r
 }
 
+// unverified says that people cannot be asked for who may be one of them.
+func unverified(name string) *refusal {
+	return refused(access.NotGranted, "people must approve the use of credential "+name+", and cannot be asked for you: "+
+		"your identity token has an e-mail address that its issuer has not verified, so that nobody knows on whose behalf you ask")
+}
+
 // stopped says that an operator stopped it.
 func stopped(name string, b lease.Bar, now time.Time) *refusal {
 	r := refused(access.LeaseExpired, "an operator has stopped the use of credential "+name+"; nothing that you can do lets it go on")
