@@ -109,7 +109,7 @@ func (k *Keeper) older(l Lease) bool {
 	if l.Used >= known.Used && l.Extended >= known.Extended && l.State != Pending {
 		return false
 	}
-	k.o.Logger.Error("lease: a row that was there before counts for nothing", "lease", l.ID)
+	k.suspect("lease: a row that was there before counts for nothing", "lease", l.ID)
 	return true
 }
 
