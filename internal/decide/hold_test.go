@@ -2,6 +2,7 @@ package decide
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -232,6 +233,9 @@ func TestManyAreHeld(t *testing.T) {
 	for i := range many {
 		wg.Go(func() {
 			l, err := d.Leases.Use(t.Context(), lease.Ask{Principal: agent, Credential: "hot", Terms: lease.Terms{Length: time.Minute, Needs: 1, Reuse: true}, Stands: time.Hour}, time.Now())
+			if !errors.Is(err, lease.ErrPending) {
+				t.Errorf("%d: %v", i, err)
+			}
 			if l, err = d.hold(t.Context(), l, agent.ID(), patience); err != nil || l.State != lease.Active {
 				t.Errorf("%d: %s, %v", i, l.State, err)
 			}
