@@ -124,7 +124,7 @@ func (k *Keeper) loadBars(ctx context.Context) error {
 	for _, r := range rows {
 		b, ok := UnsealBar(k.key, r)
 		if !ok {
-			k.o.Logger.Error("lease: a bar without a valid MAC counts for nothing", "bar", r.ID)
+			k.suspect("lease: a bar without a valid MAC counts for nothing", "bar", r.ID)
 			continue
 		}
 		bars = append(bars, b)

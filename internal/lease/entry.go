@@ -98,6 +98,21 @@ func (e *entry) onRevoke(cut func()) (stop func()) {
 	}
 }
 
+// older tells whether the store says less of an active lease than was read or
+// written before: its row is one of before, put back by a hand.
+func (k *Keeper) older(l Lease) bool {
+	e := k.lookup(l.ID)
+	if e == nil {
+		return false
+	}
+	known := e.lease()
+	if l.Used >= known.Used && l.Extended >= known.Extended && l.State != Pending {
+		return false
+	}
+	k.suspect("lease: a row that was there before counts for nothing", "lease", l.ID)
+	return true
+}
+
 // useKey names the leases of one principal over one credential.
 type useKey struct{ principal, credential string }
 

@@ -375,6 +375,21 @@ func TestRowsWrittenByHand(t *testing.T) {
 	}
 }
 
+// What is not believed stays where it is, and is not told of every second.
+func TestARowByHandIsToldOfOnce(t *testing.T) {
+	m := new(leasetest.Memory)
+	request(t, keeper(t, m, lease.Options{}, at(0)), 1, time.Minute, at(0))
+	m.Tamper(func(r *lease.Row) { r.MAC = [32]byte{} })
+	var log strings.Builder
+	k := keeper(t, m, lease.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, at(1))
+	for i := range 10 {
+		sweep(t, k, at(100+i))
+	}
+	if n := strings.Count(log.String(), "MAC"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, log.String())
+	}
+}
+
 // An old row, whose MAC is good, is put back after the lease was revoked.
 func TestARowPutBack(t *testing.T) {
 	m := new(leasetest.Memory)

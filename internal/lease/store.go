@@ -20,7 +20,7 @@ var (
 type Row struct {
 	ID, Principal, Credential string
 	Ticket                    Digest // zero: none; else no two rows have it
-	Question                  Digest // see Insert
+	Question                  Digest // see Insert; of a row that is ended, what Filter.Question finds it by
 	State                     State
 	Open                      bool // counts among those that its principal holds at once
 	Created, Ends, Ended      time.Time
@@ -89,7 +89,8 @@ type Filter struct {
 	Principal  string    // empty: everyone's
 	Credential string    // empty: every one
 	State      State     // as stored; 0: every one
-	Since      time.Time // only rows whose Ends is after it; zero: every one
 	Over       time.Time // only rows not stored as ended whose Ends is not after it; zero: every one
+	Open       bool      // only rows that are open
+	Question   Digest    // only ended rows that have it; zero: every row
 	Limit      int       // 0: 100
 }

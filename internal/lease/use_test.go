@@ -206,3 +206,31 @@ func TestAClockThatIsBehind(t *testing.T) {
 		t.Error("it lives again")
 	}
 }
+
+// A hand in the database that puts an earlier row back, which the service wrote
+// itself, gives no use back.
+func TestAnEarlierRowCountsForNothing(t *testing.T) {
+	m := new(leasetest.Memory)
+	k := keeper(t, m, lease.Options{}, at(0))
+	l, err := k.Use(context.Background(), limited(2), at(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, err := m.ByID(t.Context(), l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := k.Spend(context.Background(), l.ID, at(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.Tamper(func(r *lease.Row) { r.Body, r.MAC = was.Body, was.MAC })
+	if err := k.Spend(context.Background(), l.ID, at(2)); err == nil {
+		t.Error("used a third time")
+	}
+	sweep(t, k, at(3))
+	if err := k.Spend(context.Background(), l.ID, at(3)); err == nil {
+		t.Error("used a third time")
+	}
+}

@@ -47,16 +47,19 @@ func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 		values = append(values, []byte(f.Credential))
 		where += fmt.Sprintf(" AND credential = $%d", len(values))
 	}
-	if !f.Since.IsZero() {
-		values = append(values, lease.Micros(f.Since))
-		where += fmt.Sprintf(" AND ends > $%d", len(values))
-	}
 	if f.State != 0 {
 		where += fmt.Sprintf(" AND state = %d", f.State)
 	}
 	if !f.Over.IsZero() {
 		values = append(values, lease.Micros(f.Over))
 		where += fmt.Sprintf(" AND state < %d AND ends <= $%d", lease.Ended, len(values))
+	}
+	if f.Open {
+		where += " AND open"
+	}
+	if f.Question != (lease.Digest{}) {
+		values = append(values, f.Question[:])
+		where += fmt.Sprintf(" AND state = %d AND question = $%d", lease.Ended, len(values))
 	}
 	limit := f.Limit
 	if limit <= 0 {
