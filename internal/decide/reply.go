@@ -28,7 +28,7 @@ func (d *Decider) without(name string, l lease.Lease, err error, now time.Time) 
 	case errors.As(err, &barred):
 		return stopped(name, barred.Bar, now)
 	case errors.Is(err, lease.ErrTooMany):
-		r := refused(access.Denied, "as many leases over credential "+name+", or questions about them, are open as you may have at once; let one end first")
+		r := refused(access.Denied, "as many leases over credential "+name+", or questions about them, are open as you may have at once; let one end first (a question that you took back counts until it would have lapsed)")
 		r.RetryAfter = askAgain
 		return r
 	case err == nil, errors.Is(err, lease.ErrEnded):

@@ -103,22 +103,38 @@ func (k *Keeper) again(ctx context.Context, was Lease, a Ask, at instant) (Lease
 	return l, ErrPending
 }
 
-// roomToAsk bounds how much one principal may ask of people at a time.
+// roomToAsk bounds how much one principal may ask of people at a time. What it
+// took back counts until it would have lapsed: people were called.
 func (k *Keeper) roomToAsk(ctx context.Context, l Lease, at instant) error {
-	rows, err := k.store.List(ctx, Filter{Principal: l.Principal, State: Pending, Limit: 4 * k.o.Questions})
+	pending, err := k.store.List(ctx, Filter{Principal: l.Principal, State: Pending, Limit: 4 * k.o.Questions})
 	if err != nil {
 		return fmt.Errorf("looking for questions of %q: %w", l.Principal, unavailable(err))
 	}
 	n := 0
-	for _, r := range rows {
+	for _, r := range pending {
 		if r.Ends.After(at.time()) {
 			n++
 		}
 	}
+	ended, err := k.store.List(ctx, Filter{Principal: l.Principal, Credential: l.Credential, State: Ended})
+	if err != nil {
+		return fmt.Errorf("looking for questions of %q: %w", l.Principal, unavailable(err))
+	}
+	for _, r := range ended {
+		if was, ok := k.unseal(r); ok && was.withdrawn() && was.Ends.After(at.time()) {
+			n++
+		}
+	}
 	if n >= k.o.Questions {
-		return fmt.Errorf("asking for a lease over %q: %w (%d questions wait for an answer)", l.Credential, ErrTooMany, n)
+		return fmt.Errorf("asking for a lease over %q: %w (%d questions wait for an answer, or did)", l.Credential, ErrTooMany, n)
 	}
 	return nil
+}
+
+// withdrawn tells whether who asked took the question back: Ends is then when
+// it would have lapsed.
+func (l Lease) withdrawn() bool {
+	return l.Ending == Revoked && l.Starts.IsZero() && l.EndedBy == l.Principal
 }
 
 // Answer gives a person's answer to a pending lease. It counts once the store
