@@ -73,8 +73,9 @@ bench-body: tools ## measure bodies and events through Envoy, and the memory tha
 fuzz: ## run every fuzz target for FUZZTIME each
 	@./scripts/fuzz $(FUZZTIME)
 
-test-long: tools fuzz ## what does not fit in a test run: the race detector over everything, long fuzzing
+test-long: tools fuzz ## what does not fit in a test run: the race detector over everything, long fuzzing, thousands of worlds of leases
 	$(GO) test -race -timeout 40m ./...
+	$(GO) test -tags long -run '^TestMachine' -v -timeout 40m ./internal/lease/leasetest ./internal/store/sqlite ./internal/store/postgres
 	$(GO) test -tags long -run '^(TestNothingIsFoundInRealText|TestPlanted)$$' -v -timeout 40m ./internal/replace
 
 clean: ## remove what was built; tools stay

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -189,6 +190,25 @@ func (b *browser) shoot(name string) {
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// cookies are those that it keeps for a URL, hidden ones too.
+func (b *browser) cookies(url string) map[string]string {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	got, err := chromedp.Call(ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{url}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	all := make(map[string]string)
+	for _, c := range got.Cookies {
+		all[c.Name] = c.Value
+		if !c.HTTPOnly {
+			b.t.Errorf("a script can read the cookie %s", c.Name)
+		}
+	}
+	return all
 }
 
 // shown gives what the browser shows to the hunt.

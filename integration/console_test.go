@@ -148,6 +148,14 @@ func (h *house) enters(t *testing.T, user string) *browser {
 	b.click("main button")
 	b.typesPassword(user)
 	b.has("h1", "Inbox")
+	cookies := b.cookies(h.admin)
+	delete(cookies, "demo_idp_session") // cookies know no ports
+	if len(cookies) != 1 {
+		t.Errorf("%s has %d cookies of the page", user, len(cookies))
+	}
+	for _, value := range cookies {
+		canary(value)
+	}
 	return b
 }
 

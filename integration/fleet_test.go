@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -138,4 +139,17 @@ func (f *fleet) leadTo(cluster node, listener string) {
 	cluster["type"] = "STATIC"
 	delete(cluster, "dns_lookup_family")
 	at(cluster, "load_assignment", "endpoints", 0).(node)["lb_endpoints"] = all
+}
+
+// nth is the n-th replica, counted round.
+func (f *fleet) nth(n int) *rig { return f.replicas[n%len(f.replicas)] }
+
+// ready tells whether a replica says that it is.
+func (f *fleet) ready(r *rig) bool {
+	answer, err := f.client.Get(r.admin + "/readyz")
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
 }

@@ -23,29 +23,19 @@ func (a *answering) recovers(path string, headers ...string) {
 	})
 }
 
-func (a *answering) ready(r *rig) bool {
-	answer, err := a.client.Get(r.admin + "/readyz")
-	if err != nil {
-		return false
-	}
-	answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
-}
-
 // unavailable waits until the replicas cannot confirm leases, and then checks that
 // nothing is substituted.
 func (a *answering) unavailable(path string, headers ...string) {
 	a.t.Helper()
-	a.eventually(path+" is refused", func() bool { return errorCode(a.try(path, headers...).body) == "unavailable" })
-	before := a.count()
-	for range 2 * len(a.replicas) {
-		if got := a.try(path, headers...); errorCode(got.body) != "unavailable" {
-			a.t.Errorf("while the store is away: %d %v %s", got.status(), got.err, got.body)
+	a.eventually(path+" is refused by all", func() bool {
+		before := a.count()
+		for range 4 * len(a.replicas) {
+			if got := a.try(path, headers...); errorCode(got.body) != "unavailable" {
+				return false
+			}
 		}
-	}
-	if a.count() != before {
-		a.t.Error("while the store is away the backend heard of a request")
-	}
+		return a.count() == before
+	})
 }
 
 // approvals is how many people approved what is active over a credential.

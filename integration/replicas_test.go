@@ -77,9 +77,6 @@ func (a *answering) holder() (i int) {
 	return i
 }
 
-// nth is the n-th replica, counted round.
-func (f *fleet) nth(n int) *rig { return f.replicas[n%len(f.replicas)] }
-
 // TestReplicasApprove: a request that one replica holds goes on when it is
 // approved at another, on the page, every page of which a replica of its own
 // serves; the lease is good at all of them.

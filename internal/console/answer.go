@@ -28,7 +28,7 @@ func parseAnswer(question, answer, scope, reason, seen string) (given, error) {
 	case seen == "":
 		return given{}, invalid("The answer does not say which question it saw.")
 	case len(g.Reason) > maxText:
-		return given{}, errTooLarge
+		return given{}, errReason
 	case !g.Approve && g.Reason == "":
 		return given{}, invalid("Say why: the agent is told, and can only do better if it knows.")
 	case !g.Approve:

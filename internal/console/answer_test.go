@@ -31,7 +31,7 @@ func TestAnswer(t *testing.T) {
 		{"approve nothing", []string{"answer", "approve"}, nil, 400, 0, lease.Pending, 0, ""},
 		{"approve something else", []string{"answer", "approve", "scope", "everything"}, nil, 400, 0, lease.Pending, 0, ""},
 		{"deny without a reason", []string{"answer", "deny", "reason", " \u202e "}, nil, 400, 0, lease.Pending, 0, ""},
-		{"deny at length", []string{"answer", "deny", "reason", strings.Repeat("x", 501)}, nil, 413, 0, lease.Pending, 0, ""},
+		{"deny at length", []string{"answer", "deny", "reason", strings.Repeat("x", 501)}, nil, 400, 0, lease.Pending, 0, ""},
 		{"neither", []string{"answer", "", "scope", "operation"}, nil, 400, 0, lease.Pending, 0, ""},
 		{"of another question than shown", []string{"answer", "approve", "scope", "operation", "seen", "other"}, nil, 200, 409, lease.Pending, 0, ""},
 		{"somebody else logs in", []string{"answer", "approve", "scope", "operation"}, func(b *browser) { b.in = human("bob", "oncall") }, 200, 403, lease.Pending, 0, ""},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,9 @@ var endpoints = []struct {
 
 // api adds the API to m.
 func (c *Console) api(m *http.ServeMux) {
+	allowed := make(map[string][]string)
 	for _, e := range endpoints {
+		allowed[e.path] = append(allowed[e.path], e.method)
 		m.HandleFunc(e.method+" "+e.path, c.anybody(func(w http.ResponseWriter, r *http.Request) error {
 			var who access.Principal
 			var err error
@@ -64,6 +67,12 @@ func (c *Console) api(m *http.ServeMux) {
 			sendJSON(w, status, body)
 			return nil
 		}))
+	}
+	for path, methods := range allowed {
+		m.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("allow", strings.Join(methods, ", "))
+			c.fail(w, r, errMethod)
+		})
 	}
 	m.HandleFunc("GET /api/v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("content-type", "application/json")
@@ -122,13 +131,12 @@ func oneQuestion(c *Console, r *http.Request, who access.Principal) (int, any, e
 func listLeases(c *Console, r *http.Request, who access.Principal) (int, any, error) {
 	q := r.URL.Query()
 	f := lease.Filter{Principal: q.Get("principal"), Credential: q.Get("credential")}
-	states := map[string]lease.State{"": 0, "pending": lease.Pending, "active": lease.Active, "ended": lease.Ended}
-	var ok bool
-	if f.State, ok = states[q.Get("state")]; !ok {
+	states := map[string]lease.State{"pending": lease.Pending, "active": lease.Active, "ended": lease.Ended}
+	if f.State = states[q.Get("state")]; f.State == 0 && q.Has("state") {
 		return 0, nil, invalid("A state is pending, active or ended.")
 	}
 	var err error
-	if f.Limit, err = limit(q.Get("limit")); err != nil {
+	if f.Limit, err = limit(q); err != nil {
 		return 0, nil, err
 	}
 	ls, err := c.Desk.List(r.Context(), who, f)
@@ -140,11 +148,11 @@ func listLeases(c *Console, r *http.Request, who access.Principal) (int, any, er
 }
 
 // limit reads how many are wanted: 1 to 1000, 100 unless it is said.
-func limit(text string) (int, error) {
-	if text == "" {
+func limit(q url.Values) (int, error) {
+	if !q.Has("limit") {
 		return 100, nil
 	}
-	n, err := strconv.Atoi(text)
+	n, err := strconv.Atoi(q.Get("limit"))
 	if err != nil || n < 1 || n > 1000 {
 		return 0, invalid("A limit is from 1 to 1000.")
 	}
@@ -161,11 +169,13 @@ func takeRevocation(c *Console, r *http.Request, who access.Principal) (int, any
 		return 0, nil, err
 	}
 	rev := approval.Revocation{Lease: q.Lease, Principal: q.Principal, Credential: q.Credential, All: q.All, Until: q.Until,
-		Reason: approval.Clean(q.Reason, maxText)}
+		Reason: approval.Clean(q.Reason, maxText+1)}
 	of := q.Principal != "" || q.Credential != ""
 	switch {
 	case rev.Reason == "":
 		return 0, nil, invalid("Say why: it is recorded, and the agents are told.")
+	case len(rev.Reason) > maxText:
+		return 0, nil, errReason
 	case q.Lease != "" && (of || q.All), q.Lease == "" && of == q.All:
 		return 0, nil, invalid("Name a lease, or a principal, a credential or both, or say all.")
 	case !q.Until.IsZero() && !c.now().Before(q.Until):
@@ -201,7 +211,7 @@ func listSessions(c *Console, r *http.Request, who access.Principal) (int, any, 
 	q := r.URL.Query()
 	f := record.SessionFilter{Principal: q.Get("principal")}
 	var err error
-	if f.Limit, err = limit(q.Get("limit")); err != nil {
+	if f.Limit, err = limit(q); err != nil {
 		return 0, nil, err
 	}
 	all, err := c.Index.Sessions(r.Context(), f)
@@ -220,7 +230,7 @@ func listExchanges(c *Console, r *http.Request, who access.Principal) (int, any,
 	if !q.Has("session") {
 		return 0, nil, invalid("Name the session.")
 	}
-	most, err := limit(q.Get("limit"))
+	most, err := limit(q)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -49,7 +49,7 @@ func challenge(c *Console, r *http.Request, _ access.Principal) (int, any, error
 	}
 	l, ok := c.cli(q.Issuer)
 	if !ok {
-		return 0, nil, &problem{409, "no_client", "No issuer has a client for programs (cli_client_id): answer on the page."}
+		return 0, nil, errNoClient
 	}
 	s := sealedAnswer{g, l.Issuer, c.now().UTC().Truncate(time.Second)}
 	text, err := c.sealer.seal(sealedChallenge, s)
@@ -71,6 +71,10 @@ func (c *Console) cli(issuer string) (Login, bool) {
 // takeAnswer takes a sealed answer, with the ID token of the login made for it as
 // the bearer token.
 func takeAnswer(c *Console, r *http.Request, _ access.Principal) (int, any, error) {
+	idToken, ok := strings.CutPrefix(r.Header.Get("authorization"), "Bearer ")
+	if !ok {
+		return 0, nil, errIDToken
+	}
 	var q struct{ Challenge, Via string }
 	if err := decode(r, &q); err != nil {
 		return 0, nil, err
@@ -85,10 +89,9 @@ func takeAnswer(c *Console, r *http.Request, _ access.Principal) (int, any, erro
 	if !c.now().Before(s.Asked.Add(flowLength)) {
 		return 0, nil, approval.ErrNotFresh
 	}
-	idToken, ok := strings.CutPrefix(r.Header.Get("authorization"), "Bearer ")
-	l, found := c.cli(s.Issuer)
-	if !ok || !found {
-		return 0, nil, &problem{401, "unauthenticated", "Send the ID token of the login that was made with the challenge's nonce as the bearer token."}
+	l, ok := c.cli(s.Issuer)
+	if !ok {
+		return 0, nil, errNoClient
 	}
 	in, err := l.CLI.Verify(r.Context(), identity.Attempt{Nonce: nonceOf(q.Challenge), Fresh: s.Asked}, idToken)
 	if err != nil {

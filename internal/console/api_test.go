@@ -161,6 +161,8 @@ func TestWhoMayCall(t *testing.T) {
 		{"two bodies", "POST", "/api/v1/revocations", "bob:sre", `{"all":true,"reason":"x"}{}`, 400},
 		{"a body that is too long", "POST", "/api/v1/revocations", "bob:sre", `{"all":true,"reason":"` + strings.Repeat("x", maxBody) + `"}`, 400},
 		{"one that is good", "POST", "/api/v1/revocations", "bob:sre", `{"all":true,"reason":"x"}`, 200},
+		{"another method", "PUT", "/api/v1/leases", "bob:sre", "", 405},
+		{"an empty limit", "GET", "/api/v1/leases?limit=", "bob:sre", "", 400},
 		{"elsewhere", "GET", "/api/v1/values", "bob:sre", "", 404},
 	}
 	for _, tt := range tests {

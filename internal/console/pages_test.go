@@ -24,7 +24,7 @@ var inline = regexp.MustCompile(`(?i)<script(>|\s[^>]*>[^<])|<style|<[^>]*\s(?:s
 // inline or from elsewhere, and that asking for it changes nothing.
 func TestEveryPage(t *testing.T) {
 	w := newWorld(t)
-	l := w.ask(refund, `<script>alert(1)</script><img src=x onerror=alert(1)> "quoted" ‮txt.exe`)
+	l := w.ask(refund, `<script>alert(1)</script><img src=x onerror=alert(1)> "quoted" `+"\u202etxt.exe")
 	before := fmt.Sprint(w.leases, w.bars)
 	b := w.loggedIn(human("bob", "sre", "oncall", "security"))
 	for _, path := range everyPath(l) {

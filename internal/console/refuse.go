@@ -29,9 +29,13 @@ var (
 	errToken       = &problem{403, "denied", "The form did not come from a page of this session. Go back, reload the page and try again."}
 	errCrossOrigin = &problem{403, "denied", "The request came from a page of another site."}
 	errHost        = &problem{421, "misdirected", "This is not the address of the console: see admin.url in the configuration."}
-	errTooLarge    = &problem{413, "too_large", "That is more text than a browser keeps for us. Shorten the reason to 500 bytes."}
+	errMethod      = &problem{405, "not_found", "The path takes other methods: see /api/v1/openapi.json."}
+	errTooLarge    = &problem{413, "too_large", "That is more than a browser keeps for us."}
+	errReason      = &problem{400, "invalid", "The reason is too long: say it in 500 bytes."}
 	errTooMany     = &problem{429, "too_many", "Too many at once. Wait a moment and try again."}
 	errBearer      = &problem{401, "unauthenticated", "Send a bearer token of an issuer of humans in Authorization."}
+	errIDToken     = &problem{401, "unauthenticated", "Send the ID token of the login with the challenge's nonce as the bearer token."}
+	errNoClient    = &problem{409, "no_client", "The issuer has no client for programs (cli_client_id): answer on the page."}
 	errFlow        = &problem{400, "invalid", "This browser has no login under way, or it took longer than five minutes. Begin again."}
 	errOther       = &problem{403, "denied", "The answer was begun in another session than this browser has now. Nothing was answered."}
 	errOtherPerson = &problem{403, "denied", "Somebody else logged in than the person of this session. Nothing was answered."}

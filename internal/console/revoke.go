@@ -90,7 +90,7 @@ func (c *Console) revoke(w http.ResponseWriter, r *http.Request, v visit) error 
 	case rev.Reason == "":
 		wrong = "Say why: it is recorded, and the agents are told."
 	case len(rev.Reason) > maxText:
-		wrong = errTooLarge.Message
+		wrong = errReason.Message
 	}
 	if wrong != "" {
 		return c.showRevoke(w, r, v, http.StatusBadRequest, r.PostForm, wrong)

@@ -68,8 +68,8 @@ func (a *attempt) operation() lease.Operation {
 // covered refuses an operation that a ticket's lease is not good for.
 func (a *attempt) covered(p access.Placeholder, l lease.Lease) *refusal {
 	switch {
-	case a.needsPeople(p) && l.Terms.Needs == 0:
-		return refused(access.NotGranted, "people must approve the use of credential "+p.Name+" now, and nobody approved the lease of this ticket; ask for a new ticket")
+	case l.Terms.Needs < askOf(a.set.Credential(p.Name), a.who, a.needsPeople(p)).Terms.Needs:
+		return refused(access.NotGranted, "people must approve the use of credential "+p.Name+" here, and not enough of them approved the lease of this ticket; "+instead(p))
 	case l.Spent():
 		return a.spent(p.Name)
 	case l.Scope != lease.ScopeCredential && !l.Covers(a.operation()):
@@ -81,7 +81,16 @@ func (a *attempt) covered(p access.Placeholder, l lease.Lease) *refusal {
 	return nil
 }
 
-// counts tells whether any placeholder that counts needs people.
+// instead is what works where a ticket that nobody approved does not. Where
+// policy alone wants people, they are not asked about a ticket.
+func instead(p access.Placeholder) string {
+	if p.Credential.Approval {
+		return "ask for a new ticket"
+	}
+	return "send " + p.Credential.Placeholder + " in its place"
+}
+
+// asksPeople tells whether any placeholder that counts needs people.
 func (a *attempt) asksPeople() bool {
 	return slices.ContainsFunc(a.input.Placeholders, func(p access.Placeholder) bool { return p.Counts && a.needsPeople(p) })
 }

@@ -33,6 +33,7 @@ type fakes struct {
 	whoErr   error
 	verdict  func(*access.Input) (access.Verdict, error)
 	useErr   error
+	use      func(lease.Ask) (lease.Lease, error) // nil: as the rest says
 	useLease func(lease.Lease) lease.Lease
 	tickets  map[lease.Digest]lease.Lease
 	logErr   error
@@ -41,6 +42,7 @@ type fakes struct {
 	answer   func(id string) (lease.Lease, error) // to who waits; nil: none comes
 	crowded  bool                                 // there are too many requests
 	admitErr error
+	admitted int
 	outdated bool // the rules are in force no more
 	holds    *Holds
 
@@ -60,10 +62,22 @@ type fakes struct {
 
 func newFakes(t testing.TB) *fakes {
 	t.Helper()
+	f := &fakes{issuers: 1, who: agent, remove: []string{"x-cloakroom-token"}, tickets: map[lease.Digest]lease.Lease{}, now: start,
+		verdict: func(*access.Input) (access.Verdict, error) {
+			return access.Verdict{Outcome: access.Allow, Revision: "rev"}, nil
+		}}
+	f.tiers(t, func(_, _ *inventory.Tier) {})
+	return f
+}
+
+// tiers makes the inventory, with its tiers as change wants them.
+func (f *fakes) tiers(t testing.TB, change func(low, high *inventory.Tier)) {
+	t.Helper()
 	rule := inventory.Rule{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/repos/**"},
 		In: []access.Location{{Kind: access.InCredentials}, {Kind: access.InQuery, Name: "key"}}}
 	low := inventory.Tier{Name: "low", Lease: 15 * time.Minute}
 	high := inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Approvers: agents, Count: 1}}
+	change(&low, &high)
 	set, err := inventory.New(key, []inventory.Credential{
 		{Name: "read", Description: "reads", Tier: low, Groups: agents, Rules: []inventory.Rule{rule}},
 		{Name: "more", Tier: low, Groups: agents, Rules: []inventory.Rule{rule}},
@@ -73,10 +87,7 @@ func newFakes(t testing.TB) *fakes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fakes{set: set, issuers: 1, who: agent, remove: []string{"x-cloakroom-token"}, tickets: map[lease.Digest]lease.Lease{}, now: start,
-		verdict: func(*access.Input) (access.Verdict, error) {
-			return access.Verdict{Outcome: access.Allow, Revision: "rev"}, nil
-		}}
+	f.set = set
 }
 
 func (f *fakes) decider(t testing.TB) *Decider {
@@ -106,6 +117,9 @@ func (f *fakes) Evaluate(_ context.Context, in *access.Input) (access.Verdict, e
 func (f *fakes) Use(_ context.Context, a lease.Ask, now time.Time) (lease.Lease, error) {
 	f.used = append(f.used, a.Credential)
 	f.askedFor = append(f.askedFor, a)
+	if f.use != nil {
+		return f.use(a)
+	}
 	l := held(a.Principal, a.Credential, now, a.Terms.Length)
 	l.Session, l.Terms, l.Operation = a.Session, a.Terms, a.Operation
 	if a.Terms.Needs > 0 && !f.approved {
@@ -155,6 +169,7 @@ func (f *fakes) ByID(_ context.Context, id string, _ time.Time) (lease.Lease, er
 }
 
 func (f *fakes) Admit(context.Context, lease.Lease, time.Time) (bool, error) {
+	f.admitted++
 	return !f.crowded, f.admitErr
 }
 

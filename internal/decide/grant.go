@@ -70,8 +70,11 @@ func (d *Decider) leaseFor(ctx context.Context, a *attempt, i int) (lease.Lease,
 	return l, d.admit(ctx, a, l)
 }
 
-// admit counts the request where its lease has a limit a minute.
+// admit counts the request, once, where its lease has a limit a minute.
 func (d *Decider) admit(ctx context.Context, a *attempt, l lease.Lease) *refusal {
+	if slices.ContainsFunc(a.permit.Uses, func(u access.Use) bool { return u.Lease == l.ID }) {
+		return nil
+	}
 	switch ok, err := d.Leases.Admit(ctx, l, a.now); {
 	case err != nil:
 		r := refused(access.Unavailable, "requests under this lease could not be counted; try again")

@@ -79,6 +79,17 @@ func (a *attempt) longestWait() (most time.Duration) {
 	return most
 }
 
+// await is hold for who asks for a lease in so many words: without news it is
+// what it was.
+func (d *Decider) await(ctx context.Context, was lease.Lease, wait time.Duration) lease.Lease {
+	l, err := d.hold(ctx, was, was.Principal, wait)
+	if err != nil && !errors.Is(err, lease.ErrPending) {
+		d.Logger.Error("a lease could not be waited for", "lease", was.ID, "error", err)
+		return was
+	}
+	return l
+}
+
 // held waits for people, where the tier lets a request wait, and then looks for
 // the lease anew. What was found out before the wait may be true no more.
 func (d *Decider) held(ctx context.Context, a *attempt, q lease.Ask, l lease.Lease) (lease.Lease, *refusal, error) {

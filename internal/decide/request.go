@@ -76,10 +76,7 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 		return Ticket{}, d.unavailable("recording a lease", err)
 	}
 	if l.State == lease.Pending {
-		l, err = d.hold(ctx, l, q.Principal.ID(), q.Wait)
-		if err != nil && !errors.Is(err, lease.ErrPending) {
-			d.Logger.Error("a lease could not be waited for", "lease", l.ID, "error", err)
-		}
+		l = d.await(ctx, l, q.Wait)
 	}
 	if l.State == lease.Ended {
 		return Ticket{}, d.declined(c.Name, l, nil, d.Now())

@@ -56,11 +56,7 @@ func (d *Decider) LeaseStatus(ctx context.Context, who access.Principal, id stri
 		return LeaseStatus{}, r
 	}
 	if l.State == lease.Pending {
-		was := l
-		var err error
-		if l, err = d.hold(ctx, l, who.ID(), wait); err != nil && !errors.Is(err, lease.ErrPending) {
-			l = was
-		}
+		l = d.await(ctx, l, wait)
 	}
 	return d.status(l), nil
 }

@@ -66,9 +66,9 @@ func (k *Keeper) Spend(ctx context.Context, id string, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	at := k.clock.see(now)
-	_, err := k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Spend(at.time()) })
-	if err == nil && e.final.Load() != nil { // ended meanwhile
-		return ErrEnded
+	l, err := k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Spend(at.time()) })
+	if err == nil && l.State == Ended {
+		return l.refuse("using")
 	}
 	return err
 }

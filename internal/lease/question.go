@@ -155,14 +155,19 @@ func (k *Keeper) Answer(ctx context.Context, id string, a Answer, now time.Time)
 // Extend makes an active lease end later, as far as its terms let it.
 func (k *Keeper) Extend(ctx context.Context, id string, by time.Duration, now time.Time) (Lease, error) {
 	at := k.clock.see(now)
-	return k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Extend(by, at.time()) })
+	l, err := k.mutate(ctx, id, at, func(l Lease) (Lease, error) { return l.Extend(by, at.time()) })
+	if err == nil && l.State == Ended {
+		return l, l.refuse("extending")
+	}
+	return l, err
 }
 
 // tries is how often a change is begun anew that another process's is in the way
 // of. In this process they take turns.
 const tries = 16
 
-// mutate applies f to the lease that the store has, and writes what comes of it.
+// mutate applies f to the lease that the store has, writes what comes of it, and
+// returns that, ended if this process has heard so meanwhile.
 func (k *Keeper) mutate(ctx context.Context, id string, at instant, f func(Lease) (Lease, error)) (Lease, error) {
 	done, err := k.changes.take(ctx, id)
 	if err != nil {
@@ -194,7 +199,7 @@ func (k *Keeper) mutate(ctx context.Context, id string, at instant, f func(Lease
 		}
 		k.wrote(change)
 		k.learn(l, at, true)
-		return l, nil
+		return k.gone(l, at), nil
 	}
 	return Lease{}, fmt.Errorf("changing lease %q: %w: others change it all the time", id, ErrUnavailable)
 }

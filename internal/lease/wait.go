@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -12,25 +13,33 @@ type wait struct {
 }
 
 // Wait waits until the lease is pending no more, and returns it as it stands
-// then; when ctx ends first, as it stands, with ErrPending.
+// then; when ctx ends first, as it stands, with ErrPending. While the store does
+// not answer it waits too: ErrUnavailable, if it does not before ctx ends.
 func (k *Keeper) Wait(ctx context.Context, id string) (Lease, error) {
 	for {
 		w := k.listen(id)
 		l, err := k.look(ctx, id)
-		if err != nil || l.State != Pending {
+		lapse := time.Until(l.Ends)
+		switch {
+		case errors.Is(err, ErrUnavailable):
+			lapse = followEvery
+		case err != nil || l.State != Pending:
 			k.leave(id, w)
 			return l, err
 		}
-		lapse := time.NewTimer(time.Until(l.Ends))
+		again := time.NewTimer(lapse)
 		select {
 		case <-w.news:
-		case <-lapse.C:
+		case <-again.C:
 		case <-ctx.Done():
-			lapse.Stop()
+			again.Stop()
 			k.leave(id, w)
-			return l, ErrPending
+			if err == nil {
+				err = ErrPending
+			}
+			return l, err
 		}
-		lapse.Stop()
+		again.Stop()
 		k.leave(id, w)
 	}
 }

@@ -20,7 +20,7 @@ func (r *replica) claims() {
 			r.maybe[id] = true
 		}
 		// What is not in memory is asked about now and then: it is then, if it lives.
-		if r.holds(f) || r.w.rand.IntN(6) == 0 {
+		if r.holds(f) || r.w.rand.IntN(20) == 0 {
 			r.claim(f)
 		}
 	}

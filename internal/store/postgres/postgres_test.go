@@ -77,7 +77,8 @@ func TestLeases(t *testing.T) {
 }
 
 func TestMachine(t *testing.T) {
-	leasetest.TestMachine(t, 200, func(t *testing.T) lease.Store { return open(t) })
+	quick := postgrestest.New(t, "fsync=off") // it is the order of events that is tried here
+	leasetest.TestMachine(t, 100, func(t *testing.T) lease.Store { return openAt(t, quick.Database(t), "log") })
 }
 
 func TestIndex(t *testing.T) {
