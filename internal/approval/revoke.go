@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,14 +14,15 @@ import (
 
 // Revocation says what to revoke: one lease; or all of a principal, of a
 // credential, of both together; or everything. All but the first leave a bar,
-// which keeps new leases from being opened.
+// which keeps new leases from being opened, and so does a lease that was had for
+// the asking.
 type Revocation struct {
 	Lease      string
 	Principal  string
 	Credential string
 	All        bool
 	Until      time.Time // when the bar falls; zero: when it is lifted
-	Reason     string    // for the agents
+	Reason     string    // for the agents, by the bar: one lease that leaves none has no reason
 }
 
 // Revoked is what came of a Revocation.
@@ -52,7 +54,7 @@ func (d *Desk) Revoke(ctx context.Context, who access.Principal, r Revocation) (
 		if r.Principal != "" || r.Credential != "" || r.All {
 			return Revoked{}, errors.New("revoking: name a lease, or all of something, and not both")
 		}
-		return d.revokeOne(ctx, who, r.Lease)
+		return d.revokeOne(ctx, who, r.Lease, cmp.Or(r.Reason, "the lease was revoked"))
 	}
 	switch {
 	case !d.Roles(who).Operator:
@@ -66,14 +68,18 @@ func (d *Desk) Revoke(ctx context.Context, who access.Principal, r Revocation) (
 	for _, l := range ended {
 		out.Leases = append(out.Leases, l.ID)
 	}
-	entry := record.Entry{Time: now, Bar: &record.Bar{ID: bar.ID, Principal: bar.Principal, Credential: bar.Credential, Until: bar.Until, Reason: bar.Reason, By: bar.By}}
-	if logged := d.Log.Append(ctx, entry); logged != nil {
-		err = errors.Join(err, fmt.Errorf("recording a bar: %w", logged))
-	}
-	return out, err
+	return out, errors.Join(err, d.recordBar(ctx, bar, now))
 }
 
-func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id string) (Revoked, error) {
+func (d *Desk) recordBar(ctx context.Context, b lease.Bar, now time.Time) error {
+	entry := record.Entry{Time: now, Bar: &record.Bar{ID: b.ID, Principal: b.Principal, Credential: b.Credential, Until: b.Until, Reason: b.Reason, By: b.By}}
+	if err := d.Log.Append(ctx, entry); err != nil {
+		return fmt.Errorf("recording a bar: %w", err)
+	}
+	return nil
+}
+
+func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id, reason string) (Revoked, error) {
 	now := d.Now()
 	l, err := d.Leases.ByID(ctx, id, now)
 	if err != nil {
@@ -91,9 +97,9 @@ func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id string) (
 		return out, nil
 	}
 	// The next request would open another at once.
-	bar, _, err := d.Leases.Bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: who.ID(), Reason: "the lease was revoked"}, now)
+	bar, _, err := d.Leases.Bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: who.ID(), Reason: reason}, now)
 	out.Bar = &bar
-	return out, err
+	return out, errors.Join(err, d.recordBar(ctx, bar, now))
 }
 
 // Bars lists the bars that stand, for those who have a role.
