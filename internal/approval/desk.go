@@ -113,13 +113,17 @@ func (d *Desk) sees(who access.Principal, credential string) bool {
 	return r.Operator || r.Auditor || r.Approver && c != nil && who.InAny(d.approvers(c))
 }
 
+// mostQuestions bounds how many are looked at for a list, the latest ones: those
+// of 50 principals that ask as much as they may.
+const mostQuestions = 1000
+
 // Questions lists the questions that wait for an answer, as who is shown them,
 // the oldest first.
 func (d *Desk) Questions(ctx context.Context, who access.Principal) ([]Question, error) {
 	if !d.Roles(who).Any() {
 		return nil, ErrRole
 	}
-	ls, err := d.Leases.List(ctx, lease.Filter{State: lease.Pending, Limit: 200}, d.Now())
+	ls, err := d.Leases.List(ctx, lease.Filter{State: lease.Pending, Limit: mostQuestions}, d.Now())
 	if err != nil {
 		return nil, err
 	}
