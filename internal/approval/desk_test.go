@@ -159,7 +159,7 @@ func TestWhoMayAnswer(t *testing.T) {
 		{"no scope", oncall, func(a *Answer) { a.Scope = 0 }, lease.ErrScope},
 		{"an unknown scope", oncall, func(a *Answer) { a.Scope = 9 }, lease.ErrScope},
 		{"a wider scope", oncall, func(a *Answer) { a.Scope = lease.ScopeCredential }, nil},
-		{"a click in a chat", oncall, func(a *Answer) { a.Via, a.Asked, a.LoggedIn = ViaSlack, time.Time{}, time.Time{} }, ErrNotFresh},
+		{"a click in a chat", oncall, func(a *Answer) { a.Via, a.Asked, a.LoggedIn = ViaSlack, time.Time{}, time.Time{} }, ErrClick},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -307,7 +307,7 @@ func TestAClickInAChat(t *testing.T) {
 	if got, err := w.Answer(t.Context(), l.ID, click); err != nil || got.State != lease.Active || w.entries[0].Approval.Via != "slack" {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if _, err := w.Answer(t.Context(), "nobody", click); !errors.Is(err, ErrNotFresh) {
+	if _, err := w.Answer(t.Context(), "nobody", click); !errors.Is(err, lease.ErrUnknown) {
 		t.Errorf("about nothing: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,14 +14,15 @@ import (
 
 // Revocation says what to revoke: one lease; or all of a principal, of a
 // credential, of both together; or everything. All but the first leave a bar,
-// which keeps new leases from being opened.
+// which keeps new leases from being opened, and so does a lease that was had for
+// the asking.
 type Revocation struct {
 	Lease      string
 	Principal  string
 	Credential string
 	All        bool
 	Until      time.Time // when the bar falls; zero: when it is lifted
-	Reason     string    // for the agents
+	Reason     string    // for the agents, by the bar: one lease that leaves none has no reason
 }
 
 // Revoked is what came of a Revocation.
@@ -52,7 +54,7 @@ func (d *Desk) Revoke(ctx context.Context, who access.Principal, r Revocation) (
 		if r.Principal != "" || r.Credential != "" || r.All {
 			return Revoked{}, errors.New("revoking: name a lease, or all of something, and not both")
 		}
-		return d.revokeOne(ctx, who, r.Lease)
+		return d.revokeOne(ctx, who, r.Lease, cmp.Or(r.Reason, "the lease was revoked"))
 	}
 	switch {
 	case !d.Roles(who).Operator:
@@ -78,7 +80,7 @@ func (d *Desk) bar(ctx context.Context, b lease.Bar) (Revoked, error) {
 	return out, err
 }
 
-func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id string) (Revoked, error) {
+func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id, reason string) (Revoked, error) {
 	now := d.Now()
 	l, err := d.Leases.ByID(ctx, id, now)
 	if err != nil {
@@ -95,7 +97,7 @@ func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id string) (
 		return Revoked{Leases: []string{id}}, nil
 	}
 	// The next request would open another at once.
-	out, err := d.bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: who.ID(), Reason: "the lease was revoked"})
+	out, err := d.bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: who.ID(), Reason: reason})
 	out.Leases = append([]string{id}, out.Leases...)
 	return out, err
 }

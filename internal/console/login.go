@@ -9,8 +9,13 @@ import (
 	"cloakroom/internal/identity"
 )
 
-// flowLength is how long a person has to log in.
-const flowLength = 5 * time.Minute
+const (
+	flowLength = 5 * time.Minute // that a person has to log in
+	// loginsAtOnce bounds the logins that issuers are asked about at once: anybody
+	// can come back with a code that is none. More wait, and nobody is turned away
+	// for what others do.
+	loginsAtOnce = 16
+)
 
 // flow is a login under way, as the browser keeps it: a link that somebody else
 // made, or began, comes to a browser that has another flow or none.
@@ -66,9 +71,6 @@ func (c *Console) at(path string) string {
 // a browser that heeds form-action follows no redirect of a form's answer to
 // another origin, and an issuer may well send people on to a third.
 func (c *Console) leave(w http.ResponseWriter, r *http.Request, f flow) error {
-	if !c.logins.Allow() {
-		return errTooMany
-	}
 	l, ok := c.login(f.Issuer)
 	if !ok {
 		return invalid("Nobody can log in with that issuer.")
@@ -94,7 +96,7 @@ func (c *Console) callback(w http.ResponseWriter, r *http.Request) error {
 	if !known || !ok || !c.now().Before(f.Ends) {
 		return errFlow
 	}
-	in, err := l.Page.Finish(r.Context(), f.Attempt, r.URL.Query())
+	in, err := c.finish(r, l, f)
 	if err != nil {
 		return err
 	}
@@ -107,6 +109,20 @@ func (c *Console) callback(w http.ResponseWriter, r *http.Request) error {
 	c.Logger.Info("a person logged in at the console", "principal", in.Principal.ID())
 	http.Redirect(w, r, f.To, http.StatusSeeOther)
 	return nil
+}
+
+// finish asks the issuer who logged in. Who answers has a session, and waits for
+// no stranger.
+func (c *Console) finish(r *http.Request, l Login, f flow) (identity.LoggedIn, error) {
+	if f.Answer == nil {
+		select {
+		case c.logins <- struct{}{}:
+			defer func() { <-c.logins }()
+		case <-r.Context().Done():
+			return identity.LoggedIn{}, errTooMany
+		}
+	}
+	return l.Page.Finish(r.Context(), f.Attempt, r.URL.Query())
 }
 
 // logout ends the session, here and, where it can be, at the issuer.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -163,5 +164,22 @@ func TestNewNeedsAll(t *testing.T) {
 		if _, err := New(d); err == nil {
 			t.Errorf("made without %s", name)
 		}
+	}
+}
+
+// TestStoreFails shows neither a person nor a program what the store says of
+// itself: the log has it.
+func TestStoreFails(t *testing.T) {
+	w := newWorld(t)
+	b := w.loggedIn(human("bob", "sre"))
+	w.fail = fmt.Errorf("listing leases: %w: %w", lease.ErrUnavailable, errors.New("user=keeper host=10.0.0.5"))
+	_, program := w.call(readDocument(t), "GET", "/api/v1/leases", "bob:sre", "")
+	for who, text := range map[string]string{"a person": b.get("/leases").Body.String(), "a program": fmt.Sprint(program)} {
+		if strings.Contains(text, "keeper") || !strings.Contains(text, "does not answer") {
+			t.Errorf("%s is told %s", who, text)
+		}
+	}
+	if !strings.Contains(w.logged.String(), "user=keeper") {
+		t.Error("the log has nothing of it")
 	}
 }

@@ -78,7 +78,7 @@ func TestRefusalsOfLeases(t *testing.T) {
 			access.LeaseExpired, access.Deny, "an operator has stopped|incident 7", "incident 7", time.Minute},
 		{"barred for ever", says(lease.Lease{}, &lease.Barred{}), access.LeaseExpired, access.Deny, "nothing that you can do", "stopped", 0},
 		{"too many", says(lease.Lease{}, lease.ErrTooMany), access.Denied, access.Deny, "as you may have at once|let one end", "at once", askAgain},
-		{"spent", says(lease.Lease{}, lease.ErrSpent), access.LeaseExpired, access.Deny, "no use left", "no use left", 0},
+		{"spent", says(lease.Lease{Ends: start.Add(time.Minute)}, lease.ErrSpent), access.LeaseExpired, access.Deny, "no use left|12:01:00Z", "no use left", time.Minute},
 		{"the store is gone", says(lease.Lease{}, lease.ErrUnavailable), access.Unavailable, access.Deny, "try again", "opening a lease: ", time.Second},
 		{"an odd error", says(lease.Lease{}, errors.New("x")), access.Unavailable, access.Deny, "try again", "opening a lease: x", time.Second},
 		{"an active lease that fewer approved", says(lease.Lease{ID: "a", Credential: "hot", Principal: agent.ID(), State: lease.Active, Scope: lease.ScopeCredential, Ends: start.Add(time.Hour)}, nil),
