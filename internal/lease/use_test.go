@@ -206,3 +206,49 @@ func TestAClockThatIsBehind(t *testing.T) {
 		t.Error("it lives again")
 	}
 }
+
+// A use that was counted before the revoke, and is answered after it, is none.
+func TestRevokedWhileItIsSpent(t *testing.T) {
+	m := new(leasetest.Memory)
+	s := &late{Store: m}
+	k, other := keeper(t, s, lease.Options{}, at(0)), keeper(t, m, lease.Options{}, at(0))
+	ask := limited(3)
+	ask.Terms.Extend = time.Hour
+	for name, do := range map[string]func(id string) error{
+		"spend": func(id string) error { return k.Spend(context.Background(), id, at(1)) },
+		"extend": func(id string) error {
+			_, err := k.Extend(context.Background(), id, time.Minute, at(1))
+			return err
+		},
+	} {
+		l, err := k.Use(context.Background(), ask, at(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.after = func() {
+			if _, err := other.Revoke(context.Background(), l.ID, "sre", at(1)); err != nil {
+				t.Error(err)
+			}
+			sweep(t, k, at(1))
+		}
+		if err := do(l.ID); !errors.Is(err, lease.ErrEnded) || k.Live(l.ID, at(1)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// late is a store in which something happens once between an update and its
+// answer.
+type late struct {
+	lease.Store
+	after func()
+}
+
+func (s *late) Update(ctx context.Context, r lease.Row) (int64, error) {
+	n, err := s.Store.Update(ctx, r)
+	if do := s.after; do != nil {
+		s.after = nil
+		do()
+	}
+	return n, err
+}
