@@ -24,8 +24,8 @@ type flightKey struct {
 // Use returns the principal's active lease without a ticket that is good for
 // what a asks, and opens one if there is none; where people must approve it,
 // the lease that waits for them comes with ErrPending. A lease counts once the
-// store has it. Other errors: *Barred, *CoolingDown, ErrSpent, ErrTooMany,
-// ErrUnavailable.
+// store has it. Other errors: *Barred, *CoolingDown, ErrSpent (with the lease, which
+// counts until its end), ErrTooMany, ErrUnavailable.
 func (k *Keeper) Use(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 	if err := k.confirm(ctx, now); err != nil {
 		return Lease{}, err
