@@ -37,8 +37,11 @@ func TestSpend(t *testing.T) {
 			t.Error("what began under the last use is cut")
 		}
 	}
-	_, err = a.Use(context.Background(), limited(3), at(2))
+	spent, err := a.Use(context.Background(), limited(3), at(2))
 	wantErr(t, err, lease.ErrSpent) // until its end
+	if spent.ID != l.ID || !spent.Ends.Equal(at(60)) {
+		t.Errorf("spent is %+v", spent)
+	}
 	if next, err := a.Use(context.Background(), limited(3), at(60)); err != nil || next.ID == l.ID {
 		t.Errorf("got %+v, %v", next, err)
 	}
