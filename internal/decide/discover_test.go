@@ -118,6 +118,16 @@ func TestNoTicketThatIsNotInTheLog(t *testing.T) {
 	}
 }
 
+// TestATokenAmongTheWords of who asks for a lease would be kept, and shown to people.
+func TestATokenAmongTheWords(t *testing.T) {
+	f := newFakes(t)
+	f.whoErr = errors.New("an identity token stands there")
+	ticket, r := f.decider(t).RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "read", Reason: "a token"})
+	if r == nil || r.Code != access.Denied || ticket.Text != "" || len(f.tickets)+len(f.entries) != 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
 // TestATicketThatIsDeadWhenItsLeaseIsAnswered: who asked for the same once more
 // meanwhile is not handed the text that counts for nothing.
 func TestATicketThatIsDeadWhenItsLeaseIsAnswered(t *testing.T) {

@@ -50,6 +50,9 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 		q.Session = q.Principal.Session
 	}
 	c, r := d.requestable(q)
+	if r == nil {
+		r = d.astray(ctx, q)
+	}
 	if r != nil {
 		d.countRequest(r.Code)
 		return Ticket{}, r
@@ -131,6 +134,14 @@ func (d *Decider) requestable(q LeaseRequest) (*inventory.Credential, *access.Re
 		return nil, no(access.Denied, "reason: say in a sentence what you need credential "+c.Name+" for; people read it before they approve")
 	}
 	return c, operable(c, q.Operation)
+}
+
+// astray refuses an identity token in the asker's words: they are kept, and shown.
+func (d *Decider) astray(ctx context.Context, q LeaseRequest) *access.Refusal {
+	if _, _, err := d.Identity.Identify(ctx, []access.Header{{Name: "reason", Value: q.Reason}}, q.Operation.Path); err != nil {
+		return no(access.Denied, err.Error())
+	}
+	return nil
 }
 
 // operable refuses an operation that the credential does not permit.

@@ -169,7 +169,8 @@ func (d *DB) leasesAndChange(ctx context.Context, where string, arg int64) ([]le
 }
 
 // List implements lease.Store. What is not asked for is not in the statement:
-// the planner would not use the small indexes else.
+// the planner would not use the small indexes else. likely and "+" keep it from
+// sorting all that there is rather than going through it from the latest on.
 func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 	rest, args := filtered(f)
 	return d.leaseRows(ctx, rest, args...)
