@@ -49,12 +49,17 @@ func (n *notices) changed(l lease.Lease, here bool) {
 		n.send(n.askedEvent(l))
 	case l.Ending == lease.Expired && l.Starts.IsZero():
 		n.send(n.event(notify.Lapsed, l))
-	case l.Ending == lease.Revoked:
+	case l.Ending == lease.Revoked && !handedBack(l):
 		e := n.event(notify.Revoked, l)
 		e.By = l.EndedBy
 		n.send(e)
 	}
 }
+
+// handedBack tells whether its own holder ended a lease. Of that nobody needs to
+// hear: an agent could do it as often as it likes, and what people must hear of
+// would be dropped from a full queue.
+func handedBack(l lease.Lease) bool { return !l.Starts.IsZero() && l.EndedBy == l.Principal }
 
 // answered tells of an answer that counts.
 func (n *notices) answered(a approval.Answered) {
@@ -120,7 +125,8 @@ func (n *notices) askedEvent(l lease.Lease) notify.Event {
 		e.Buttons = c.Tier.Approval.Buttons
 	}
 	if q, ok := n.s.desk.Describe(l); ok {
-		e.Seen = q.Seen
+		e.Seen, e.Method, e.Host, e.Path = q.Seen, q.Operation.Method, q.Operation.Host, q.Operation.Path
+		e.Terms = notify.Terms{Seconds: q.Seconds, Extend: q.Extend, Uses: q.Uses, Needs: q.Needs, Reuse: q.Reuse, Ticket: q.Ticket}
 	}
 	return e
 }

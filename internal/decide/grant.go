@@ -53,6 +53,9 @@ func (d *Decider) leaseFor(ctx context.Context, a *attempt, i int) (lease.Lease,
 		return a.leases[i], d.admit(ctx, a, a.leases[i])
 	}
 	q := a.ask(p)
+	if q.Terms.Needs > 0 && a.who.Unverified {
+		return lease.Lease{}, unverified(p.Name)
+	}
 	l, err := d.Leases.Use(ctx, q, a.now)
 	if errors.Is(err, lease.ErrPending) {
 		var r *refusal

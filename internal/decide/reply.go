@@ -28,7 +28,7 @@ func (d *Decider) without(name string, l lease.Lease, err error, now time.Time) 
 	case errors.As(err, &barred):
 		return stopped(name, barred.Bar, now)
 	case errors.Is(err, lease.ErrTooMany):
-		r := refused(access.Denied, "as many leases over credential "+name+", or questions about them, are open as you may have at once; let one end first")
+		r := refused(access.Denied, "as many leases over credential "+name+", or questions about them, are open as you may have at once; let one end first (a question that you took back counts until it would have lapsed)")
 		r.RetryAfter = askAgain
 		return r
 	case err == nil, errors.Is(err, lease.ErrEnded):
@@ -71,6 +71,12 @@ func denied(name string, l lease.Lease, until, now time.Time) *refusal {
 	}
 	r.Approval = l.ID
 	return r
+}
+
+// unverified says that people cannot be asked for who may be one of them.
+func unverified(name string) *refusal {
+	return refused(access.NotGranted, "people must approve the use of credential "+name+", and cannot be asked for you: "+
+		"your identity token has an e-mail address that its issuer has not verified, so that nobody knows on whose behalf you ask")
 }
 
 // stopped says that an operator stopped it.
