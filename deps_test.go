@@ -82,7 +82,7 @@ var only = map[string][]string{
 	"github.com/modelcontextprotocol/go-sdk":    {"internal/agent", "cmd/...", "integration/..."},
 	"github.com/chromedp":                       {"integration/..."},
 	"github.com/santhosh-tekuri/jsonschema":     {"internal/console"},
-	"golang.org/x/time":                         {"internal/console"},
+	"golang.org/x/time":                         {"internal/notify"},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},
 	"github.com/standard-webhooks":              {"internal/notify"},

@@ -125,7 +125,8 @@ func (n *notices) askedEvent(l lease.Lease) notify.Event {
 		e.Buttons = c.Tier.Approval.Buttons
 	}
 	if q, ok := n.s.desk.Describe(l); ok {
-		e.Seen = q.Seen
+		e.Seen, e.Method, e.Host, e.Path = q.Seen, q.Operation.Method, q.Operation.Host, q.Operation.Path
+		e.Terms = notify.Terms{Seconds: q.Seconds, Extend: q.Extend, Uses: q.Uses, Needs: q.Needs, Reuse: q.Reuse, Ticket: q.Ticket}
 	}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cloakroom/internal/config"
+	"cloakroom/internal/identity"
 	"cloakroom/internal/notify"
 	"cloakroom/internal/secret"
 )
@@ -57,7 +58,7 @@ func (n *notices) prepare(cfg *config.Config) (*receivers, error) {
 	}
 	people := map[string]string{}
 	for _, p := range cfg.Slack.People {
-		people[p.ID] = p.Person
+		people[p.ID] = identity.Person(p.Person)
 	}
 	r.clicks, err = notify.NewSlackClicks(notify.SlackOptions{
 		SigningSecret: cfg.Slack.SigningSecret.Read, Teams: cfg.Slack.Teams, People: people,

@@ -8,12 +8,13 @@ import (
 	"cloakroom/internal/access"
 	"cloakroom/internal/approval"
 	"cloakroom/internal/config"
+	"cloakroom/internal/identity"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/notify"
 )
 
 // clickRefusals are the errors of an answer that are for the person.
-var clickRefusals = []error{approval.ErrRole, approval.ErrMachine, approval.ErrNobody, approval.ErrNotFresh, approval.ErrChanged,
+var clickRefusals = []error{approval.ErrRole, approval.ErrMachine, approval.ErrNobody, approval.ErrClick, approval.ErrChanged,
 	lease.ErrSelf, lease.ErrTwice, lease.ErrScope, lease.ErrUnavailable}
 
 // clicked brings a click on a button to the desk.
@@ -23,7 +24,7 @@ func (n *notices) clicked(ctx context.Context, a notify.SlackAnswer) (notify.Sla
 		return notify.SlackReply{}, errors.New("taking a click: there is no slack section any more")
 	}
 	who, ok := memberOf(slack, a.User)
-	if !ok || who.Person != a.Person {
+	if !ok || who.Person == "" || who.Person != a.Person {
 		return notify.SlackReply{}, errors.New("taking a click: the member is not the person any more")
 	}
 	answer := approval.Answer{By: who, Approve: a.Approve, Seen: a.Seen, Via: approval.ViaSlack}
@@ -46,7 +47,7 @@ func memberOf(slack *config.Slack, id string) (access.Principal, bool) {
 		if p.ID != id || len(p.Groups) == 0 {
 			continue
 		}
-		who := access.Principal{Issuer: p.Groups[0].Issuer, Subject: "slack:" + id, Person: p.Person, Human: true}
+		who := access.Principal{Issuer: p.Groups[0].Issuer, Subject: "slack:" + id, Person: identity.Person(p.Person), Human: true}
 		for _, g := range p.Groups {
 			who.Groups = append(who.Groups, g.Name)
 		}

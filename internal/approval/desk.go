@@ -23,6 +23,7 @@ var (
 	ErrNobody   = errors.New("the issuer does not say which person this is (its claims.person), so an answer could be counted twice")
 	ErrNotFresh = errors.New("an answer needs a login made for it, and this one is too old: answer again")
 	ErrChanged  = errors.New("the question is not the one that was shown: look at it again")
+	ErrClick    = errors.New("a click does not answer this question: open it on the page")
 )
 
 // Leases is what the desk needs of lease.Keeper.
@@ -112,13 +113,17 @@ func (d *Desk) sees(who access.Principal, credential string) bool {
 	return r.Operator || r.Auditor || r.Approver && c != nil && who.InAny(d.approvers(c))
 }
 
+// mostQuestions bounds how many are looked at for a list, the latest ones: those
+// of 50 principals that ask as much as they may.
+const mostQuestions = 1000
+
 // Questions lists the questions that wait for an answer, as who is shown them,
 // the oldest first.
 func (d *Desk) Questions(ctx context.Context, who access.Principal) ([]Question, error) {
 	if !d.Roles(who).Any() {
 		return nil, ErrRole
 	}
-	ls, err := d.Leases.List(ctx, lease.Filter{State: lease.Pending, Limit: 200}, d.Now())
+	ls, err := d.Leases.List(ctx, lease.Filter{State: lease.Pending, Limit: mostQuestions}, d.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -202,8 +207,8 @@ func (d *Desk) Answer(ctx context.Context, id string, a Answer) (lease.Lease, er
 	case a.By.Person == "":
 		return lease.Lease{}, ErrNobody
 	case a.Via == ViaSlack: // its click is no login
-		if !d.buttons(ctx, id) {
-			return lease.Lease{}, ErrNotFresh
+		if err := d.clickable(ctx, id, a.By); err != nil {
+			return lease.Lease{}, err
 		}
 	case a.Asked.IsZero() || a.LoggedIn.Before(a.Asked.Add(-loginSkew)) || now.Sub(a.Asked) > loginTime || a.LoggedIn.After(now.Add(loginSkew)):
 		return lease.Lease{}, ErrNotFresh
@@ -214,15 +219,19 @@ func (d *Desk) Answer(ctx context.Context, id string, a Answer) (lease.Lease, er
 // ViaSlack is Answer.Via of a click in Slack.
 const ViaSlack = "slack"
 
-// buttons tells whether a click in a chat may answer the question: its tier says
-// so.
-func (d *Desk) buttons(ctx context.Context, id string) bool {
+// clickable tells whether a click in a chat by who may answer the question: its
+// tier must say so. Where an issuer of people does not name who asks, it may be
+// who clicks: a click shows no subject of that issuer to tell them apart by.
+func (d *Desk) clickable(ctx context.Context, id string, who access.Principal) error {
 	l, err := d.Leases.ByID(ctx, id, d.Now())
 	if err != nil {
-		return false
+		return err
 	}
 	c := d.Inventory().Credential(l.Credential)
-	return c != nil && c.Tier.Approval != nil && c.Tier.Approval.Buttons
+	if c == nil || c.Tier.Approval == nil || !c.Tier.Approval.Buttons || l.Person == "" && l.Issuer == who.Issuer {
+		return ErrClick
+	}
+	return nil
 }
 
 func (d *Desk) answer(ctx context.Context, id string, a Answer, now time.Time) (lease.Lease, error) {
@@ -261,9 +270,10 @@ func (d *Desk) answer(ctx context.Context, id string, a Answer, now time.Time) (
 	return l, nil
 }
 
-// recorded is an answer as the log keeps it, with what was shown.
+// recorded is an answer as the log keeps it, with what was shown: the text of
+// which Seen is the hash.
 func recorded(q Question, a Answer) *record.Approval {
-	q.Given, q.Obstacle = nil, ""
+	q.Given, q.Obstacle, q.Seen = nil, "", ""
 	shown, err := json.Marshal(q)
 	if err != nil {
 		panic(err) // strings, numbers and times encode always

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,14 +14,15 @@ import (
 
 // Revocation says what to revoke: one lease; or all of a principal, of a
 // credential, of both together; or everything. All but the first leave a bar,
-// which keeps new leases from being opened.
+// which keeps new leases from being opened, and so does a lease that was had for
+// the asking.
 type Revocation struct {
 	Lease      string
 	Principal  string
 	Credential string
 	All        bool
 	Until      time.Time // when the bar falls; zero: when it is lifted
-	Reason     string    // for the agents
+	Reason     string    // for the agents, by the bar: one lease that leaves none has no reason
 }
 
 // Revoked is what came of a Revocation.
@@ -52,7 +54,7 @@ func (d *Desk) Revoke(ctx context.Context, who access.Principal, r Revocation) (
 		if r.Principal != "" || r.Credential != "" || r.All {
 			return Revoked{}, errors.New("revoking: name a lease, or all of something, and not both")
 		}
-		return d.revokeOne(ctx, who, r.Lease)
+		return d.revokeOne(ctx, who, r.Lease, cmp.Or(r.Reason, "the lease was revoked"))
 	}
 	switch {
 	case !d.Roles(who).Operator:
@@ -60,20 +62,25 @@ func (d *Desk) Revoke(ctx context.Context, who access.Principal, r Revocation) (
 	case r.All == (r.Principal != "" || r.Credential != ""):
 		return Revoked{}, errors.New("revoking: name a lease, a principal, a credential, or everything")
 	}
+	return d.bar(ctx, lease.Bar{Principal: r.Principal, Credential: r.Credential, Until: r.Until, By: who.ID(), Reason: r.Reason})
+}
+
+// bar puts a bar up, and records it.
+func (d *Desk) bar(ctx context.Context, b lease.Bar) (Revoked, error) {
 	now := d.Now()
-	bar, ended, err := d.Leases.Bar(ctx, lease.Bar{Principal: r.Principal, Credential: r.Credential, Until: r.Until, By: who.ID(), Reason: r.Reason}, now)
-	out := Revoked{Leases: []string{}, Bar: &bar}
+	b, ended, err := d.Leases.Bar(ctx, b, now)
+	out := Revoked{Leases: []string{}, Bar: &b}
 	for _, l := range ended {
 		out.Leases = append(out.Leases, l.ID)
 	}
-	entry := record.Entry{Time: now, Bar: &record.Bar{ID: bar.ID, Principal: bar.Principal, Credential: bar.Credential, Until: bar.Until, Reason: bar.Reason, By: bar.By}}
+	entry := record.Entry{Time: now, Bar: &record.Bar{ID: b.ID, Principal: b.Principal, Credential: b.Credential, Until: b.Until, Reason: b.Reason, By: b.By}}
 	if logged := d.Log.Append(ctx, entry); logged != nil {
 		err = errors.Join(err, fmt.Errorf("recording a bar: %w", logged))
 	}
 	return out, err
 }
 
-func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id string) (Revoked, error) {
+func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id, reason string) (Revoked, error) {
 	now := d.Now()
 	l, err := d.Leases.ByID(ctx, id, now)
 	if err != nil {
@@ -86,13 +93,12 @@ func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id string) (
 	if _, err = d.Leases.Revoke(ctx, id, who.ID(), now); err != nil {
 		return Revoked{}, err
 	}
-	out := Revoked{Leases: []string{id}}
 	if !l.Ticketless() || l.State != lease.Active || l.Terms.Needs > 0 {
-		return out, nil
+		return Revoked{Leases: []string{id}}, nil
 	}
 	// The next request would open another at once.
-	bar, _, err := d.Leases.Bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: who.ID(), Reason: "the lease was revoked"}, now)
-	out.Bar = &bar
+	out, err := d.bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: who.ID(), Reason: reason})
+	out.Leases = append([]string{id}, out.Leases...)
 	return out, err
 }
 

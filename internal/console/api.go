@@ -29,7 +29,8 @@ var description []byte
 type endpoint func(c *Console, r *http.Request, who access.Principal) (status int, body any, err error)
 
 // endpoints are the API's; open ones take callers without a bearer token of
-// their own.
+// their own. None lifts a bar: a token may lie where an agent finds it, and what
+// it opens again is for the page.
 var endpoints = []struct {
 	method, path string
 	open         bool
@@ -42,7 +43,6 @@ var endpoints = []struct {
 	{"GET", "/api/v1/leases", false, listLeases},
 	{"POST", "/api/v1/revocations", false, takeRevocation},
 	{"GET", "/api/v1/bars", false, listBars},
-	{"DELETE", "/api/v1/bars/{id}", false, liftBar},
 	{"GET", "/api/v1/sessions", false, listSessions},
 	{"GET", "/api/v1/exchanges", false, listExchanges},
 }
@@ -172,8 +172,8 @@ func takeRevocation(c *Console, r *http.Request, who access.Principal) (int, any
 		Reason: approval.Clean(q.Reason, maxText+1)}
 	of := q.Principal != "" || q.Credential != ""
 	switch {
-	case rev.Reason == "":
-		return 0, nil, invalid("Say why: it is recorded, and the agents are told.")
+	case rev.Reason == "" && q.Lease == "":
+		return 0, nil, invalid("Say why: it is recorded with the bar, and the agents are told.")
 	case len(rev.Reason) > maxText:
 		return 0, nil, errReason
 	case q.Lease != "" && (of || q.All), q.Lease == "" && of == q.All:
@@ -197,11 +197,6 @@ func listBars(c *Console, _ *http.Request, who access.Principal) (int, any, erro
 		out = append(out, barOf(b))
 	}
 	return 200, map[string]any{"bars": out}, err
-}
-
-func liftBar(c *Console, r *http.Request, who access.Principal) (int, any, error) {
-	id := r.PathValue("id")
-	return 200, map[string]string{"lifted": id}, c.Desk.Lift(r.Context(), who, id)
 }
 
 func listSessions(c *Console, r *http.Request, who access.Principal) (int, any, error) {

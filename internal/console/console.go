@@ -23,8 +23,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"cloakroom/internal/access"
 	"cloakroom/internal/approval"
 	"cloakroom/internal/identity"
@@ -110,7 +108,7 @@ type Console struct {
 	handler   http.Handler
 	sealer    sealer
 	templates map[string]*template.Template
-	logins    *rate.Limiter
+	logins    chan struct{} // has room for the logins that issuers are asked about at once
 	streams   streams
 	now       func() time.Time
 }
@@ -126,7 +124,7 @@ func New(d Deps) (*Console, error) {
 	case d.URL == nil || d.URL.Host == "" || d.URL.Scheme != "https" && d.URL.Scheme != "http":
 		return nil, errors.New("making the console: no URL at which people reach it")
 	}
-	c := &Console{Deps: d, now: time.Now, logins: rate.NewLimiter(loginsPerSecond, loginsAtOnce),
+	c := &Console{Deps: d, now: time.Now, logins: make(chan struct{}, loginsAtOnce),
 		streams: streams{by: make(map[string]int)}}
 	var err error
 	if c.sealer, err = newSealer(d.Key); err != nil {
@@ -147,7 +145,7 @@ func (c *Console) routes() http.Handler {
 	m.HandleFunc("GET /assets/{name}", serveAsset)
 	m.HandleFunc("GET /login", c.anybody(c.loginPage))
 	m.HandleFunc("POST /login", c.anybody(c.beginLogin))
-	m.HandleFunc("GET /login/callback", c.anybody(c.callback))
+	m.HandleFunc("GET "+callbackPath, c.anybody(c.callback))
 	for pattern, h := range map[string]visited{
 		"GET /{$}":             c.inbox,
 		"GET /approvals/{id}":  c.question,

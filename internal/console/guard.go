@@ -9,10 +9,8 @@ import (
 )
 
 const (
-	maxBody         = 64 << 10 // bytes of a request's body
-	maxText         = 500      // bytes of a reason, as the desk takes it
-	loginsPerSecond = 5        // logins that begin and answers that come by the API
-	loginsAtOnce    = 50
+	maxBody = 64 << 10 // bytes of a request's body
+	maxText = 500      // bytes of a reason, as the desk takes it
 	// liveHeader is on what a page's script asks for by itself.
 	liveHeader = "x-cloakroom-live"
 	// formToken is the form field that holds session.Token.

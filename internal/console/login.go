@@ -9,8 +9,13 @@ import (
 	"cloakroom/internal/identity"
 )
 
-// flowLength is how long a person has to log in.
-const flowLength = 5 * time.Minute
+const (
+	flowLength = 5 * time.Minute // that a person has to log in
+	// loginsAtOnce bounds the logins that issuers are asked about at once: anybody
+	// can come back with a code that is none. More wait, and nobody is turned away
+	// for what others do.
+	loginsAtOnce = 16
+)
 
 // flow is a login under way, as the browser keeps it: a link that somebody else
 // made, or began, comes to a browser that has another flow or none.
@@ -51,20 +56,21 @@ func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) error {
 // beginLogin sends a person to the issuer that they chose.
 func (c *Console) beginLogin(w http.ResponseWriter, r *http.Request) error {
 	return c.leave(w, r, flow{Issuer: r.PostFormValue("issuer"), To: within(r.PostFormValue("to")),
-		Attempt: identity.NewAttempt(c.callbackURL(), time.Time{})})
+		Attempt: identity.NewAttempt(c.at(callbackPath), time.Time{})})
 }
 
-func (c *Console) callbackURL() string {
-	return (&url.URL{Scheme: c.URL.Scheme, Host: c.URL.Host, Path: "/login/callback"}).String()
+// callbackPath is where issuers send people back to.
+const callbackPath = "/login/callback"
+
+// at is a path's URL.
+func (c *Console) at(path string) string {
+	return (&url.URL{Scheme: c.URL.Scheme, Host: c.URL.Host, Path: path}).String()
 }
 
 // leave sends the browser to the issuer, by a page that goes there by itself:
 // a browser that heeds form-action follows no redirect of a form's answer to
 // another origin, and an issuer may well send people on to a third.
 func (c *Console) leave(w http.ResponseWriter, r *http.Request, f flow) error {
-	if !c.logins.Allow() {
-		return errTooMany
-	}
 	l, ok := c.login(f.Issuer)
 	if !ok {
 		return invalid("Nobody can log in with that issuer.")
@@ -90,7 +96,7 @@ func (c *Console) callback(w http.ResponseWriter, r *http.Request) error {
 	if !known || !ok || !c.now().Before(f.Ends) {
 		return errFlow
 	}
-	in, err := l.Page.Finish(r.Context(), f.Attempt, r.URL.Query())
+	in, err := c.finish(r, l, f)
 	if err != nil {
 		return err
 	}
@@ -105,13 +111,27 @@ func (c *Console) callback(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// finish asks the issuer who logged in. Who answers has a session, and waits for
+// no stranger.
+func (c *Console) finish(r *http.Request, l Login, f flow) (identity.LoggedIn, error) {
+	if f.Answer == nil {
+		select {
+		case c.logins <- struct{}{}:
+			defer func() { <-c.logins }()
+		case <-r.Context().Done():
+			return identity.LoggedIn{}, errTooMany
+		}
+	}
+	return l.Page.Finish(r.Context(), f.Attempt, r.URL.Query())
+}
+
 // logout ends the session, here and, where it can be, at the issuer.
 func (c *Console) logout(w http.ResponseWriter, r *http.Request, v visit) error {
 	c.drop(w, sessionCookie)
 	c.drop(w, flowCookie)
 	if l, ok := c.login(v.Who.Issuer); ok {
 		// an issuer that cannot be asked now keeps them logged in
-		if out, err := l.Page.LogoutURL(r.Context(), c.URL.ResolveReference(&url.URL{Path: "/login"}).String()); err == nil && out != "" {
+		if out, err := l.Page.LogoutURL(r.Context(), c.at("/login")); err == nil && out != "" {
 			c.show(w, http.StatusOK, page{Name: "leave", Title: "Logging out", Data: struct{ Name, URL string }{l.Name, out}})
 			return nil
 		}

@@ -1,14 +1,17 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"cloakroom/internal/identity"
+	"cloakroom/internal/lease"
 )
 
 func TestWhoGetsIn(t *testing.T) {
@@ -205,13 +208,34 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-func TestLoginsAreLimited(t *testing.T) {
+// TestStrangersKeepNobodyOut has somebody without an identity ask for all that
+// they can: people log in and answer all the same.
+func TestStrangersKeepNobodyOut(t *testing.T) {
 	w := newWorld(t)
-	refused := false
-	for range loginsAtOnce + 1 {
-		refused = w.browser().send("POST", "/login", url.Values{"issuer": {people}}).Code == 429
+	l := w.ask(refund, "please")
+	document := readDocument(t)
+	for range 200 {
+		w.browser().send("POST", "/login", url.Values{"issuer": {people}})
+		w.call(document, "POST", "/api/v1/approvals/"+l.ID+"/challenges", "", `{"answer":"approve","scope":"operation","seen":"x"}`)
 	}
-	if !refused {
-		t.Error("nobody was refused")
+	alice := human("alice", "oncall")
+	b := w.loggedIn(alice)
+
+	for range loginsAtOnce { // codes that an issuer takes long to refuse
+		w.Console.logins <- struct{}{}
+	}
+	other := w.browser()
+	other.send("POST", "/login", url.Values{"issuer": {people}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, "GET", home+"/login/callback?code=c&state="+w.attempt.State, nil)
+	r.AddCookie(&http.Cookie{Name: "__Host-cloakroom-login", Value: other.cookies["__Host-cloakroom-login"]})
+	got := httptest.NewRecorder()
+	if w.ServeHTTP(got, r); got.Code != 429 {
+		t.Errorf("one login more at once: status %d", got.Code)
+	}
+	b.post("/approvals/"+l.ID, "answer", "approve", "scope", "operation", "seen", "seen-"+l.ID)
+	if got := b.returns(alice); got.Code != 303 || w.leases[0].State != lease.Active {
+		t.Errorf("the answer: status %d, the lease is %s", got.Code, w.leases[0].State)
 	}
 }

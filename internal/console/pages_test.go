@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -63,7 +64,7 @@ func TestWhatPagesShow(t *testing.T) {
 			`value="operation" required checked`, "exactly this request", "/v1/refunds/**", "0</b> of 1", "5 min from the last approval, 3 uses"},
 		"/leases":               {"0 active, 1 pending", "leaked?", "until it is lifted", "Stop everything"},
 		"/revoke?all":           {"<b>0</b> active", "Yes, stop everything"},
-		"/revoke?lease=" + l.ID: {"this lease", "all of <bdi>refund-bot</bdi>", "all over <bdi>payments-write</bdi>"},
+		"/revoke?lease=" + l.ID: {"this lease", "every lease of <bdi>refund-bot</bdi>", "every lease over <bdi>payments-write</bdi>"},
 		"/inventory":            {"payments-write", "ckr_payments-write_", "high", "ai-agents", "2 of oncall", "a request is held 30 s"},
 		"/sessions":             {"s1", "refund-bot", ">2<"},
 		"/session?id=s1":        {"allow", "denied", "the path is not permitted", "header:authorization", "200"},
@@ -163,5 +164,22 @@ func TestNewNeedsAll(t *testing.T) {
 		if _, err := New(d); err == nil {
 			t.Errorf("made without %s", name)
 		}
+	}
+}
+
+// TestStoreFails shows neither a person nor a program what the store says of
+// itself: the log has it.
+func TestStoreFails(t *testing.T) {
+	w := newWorld(t)
+	b := w.loggedIn(human("bob", "sre"))
+	w.fail = fmt.Errorf("listing leases: %w: %w", lease.ErrUnavailable, errors.New("user=keeper host=10.0.0.5"))
+	_, program := w.call(readDocument(t), "GET", "/api/v1/leases", "bob:sre", "")
+	for who, text := range map[string]string{"a person": b.get("/leases").Body.String(), "a program": fmt.Sprint(program)} {
+		if strings.Contains(text, "keeper") || !strings.Contains(text, "does not answer") {
+			t.Errorf("%s is told %s", who, text)
+		}
+	}
+	if !strings.Contains(w.logged.String(), "user=keeper") {
+		t.Error("the log has nothing of it")
 	}
 }

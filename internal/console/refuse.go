@@ -78,7 +78,11 @@ func judge(err error) (p *problem, foreseen bool) {
 		return &problem{403, "denied", sentence(login.Error())}, true
 	}
 	for _, known := range problems {
-		if errors.Is(err, known.is) {
+		switch {
+		case !errors.Is(err, known.is):
+		case known.status >= 500: // a store's own words may name its host and user
+			return &problem{known.status, known.code, sentence(known.is.Error())}, false
+		default:
 			return &problem{known.status, known.code, sentence(err.Error())}, true
 		}
 	}

@@ -65,7 +65,7 @@ func (d *Decider) leaseFor(ctx context.Context, a *attempt, i int) (lease.Lease,
 	}
 	switch {
 	case errors.Is(err, lease.ErrSpent):
-		return l, a.spent(p.Name)
+		return l, a.spentUntil(p.Name, l.Ends)
 	case err != nil, l.State != lease.Active, l.Credential != p.Name, l.Principal != a.who.ID(), !a.now.Before(l.Ends),
 		l.Terms.Needs < q.Terms.Needs, !l.Covers(q.Operation):
 		return l, d.without(p.Name, l, err, a.now)

@@ -108,3 +108,11 @@ func ended(name string, l lease.Lease) *refusal {
 func (a *attempt) spent(name string) *refusal {
 	return refused(access.LeaseExpired, "the lease over credential "+name+" has no use left; ask for a new one")
 }
+
+// spentUntil says the same where the next lease opens by itself, once this one has
+// ended.
+func (a *attempt) spentUntil(name string, ends time.Time) *refusal {
+	r := refused(access.LeaseExpired, "the lease over credential "+name+" has no use left; the next one opens when it has ended: send the same request again at "+ends.UTC().Format(time.RFC3339))
+	r.RetryAfter = max(time.Second, ends.Sub(a.now))
+	return r
+}

@@ -21,7 +21,7 @@ func (i *issuer) person(c claims) string {
 	}
 	holder, name := c.at(i.Person)
 	text, _ := holder.text(name)
-	text = norm.NFC.String(strings.ToLower(strings.TrimSpace(text)))
+	text = Person(text)
 	if !clean(text, maxPerson) {
 		return ""
 	}
@@ -40,6 +40,10 @@ func (i *issuer) unverified(c claims) bool {
 	// Some issuers write "true" in quotes.
 	return name == "email" && address && said && string(verified) != "true" && string(verified) != `"true"`
 }
+
+// Person is what names a human in the one form in which people are compared:
+// lower case, Unicode NFC, without space around it.
+func Person(text string) string { return norm.NFC.String(strings.ToLower(strings.TrimSpace(text))) }
 
 // display is how to call whoever logged in, for people to read: no control,
 // bidi or other invisible character is in it. Empty: the token has no name.

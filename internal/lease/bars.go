@@ -58,6 +58,9 @@ func (k *Keeper) putBar(ctx context.Context, b Bar) error {
 
 // enforce ends what the bars stand in the way of.
 func (k *Keeper) enforce(bars []Bar, at instant) (ended []Lease) {
+	if len(bars) == 0 {
+		return nil
+	}
 	k.byID.Range(func(_, v any) bool {
 		e := v.(*entry)
 		l := e.lease()
@@ -105,11 +108,15 @@ func (k *Keeper) Lift(ctx context.Context, id string, now time.Time) error {
 	if err := k.store.DropBar(ctx, id); err != nil {
 		return fmt.Errorf("lifting bar %q: %w", id, unavailable(err))
 	}
-	return k.loadBars(ctx, k.clock.see(now))
+	if err := k.loadBars(ctx); err != nil {
+		return err
+	}
+	k.enforce(k.Bars(), k.clock.see(now))
+	return nil
 }
 
-// loadBars reads the bars anew, and ends what they stand in the way of.
-func (k *Keeper) loadBars(ctx context.Context, at instant) error {
+// loadBars reads the bars anew. What they stand in the way of is enforce's.
+func (k *Keeper) loadBars(ctx context.Context) error {
 	k.barring.Lock()
 	defer k.barring.Unlock()
 	rows, err := k.store.Bars(ctx)
@@ -126,7 +133,6 @@ func (k *Keeper) loadBars(ctx context.Context, at instant) error {
 		bars = append(bars, b)
 	}
 	k.bars.Store(&bars)
-	k.enforce(bars, at)
 	k.tell("")
 	return nil
 }

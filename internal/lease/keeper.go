@@ -166,7 +166,11 @@ func (k *Keeper) load(ctx context.Context, now time.Time) error {
 		k.adopt(l, at)
 	}
 	k.confirmed.Store(int64(at))
-	return k.loadBars(ctx, at)
+	if err := k.loadBars(ctx); err != nil {
+		return err
+	}
+	k.enforce(k.Bars(), at)
+	return nil
 }
 
 // unseal believes a row only if its MAC is valid.

@@ -485,31 +485,3 @@ func TestNewKeeperWantsAll(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkLive(b *testing.B) {
-	now := time.Now()
-	k := keeper(b, new(leasetest.Memory), lease.Options{}, now)
-	var ids []string
-	for i := range 100 {
-		ids = append(ids, use(b, k, alice, fmt.Sprint(i), time.Hour, now).ID)
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			if !k.Live(ids[i%len(ids)], time.Now()) {
-				b.Error("not live")
-			}
-		}
-	})
-}
-
-func BenchmarkUse(b *testing.B) {
-	now := time.Now()
-	k := keeper(b, new(leasetest.Memory), lease.Options{}, now)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			use(b, k, alice, "c", time.Hour, now)
-		}
-	})
-}

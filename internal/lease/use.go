@@ -24,8 +24,8 @@ type flightKey struct {
 // Use returns the principal's active lease without a ticket that is good for
 // what a asks, and opens one if there is none; where people must approve it,
 // the lease that waits for them comes with ErrPending. A lease counts once the
-// store has it. Other errors: *Barred, *CoolingDown, ErrSpent, ErrTooMany,
-// ErrUnavailable.
+// store has it. Other errors: *Barred, *CoolingDown, ErrSpent (with the lease, which
+// counts until its end), ErrTooMany, ErrUnavailable.
 func (k *Keeper) Use(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 	if err := k.confirm(ctx, now); err != nil {
 		return Lease{}, err
@@ -50,6 +50,7 @@ func (k *Keeper) Use(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 // until its end where nobody is asked for the next.
 func (k *Keeper) current(a Ask, now time.Time) (Lease, error) {
 	at := k.clock.see(now)
+	var spent Lease
 	var err error
 	for _, e := range k.uses(a.useKey()) {
 		l := e.lease()
@@ -58,10 +59,10 @@ func (k *Keeper) current(a Ask, now time.Time) (Lease, error) {
 		case !l.Spent():
 			return l, nil
 		case a.Terms.Needs == 0:
-			err = fmt.Errorf("using lease %q: %w (%d)", l.ID, ErrSpent, l.Terms.Uses)
+			spent, err = l, fmt.Errorf("using lease %q: %w (%d)", l.ID, ErrSpent, l.Terms.Uses)
 		}
 	}
-	return Lease{}, err
+	return spent, err
 }
 
 func (a Ask) useKey() useKey { return useKey{a.Principal.ID(), a.Credential} }

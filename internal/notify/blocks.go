@@ -3,7 +3,9 @@ package notify
 import (
 	"encoding/json"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // The actions of a message's buttons.
@@ -96,7 +98,7 @@ func (s shown) fields() []plainOf {
 	for _, f := range []struct{ name, value string }{
 		{"Credential", s.Data.Credential}, {"Tier", s.Data.Tier},
 		{"Asked by", s.Data.Principal}, {"On behalf of", s.Data.Person},
-		{"Session", s.Data.Session}, {"Question lapses", expires},
+		{"Session, as it calls it", s.Data.Session}, {"Question lapses", expires}, {"The lease", s.Data.Terms.String()},
 		{"Answer", strings.TrimSpace(s.Data.Answer + " " + s.Data.Scope)}, {"By", s.Data.By},
 		{"Lease", s.Data.Lease},
 	} {
@@ -105,6 +107,27 @@ func (s shown) fields() []plainOf {
 		}
 	}
 	return out
+}
+
+// String says them to people; empty: nobody knows them.
+func (t Terms) String() string {
+	if t.Seconds == 0 {
+		return ""
+	}
+	text := (time.Duration(t.Seconds) * time.Second).String() + " from the last approval"
+	if t.Extend > 0 {
+		text += ", may be extended by " + (time.Duration(t.Extend) * time.Second).String()
+	}
+	if t.Uses > 0 {
+		text += ", uses: " + strconv.Itoa(t.Uses)
+	}
+	if t.Reuse {
+		text += ", good in other sessions too"
+	}
+	if t.Ticket {
+		text += ". It is a ticket: whoever holds its text can use it"
+	}
+	return text
 }
 
 func (s shown) operation() string {

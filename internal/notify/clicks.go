@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"cloakroom/internal/secret"
 )
 
@@ -16,6 +18,9 @@ const (
 	maxClick   = 64 << 10         // bytes of a request of Slack's
 	answerTime = 20 * time.Second // for an answer, and for telling of it
 	maxClicks  = 16               // being answered at once
+
+	forgedPause  = 10 * time.Second // between reports of requests that are not Slack's
+	forgedAtOnce = 10               // of them without a pause
 )
 
 // SlackAnswer is one click on a button by a known person.
@@ -59,6 +64,7 @@ type SlackClicks struct {
 	o      SlackOptions
 	client *http.Client
 	room   chan struct{}
+	forged *rate.Limiter // of reports about requests that are not Slack's
 	under  sync.WaitGroup
 
 	mu     sync.Mutex
@@ -75,7 +81,7 @@ func NewSlackClicks(o SlackOptions) (*SlackClicks, error) {
 		return nil, errors.New("making handler of Slack's buttons: reading the signing secret: there is none")
 	}
 	return &SlackClicks{o: o, client: newClient(o.Transport), room: make(chan struct{}, maxClicks),
-		seen: map[[sha256.Size]byte]time.Time{}}, nil
+		forged: rate.NewLimiter(rate.Every(forgedPause), forgedAtOnce), seen: map[[sha256.Size]byte]time.Time{}}, nil
 }
 
 // ServeHTTP implements http.Handler. 401: the signature is not Slack's, or old;
@@ -94,7 +100,9 @@ func (s *SlackClicks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	mac, err := s.verify(r.Header, body, time.Now())
 	if err != nil {
-		s.o.Report("its signature is not Slack's", err)
+		if s.forged.Allow() { // anybody can send one: they fill no log
+			s.o.Report("its signature is not Slack's", err)
+		}
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}

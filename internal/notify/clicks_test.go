@@ -114,6 +114,20 @@ func serve(h http.Handler, r *http.Request) int {
 	return w.Code
 }
 
+// TestForgeriesFillNoLog sends what anybody can send.
+func TestForgeriesFillNoLog(t *testing.T) {
+	d := &desk{}
+	s := clicks(t, d, nil)
+	for range 1000 {
+		if got := serve(s, httptest.NewRequest("POST", "/slack/actions", strings.NewReader("payload=x"))); got != 401 {
+			t.Fatalf("status %d", got)
+		}
+	}
+	if n := len(d.causes); n == 0 || n > 2*forgedAtOnce {
+		t.Errorf("%d reports", n)
+	}
+}
+
 // TestSlacksOwnExample is the one of Slack's page on verifying requests.
 func TestSlacksOwnExample(t *testing.T) {
 	body := "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar" +

@@ -45,6 +45,7 @@ type Event struct {
 	Session    string
 	URL        string    // the page where to answer, or to see more
 	Expires    time.Time // of Asked: when the question lapses; it is not sent later
+	Terms      Terms     // of Asked: what the lease would be
 	Answer     string    // of Answered: "approved" or "denied"
 	Scope      string    // of an approval: "operation", "path" or "credential"
 	By         string    // the person who answered or revoked; of Stolen: the principal who showed the ticket
@@ -56,6 +57,16 @@ type Event struct {
 	// Buttons tells that the desk takes an answer to this question from a chat's
 	// button. Without it a message leads to URL.
 	Buttons bool
+}
+
+// Terms are what people must know of a lease before they let it begin.
+type Terms struct {
+	Seconds int  `json:"seconds"`          // from the last approval
+	Extend  int  `json:"extend,omitempty"` // seconds that it may be extended by
+	Uses    int  `json:"uses,omitempty"`   // 0: no limit
+	Needs   int  `json:"needs"`            // distinct people
+	Reuse   bool `json:"reuse,omitempty"`  // good in other sessions
+	Ticket  bool `json:"ticket,omitempty"` // whoever holds its text can use it
 }
 
 // id names the event in the header webhook-id. It is the same for the same
@@ -97,6 +108,7 @@ type facts struct {
 	Session    string    `json:"session,omitempty"`
 	URL        string    `json:"url,omitempty"`
 	Expires    time.Time `json:"expires,omitzero"`
+	Terms      Terms     `json:"terms,omitzero"`
 	Answer     string    `json:"answer,omitempty"`
 	Scope      string    `json:"scope,omitempty"`
 	By         string    `json:"by,omitempty"`
@@ -112,7 +124,7 @@ const (
 )
 
 // show makes what leaves of an event. Its buttons are there only if the very
-// operation can be approved and stands there as it is, whole.
+// operation can be approved and stands there as it is, whole, beside the terms.
 func (e Event) show(masker Masker) shown {
 	c := cleaner{masker: masker}
 	s := shown{Version: 1, ID: e.id(), Type: e.Type, Time: e.Time.UTC().Truncate(time.Millisecond), Data: facts{
@@ -138,9 +150,12 @@ func (e Event) show(masker Masker) shown {
 	if !e.Expires.IsZero() {
 		s.Data.Expires = e.Expires.UTC().Truncate(time.Second)
 	}
+	if e.Type == Asked {
+		s.Data.Terms = e.Terms
+	}
 	s.Data.Altered = c.altered
 	named := e.Method != "" && e.Host != "" && e.Path != "" && !e.Unseen
-	if value, ok := buttonValue(e.Lease, e.Seen); ok && e.Buttons && e.Type == Asked && named && !c.altered {
+	if value, ok := buttonValue(e.Lease, e.Seen); ok && e.Buttons && e.Type == Asked && named && e.Terms.Seconds > 0 && !c.altered {
 		s.value = value
 	}
 	return s

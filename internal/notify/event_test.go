@@ -113,6 +113,7 @@ func TestWhenButtonsAnswer(t *testing.T) {
 		{"the path is cut", func(e *Event) { e.Path = "/" + strings.Repeat("a", maxWords) }, false},
 		{"the path was cleaned", func(e *Event) { e.Path = "/a\u202eb" }, false},
 		{"the path was masked", func(e *Event) { e.Path = "/" + canary }, false},
+		{"nobody says what the lease would be", func(e *Event) { e.Terms = Terms{} }, false},
 		{"the reason is cut", func(e *Event) { e.Reason = strings.Repeat("a", maxWords+1) }, false},
 	}
 	for _, tt := range tests {

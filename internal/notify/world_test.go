@@ -45,6 +45,7 @@ func asked() Event {
 		Principal: "https://dex.example.com#agent-7", Person: "bob@example.com", Reason: "Open the pull request that <bob> asked for & *merge* it",
 		Method: "POST", Host: "api.github.com", Path: "/repos/a/b/pulls?draft=1", Body: strings.Repeat("ab", 32), Session: "s-1",
 		URL: "https://cloakroom.example.com/approvals/01J9ZK3V", Seen: seen, Buttons: true,
+		Terms: Terms{Seconds: 300, Extend: 600, Uses: 10, Needs: 1, Reuse: true, Ticket: true},
 	}
 }
 

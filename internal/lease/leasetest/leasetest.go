@@ -353,6 +353,7 @@ func testList(t *testing.T, s lease.Store) {
 		{"another principal", lease.Filter{Principal: "https://issuer.example#bob"}, nil},
 		{"active", lease.Filter{State: lease.Active}, []int{3, 2, 1, 0}},
 		{"ended", lease.Filter{State: lease.Ended}, []int{4}},
+		{"pending", lease.Filter{State: lease.Pending}, nil},
 		{"open", lease.Filter{Credential: "c0", Open: true}, []int{2, 0}},
 		{"ended, by what it is found by", lease.Filter{Question: gone.Question}, []int{4}},
 		{"ended, by another", lease.Filter{Question: rows[1].Question}, nil},
