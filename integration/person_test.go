@@ -73,8 +73,8 @@ func (p *person) visit(t *testing.T, at string) (*http.Response, string) {
 	return p.follow(t, answer, err)
 }
 
-// follow goes on from an answer, past the page's button to log in and the
-// provider's form.
+// follow goes on from an answer, past the page's button to log in, the provider's
+// form, and the page that asks once more.
 func (p *person) follow(t *testing.T, answer *http.Response, err error) (*http.Response, string) {
 	t.Helper()
 	for text := p.read(t, answer, err); ; text = p.read(t, answer, err) {
@@ -84,6 +84,9 @@ func (p *person) follow(t *testing.T, answer *http.Response, err error) (*http.R
 				url.Values{"issuer": {html.UnescapeString(to[1])}, "to": {html.UnescapeString(to[2])}})
 		} else if on := pageRefresh.FindStringSubmatch(text); on != nil {
 			answer, err = p.Get(html.UnescapeString(on[1]))
+		} else if again := pageConfirm.FindStringSubmatch(text); again != nil {
+			answer, err = p.PostForm(here.ResolveReference(&url.URL{Path: again[1]}).String(),
+				url.Values{"token": {html.UnescapeString(again[2])}, "proof": {html.UnescapeString(again[3])}})
 		} else if id := loginForm.FindStringSubmatch(text); id != nil {
 			p.asked++
 			answer, err = p.PostForm(here.String(), url.Values{"id": {id[1]}, "user": {p.name}, "password": {p.password}})
@@ -96,6 +99,7 @@ func (p *person) follow(t *testing.T, answer *http.Response, err error) (*http.R
 var pageToken = regexp.MustCompile(`name="token" value="([^"]+)"`)
 var pageLogin = regexp.MustCompile(`name="issuer" value="([^"]*)">\s*<input type="hidden" name="to" value="([^"]*)"`)
 var pageRefresh = regexp.MustCompile(`http-equiv="refresh" content="0; url=([^"]+)"`)
+var pageConfirm = regexp.MustCompile(`action="(/approvals/\w+/confirm)"[^>]*>\s*<input type="hidden" name="token" value="([^"]*)"><input type="hidden" name="proof" value="([^"]*)"`)
 var pageSeen = regexp.MustCompile(`name="seen" value="(\w+)"`)
 
 // answers answers a question at the page, which is at the base URL: with the

@@ -15,6 +15,7 @@ import (
 
 	"cloakroom/internal/approval"
 	"cloakroom/internal/config"
+	"cloakroom/internal/console"
 )
 
 // adminClient speaks to the admin listener's API.
@@ -73,6 +74,13 @@ func (c *adminClient) challenge(ctx context.Context, q approval.Question, a *ans
 	}
 	err = c.post(ctx, "/api/v1/approvals/"+url.PathEscape(q.ID)+"/challenges", "", body, &out)
 	return out, err
+}
+
+// fits tells whether the challenge is the one of the service that was asked, and
+// not one that it got from another: then the login would be for an answer there.
+func (c *adminClient) fits(got challenge) bool {
+	u, err := url.Parse(c.base)
+	return err == nil && got.Nonce == console.Nonce(u, got.Challenge)
 }
 
 // answered is what came of an answer.

@@ -153,6 +153,9 @@ func (a *answering) bring(ctx context.Context, client *adminClient, l *cliLogin)
 	if c.Issuer != l.Issuer || c.ClientID != l.CLIClientID {
 		return hinted{errors.New("the service wants a login of another client than this configuration"), "use the service's configuration, or --issuer"}
 	}
+	if !client.fits(c) {
+		return hinted{fmt.Errorf("the service at %s wants a login for another place", client.base), "name it as its admin.url does; if you did, do not trust it"}
+	}
 	token, err := l.token(ctx, a.stderr, "log in to answer", c.Nonce, time.Now())
 	if err != nil {
 		return err

@@ -40,6 +40,9 @@ func parseAnswer(question, answer, scope, reason, seen string) (given, error) {
 	return g, nil
 }
 
+// maxMark bounds a form's mark, in bytes.
+const maxMark = 64
+
 // asked is a question's page.
 type asked struct {
 	approval.Question
@@ -100,7 +103,11 @@ func (c *Console) answer(w http.ResponseWriter, r *http.Request, v visit) error 
 	}
 	attempt := identity.NewAttempt(c.at(callbackPath), c.now())
 	attempt.Hint = v.Who.Person
-	return c.leave(w, r, flow{Issuer: v.Who.Issuer, Attempt: attempt, Answer: &g, Token: v.Token})
+	mark := r.PostFormValue("mark")
+	if len(mark) > maxMark {
+		return invalid("The form's mark is too long.")
+	}
+	return c.leave(w, r, flow{Issuer: v.Who.Issuer, Attempt: attempt, Answer: &g, Token: v.Token, Mark: mark})
 }
 
 // answered brings an answer to the desk, with the login that was made for it.
@@ -114,12 +121,8 @@ func (c *Console) answered(w http.ResponseWriter, r *http.Request, f flow, in id
 	case in.Principal.Person == "" || in.Principal.Person != s.Who.Person || in.Principal.ID() != s.Who.ID():
 		return errOtherPerson
 	}
-	g := f.Answer
-	_, err := c.Desk.Answer(r.Context(), g.Question, approval.Answer{By: in.Principal, Name: in.Name, LoggedIn: in.At,
-		Asked: f.Attempt.Fresh, Approve: g.Approve, Scope: g.Scope, Reason: g.Reason, Seen: g.Seen, Via: "page"})
-	if err != nil {
-		return err
+	if c.shared() {
+		return c.askAgain(w, r, visit{s, c.Desk.Roles(s.Who)}, f, in)
 	}
-	http.Redirect(w, r, "/approvals/"+g.Question, http.StatusSeeOther)
-	return nil
+	return c.bring(w, r, proof{Given: *f.Answer, In: in, Asked: f.Attempt.Fresh})
 }

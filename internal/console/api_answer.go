@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,10 +19,18 @@ type sealedAnswer struct {
 	Given  given     `json:"given"`
 	Issuer string    `json:"issuer"`
 	Asked  time.Time `json:"asked"`
+	At     string    `json:"at"` // the origin of the console that sealed it
 }
 
-func nonceOf(challenge string) string {
-	sum := sha256.Sum256([]byte(challenge))
+// Nonce is that of the login which an answer takes: of its challenge, and of where
+// the challenge came from, as the program knows it. Whoever hands on a challenge
+// of another console's has a nonce that does not fit.
+func Nonce(console *url.URL, challenge string) string { return nonceOf(origin(console), challenge) }
+
+func origin(u *url.URL) string { return u.Scheme + "://" + withPort(u.Scheme, u.Host) }
+
+func nonceOf(at, challenge string) string {
+	sum := sha256.Sum256([]byte(at + "\n" + challenge))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
@@ -51,9 +60,9 @@ func challenge(c *Console, r *http.Request, _ access.Principal) (int, any, error
 	if !ok {
 		return 0, nil, errNoClient
 	}
-	s := sealedAnswer{g, l.Issuer, c.now().UTC().Truncate(time.Second)}
+	s := sealedAnswer{g, l.Issuer, c.now().UTC().Truncate(time.Second), origin(c.URL)}
 	text, err := c.sealer.seal(sealedChallenge, s)
-	return http.StatusCreated, apiChallenge{Challenge: text, Nonce: nonceOf(text), Expires: s.Asked.Add(flowLength), Issuer: l.Issuer,
+	return http.StatusCreated, apiChallenge{Challenge: text, Nonce: nonceOf(s.At, text), Expires: s.Asked.Add(flowLength), Issuer: l.Issuer,
 		ClientID: l.CLI.ClientID, Scopes: full(l.CLI.Scopes), ACR: l.CLI.ACR}, err
 }
 
@@ -93,7 +102,7 @@ func takeAnswer(c *Console, r *http.Request, _ access.Principal) (int, any, erro
 	if !ok {
 		return 0, nil, errNoClient
 	}
-	in, err := l.CLI.Verify(r.Context(), identity.Attempt{Nonce: nonceOf(q.Challenge), Fresh: s.Asked}, idToken)
+	in, err := l.CLI.Verify(r.Context(), identity.Attempt{Nonce: nonceOf(s.At, q.Challenge), Fresh: s.Asked}, idToken)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -147,20 +147,21 @@ func (c *Console) routes() http.Handler {
 	m.HandleFunc("POST /login", c.anybody(c.beginLogin))
 	m.HandleFunc("GET "+callbackPath, c.anybody(c.callback))
 	for pattern, h := range map[string]visited{
-		"GET /{$}":             c.inbox,
-		"GET /approvals/{id}":  c.question,
-		"POST /approvals/{id}": c.answer,
-		"GET /leases":          c.leases,
-		"GET /revoke":          c.confirmRevoke,
-		"POST /revoke":         c.revoke,
-		"POST /bars/{id}/lift": c.lift,
-		"GET /inventory":       c.inventory,
-		"GET /sessions":        c.sessions,
-		"GET /session":         c.session,
-		"GET /denials":         c.denials,
-		"GET /health":          c.health,
-		"GET /events":          c.events,
-		"POST /logout":         c.logout,
+		"GET /{$}":                     c.inbox,
+		"GET /approvals/{id}":          c.question,
+		"POST /approvals/{id}":         c.answer,
+		"POST /approvals/{id}/confirm": c.confirm,
+		"GET /leases":                  c.leases,
+		"GET /revoke":                  c.confirmRevoke,
+		"POST /revoke":                 c.revoke,
+		"POST /bars/{id}/lift":         c.lift,
+		"GET /inventory":               c.inventory,
+		"GET /sessions":                c.sessions,
+		"GET /session":                 c.session,
+		"GET /denials":                 c.denials,
+		"GET /health":                  c.health,
+		"GET /events":                  c.events,
+		"POST /logout":                 c.logout,
 	} {
 		m.HandleFunc(pattern, c.visitors(h))
 	}

@@ -25,6 +25,7 @@ type flow struct {
 	To      string           `json:"to,omitempty"`     // where to go then
 	Answer  *given           `json:"answer,omitempty"` // what the login is for; nil: a session
 	Token   string           `json:"token,omitempty"`  // of the session that answers
+	Mark    string           `json:"mark,omitempty"`   // of the page on which it was answered
 	Ends    time.Time        `json:"ends"`
 }
 

@@ -14,6 +14,7 @@ const (
 	sealedSession   = "session"
 	sealedFlow      = "flow"
 	sealedChallenge = "challenge"
+	sealedProof     = "proof"
 )
 
 var errSeal = errors.New("it was not sealed here, for this")

@@ -80,6 +80,19 @@ document.addEventListener("keydown", (e) => {
   if (to) { e.preventDefault(); to.focus(); }
 });
 
+// An answer that began in this tab needs no second word after the login for it:
+// what a tab of this origin keeps, no other port's page can read or write.
+document.addEventListener("submit", (e) => {
+  const mark = e.target.querySelector("input[name=mark]");
+  if (mark) sessionStorage.setItem("mark", mark.value = crypto.randomUUID());
+});
+const begun = document.querySelector("form[data-mark]");
+if (begun) {
+  const mine = sessionStorage.getItem("mark") === begun.dataset.mark;
+  sessionStorage.removeItem("mark");
+  if (mine) begun.submit();
+}
+
 tick();
 setInterval(tick, 1000);
 if (live) listen();
