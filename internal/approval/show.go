@@ -97,15 +97,15 @@ func unnamed(l lease.Lease, who access.Principal) bool {
 }
 
 // Clean makes an untrusted text fit to be shown as plain text: no control,
-// format, bidirectional or private characters, nothing that is not UTF-8, white
-// space as single spaces, and at most so many bytes.
+// format, bidirectional, private or blank characters, nothing that is not UTF-8,
+// white space as single spaces, and at most so many bytes.
 func Clean(s string, most int) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Variation_Selector):
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point), r == '\u2800':
 			return -1
 		}
 		return r
