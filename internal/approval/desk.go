@@ -24,6 +24,7 @@ var (
 	ErrNotFresh = errors.New("an answer needs a login made for it, and this one is too old: answer again")
 	ErrChanged  = errors.New("the question is not the one that was shown: look at it again")
 	ErrUnnamed  = errors.New("the token of who asks names no person, and is of your own issuer: it may be you who asks")
+	ErrLong     = errors.New("the question is so long that the record could not hold what you were shown, so that nobody can approve it: deny it")
 	ErrClick    = errors.New("a click does not answer this question: open it on the page")
 )
 
@@ -262,7 +263,11 @@ func (d *Desk) answer(ctx context.Context, id string, a Answer, now time.Time) (
 	if _, err := l.Answer(answer, now); err != nil { // what cannot count is not written down as if it did
 		return l, err
 	}
-	if err := d.Log.Append(ctx, record.Entry{Time: now, Approval: recorded(q, a)}); err != nil {
+	entry := recorded(q, a)
+	if a.Approve && len(entry.Shown) > record.ShownMax {
+		return l, ErrLong
+	}
+	if err := d.Log.Append(ctx, record.Entry{Time: now, Approval: entry}); err != nil {
 		return l, fmt.Errorf("recording an answer: %w", err)
 	}
 	l, err = d.Leases.Answer(ctx, id, answer, now)
