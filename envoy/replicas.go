@@ -34,7 +34,11 @@ func isName(address string) bool {
 // the five seconds in which Envoy asks DNS anew.
 func followReplicas(c *clusterv3.Cluster, check *corev3.HealthCheck) {
 	c.IgnoreHealthOnHostRemoval = true
-	c.CommonLbConfig = &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{}}
+	c.CommonLbConfig = &clusterv3.Cluster_CommonLbConfig{
+		HealthyPanicThreshold: &typev3.Percent{},
+		// Else what befalls a second replica within a second counts a second late.
+		UpdateMergeWindow: &durationpb.Duration{},
+	}
 	check.Interval, check.NoTrafficInterval = durationpb.New(time.Second), durationpb.New(time.Second)
 	check.Timeout = durationpb.New(time.Second)
 	check.HealthyThreshold, check.UnhealthyThreshold = wrapperspb.UInt32(1), wrapperspb.UInt32(1)

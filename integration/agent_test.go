@@ -298,3 +298,17 @@ func TestMCPPending(t *testing.T) {
 		t.Errorf("without a reason: %+v", now)
 	}
 }
+
+// TestATokenInAReason reaches neither the log nor the people who are asked.
+func TestATokenInAReason(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t)
+	for name, body := range map[string]string{
+		"reason": `{"credential":"write","reason":"` + a.token[strings.Index(a.token, "."):strings.LastIndex(a.token, ".")] + `"}`, // no more than a reason may have
+		"path":   `{"credential":"write","reason":"why","operation":{"method":"GET","host":"api.test","path":"/v1/x?token=` + a.token + `"}}`,
+	} {
+		if answer, l := a.ask("POST", "", body); answer.StatusCode != http.StatusForbidden || l.Error.Code != "denied" || !strings.Contains(l.Error.Message, "identity token") {
+			t.Errorf("%s: status %d: %+v", name, answer.StatusCode, l.Error)
+		}
+	}
+}

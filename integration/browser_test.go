@@ -94,7 +94,7 @@ func (b *browser) saidOf(text string) (lines []string) {
 // do does what a person would, and gives up where it cannot be done.
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 60*time.Second)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.t.Fatalf("%s's browser: %v\n%s", b.name, err, b.text("body"))
@@ -104,7 +104,7 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 // evaluate runs a script as the developer's console does, and gives its value.
 func evaluate[T any](b *browser, script string) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 60*time.Second)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -118,8 +118,8 @@ func (b *browser) open(url string) { b.t.Helper(); b.do(chromedp.Navigate(url)) 
 // click tries again where the page changed between finding and clicking.
 func (b *browser) click(selector chromedp.CSS) {
 	b.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(b.ctx, 60*time.Second)
 		err := chromedp.Do(ctx, chromedp.WaitVisible(selector), chromedp.Click(selector))
 		cancel()
 		if err == nil {
@@ -153,7 +153,7 @@ func (b *browser) text(selector string) string {
 // has waits until an element has a text in it.
 func (b *browser) has(selector, text string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(b.text(selector), text); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); !strings.Contains(b.text(selector), text); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("%s's browser: no %q in %s:\n%s", b.name, text, selector, b.text("body"))
 		}
@@ -174,10 +174,15 @@ func (b *browser) look(width, height int64, scheme string) {
 // what the run leaves; and looks whether anything overflows.
 func (b *browser) shoot(name string) {
 	b.t.Helper()
-	if over := evaluate[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+	// before its style is there a page is of any width
+	const width = `new Promise((is) => {
+		const measured = () => is(document.documentElement.scrollWidth - document.documentElement.clientWidth);
+		document.readyState === "complete" ? measured() : addEventListener("load", measured);
+	})`
+	if over := evaluate[int](b, width); over > 0 {
 		b.t.Errorf("%s is %d pixels too wide", name, over)
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 60*time.Second)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
@@ -195,7 +200,7 @@ func (b *browser) shoot(name string) {
 // cookies are those that it keeps for a URL, hidden ones too.
 func (b *browser) cookies(url string) map[string]string {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 60*time.Second)
 	defer cancel()
 	got, err := chromedp.Call(ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{url}})
 	if err != nil {

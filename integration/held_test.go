@@ -221,3 +221,39 @@ func TestAnApprovalIsForOneBody(t *testing.T) {
 		t.Errorf("the backend got %q", got)
 	}
 }
+
+// TestABodyThatWasSaidNotToBe: where Check sees no body, an approval of none is for
+// none, though a client of HTTP/2 declares that and sends another.
+func TestABodyThatWasSaidNotToBe(t *testing.T) {
+	t.Parallel()
+	a := newWaiting(t, "0s")
+	var got []string
+	a.b.Config.Handler = a.b.keeping(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		got = append(got, string(text))
+	})
+	placeholder := a.placeholder("write")
+	send := func(body string, more ...string) int {
+		fields := append([]string{":method", "POST", ":scheme", "http", ":path", "/api/v1/x", ":authority", "api.test",
+			"x-cloakroom-token", a.token, "authorization", "Bearer " + placeholder, "content-type", "application/connect+json"}, more...)
+		return raw2(strings.TrimPrefix(a.gateway, "http://"), fields, body, nil).status
+	}
+	if status := send("", "content-length", "0"); status != http.StatusForbidden {
+		t.Fatalf("nobody has approved it: %d", status)
+	}
+	var waiting []struct{ ID string }
+	a.run(&waiting, "approval", "ls")
+	a.answers("bob", "approve", waiting[0].ID)
+	if status := send("", "content-length", "0"); status != http.StatusOK {
+		t.Errorf("what was approved: %d", status)
+	}
+	if status := send("delete", "content-length", "0"); status == http.StatusOK {
+		t.Error("with a body all the same")
+	}
+	if status := send("delete"); status != http.StatusForbidden {
+		t.Errorf("with a body of no declared length: %d", status)
+	}
+	if !slices.Equal(got, []string{""}) {
+		t.Errorf("the backend got %q", got)
+	}
+}

@@ -133,39 +133,57 @@ func TestReplicasCount(t *testing.T) {
 	a.everywhere("/api/v1/x?n=1", http.StatusForbidden, "approval_pending", headers...)
 }
 
-// TestReplicasRevoke: a revoke at one replica cuts what is in flight at all of
-// them, and nothing is substituted from then on.
+// TestReplicasRevoke: a revoke at one replica, of a lease or of all over a
+// credential, cuts what is in flight at all of them, and nothing is substituted
+// from then on.
 func TestReplicasRevoke(t *testing.T) {
 	t.Parallel()
 	a := newAnswering(t)
 	headers := a.with("asked")
 	a.everywhere("/api/v1/pause", http.StatusForbidden, "approval_pending", headers...)
-	l := a.approves(a.bob, a.replicas[0], a.replicas[1], a.waiting(a.replicas[0], a.bob, "asked"), "path")
-	var flows []*flow
+	for _, of := range []string{"lease", "credential"} {
+		l := a.approves(a.bob, a.replicas[0], a.replicas[1], a.waiting(a.replicas[0], a.bob, "asked"), "path")
+		flows := a.underway(headers)
+		began := time.Now()
+		what, code := map[string]string{"lease": l.ID, "reason": "a drill"}, "approval_pending"
+		if of == "credential" {
+			what, code = map[string]string{"credential": "asked", "reason": "a drill"}, "lease_expired"
+		}
+		if status, text := a.call(a.replicas[2], "POST", "/revocations", a.bob.bearer, what, nil); status != http.StatusOK {
+			t.Fatalf("revoking a %s: %d %s", of, status, text)
+		}
+		var cut sync.WaitGroup
+		for _, f := range flows {
+			cut.Go(func() {
+				if got := f.end(); got.hung || got.err == nil || got.shows(a.asked) {
+					t.Errorf("an exchange in flight got %v after %q, want it cut", got.err, got.body)
+				}
+			})
+		}
+		cut.Wait()
+		t.Logf("all of %d exchanges were cut within %v of the revoke of a %s", len(flows), time.Since(began), of)
+		a.everywhere("/api/v1/pause", http.StatusForbidden, code, headers...)
+	}
+}
+
+// underway begins exchanges at every replica.
+func (a *answering) underway(headers []string) (flows []*flow) {
+	a.t.Helper()
+	a.eventually("every replica knows of the lease", func() bool {
+		for _, r := range a.replicas {
+			if r.metrics(a.t)["cloakroom_leases_active"] == 0 {
+				return false
+			}
+		}
+		return true
+	})
 	for range 2 * len(a.replicas) {
 		flows = append(flows, a.begin(headers...))
 	}
 	for i, r := range a.replicas {
-		if r.metrics(t)["cloakroom_streams_open"] == 0 {
-			t.Errorf("replica %d has no exchange under way", i)
+		if r.metrics(a.t)["cloakroom_streams_open"] == 0 {
+			a.t.Errorf("replica %d has no exchange under way", i)
 		}
 	}
-	began := time.Now()
-	if status, text := a.call(a.replicas[2], "POST", "/revocations", a.bob.bearer, map[string]string{"credential": "asked", "reason": "a drill"}, nil); status != http.StatusOK {
-		t.Fatalf("revoking: %d %s", status, text)
-	}
-	var cut sync.WaitGroup
-	for _, f := range flows {
-		cut.Go(func() {
-			if got := f.end(); got.hung || got.err == nil || got.shows(a.asked) {
-				t.Errorf("an exchange in flight got %v after %q, want it cut", got.err, got.body)
-			}
-		})
-	}
-	cut.Wait()
-	t.Logf("all of %d exchanges were cut within %v of the revoke", len(flows), time.Since(began))
-	a.everywhere("/api/v1/pause", http.StatusForbidden, "lease_expired", headers...)
-	if l.State != "active" {
-		t.Errorf("the lease was %s", l.State)
-	}
+	return flows
 }

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"testing"
@@ -59,8 +60,9 @@ func (h *house) asksFor(client, credential, reason, operation string) {
 func newScene(t *testing.T) (*house, *browser) {
 	t.Helper()
 	h := newHouseOf(t, scene, refundBot, releaseBot)
+	body := fmt.Sprintf("%x", sha256.Sum256([]byte(`{"amount": 1290}`)))
 	h.asksFor(refundBot, "pay", "Order 4711 was charged twice for one coffee machine. I want to refund the second charge, 12.90 EUR, as the customer asked in ticket 88213.",
-		`, "operation": {"method": "POST", "host": "pay.test", "path": "/v1/refunds?charge=ch_3Qx8Lm"}`)
+		`, "operation": {"method": "POST", "host": "pay.test", "path": "/v1/refunds?charge=ch_3Qx8Lm", "body_sha256": "`+body+`"}`)
 	h.asksFor(releaseBot, "release", "Version 2.3.1 passed every check on main; publish it with the notes that were reviewed in pull request 1180.",
 		`, "operation": {"method": "POST", "host": "pay.test", "path": "/repos/acme/shop/releases"}`)
 	h.asksFor(releaseBot, "pay", "Pay out the bug bounty.", "")
@@ -76,7 +78,7 @@ func TestScreenshots(t *testing.T) {
 	bob.look(1160, 560, "light")
 	bob.has(".sum", "3 questions wait")
 	bob.shoot("inbox")
-	bob.look(1160, 840, "dark")
+	bob.look(1160, 930, "dark")
 	bob.click(".inbox h2 a")
 	bob.has("h1", "May refund-bot use pay?")
 	bob.shoot("question")

@@ -29,7 +29,7 @@ func (s *storm) evidence(m *member) *evidence {
 		for _, credential := range credentialsOfStorm {
 			var got struct{ Leases []anyLease }
 			of := url.Values{"principal": {s.issuer + "#" + agent}, "credential": {credential}, "limit": {"1000"}}
-			if status, text := s.call(s.any(), "GET", "/leases?"+of.Encode(), m.bearer, nil, &got); status != http.StatusOK || len(got.Leases) == 1000 {
+			if status, text := s.call(s.random(), "GET", "/leases?"+of.Encode(), m.bearer, nil, &got); status != http.StatusOK || len(got.Leases) == 1000 {
 				s.t.Fatalf("listing leases: %d %d %s", status, len(got.Leases), text)
 			}
 			for _, l := range got.Leases {

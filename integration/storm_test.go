@@ -15,7 +15,7 @@ const stormConfig = `
 tiers:
   own: {lease: 2s}
   few: {lease: 2s, uses: 3}
-  asked: {lease: 3s, reuse: true, approval: {approvers: [people/oncall, others/oncall], wait: 1s, expires: 1m, cooldown: 1s}}
+  asked: {lease: 5s, reuse: true, approval: {approvers: [people/oncall, others/oncall], wait: 1s, expires: 1m, cooldown: 1s}}
 credentials:
   - {name: own, tier: own, groups: [ai-agents], value: {env: OWN_KEY}, allow: [{hosts: [api.test], methods: [GET], paths: ["/v1/**"]}]}
   - {name: few, tier: few, groups: [ai-agents], value: {env: FEW_KEY}, allow: [{hosts: [api.test], methods: [GET], paths: ["/v1/**"]}]}
@@ -128,12 +128,12 @@ func over(done <-chan struct{}, pause time.Duration) bool {
 	}
 }
 
-func (s *storm) any() *rig { return s.nth(rand.IntN(len(s.replicas))) }
+func (s *storm) random() *rig { return s.nth(rand.IntN(len(s.replicas))) }
 
 // judges is a person who answers what is asked, each time at other replicas.
 func (s *storm) judges(m *member, person string, done <-chan struct{}) {
-	for !over(done, 300*time.Millisecond) {
-		open := s.questions(s.any(), m)
+	for !over(done, 200*time.Millisecond) {
+		open := s.questions(s.random(), m)
 		if len(open) == 0 {
 			continue
 		}
@@ -142,7 +142,7 @@ func (s *storm) judges(m *member, person string, done <-chan struct{}) {
 		if rand.IntN(6) == 0 {
 			scope = ""
 		}
-		status, text, _ := s.answer(m, s.any(), s.any(), q, scope)
+		status, text, _ := s.answer(m, s.random(), s.random(), q, scope)
 		if status != http.StatusOK {
 			continue
 		}
@@ -158,9 +158,9 @@ func (s *storm) judges(m *member, person string, done <-chan struct{}) {
 // operates is an operator who ends a lease now and then, or bars a principal from a
 // credential for a second.
 func (s *storm) operates(m *member, done <-chan struct{}) {
-	for !over(done, 500*time.Millisecond) {
+	for !over(done, 250*time.Millisecond) {
 		var active struct{ Leases []anyLease }
-		s.call(s.any(), "GET", "/leases?state=active", m.bearer, nil, &active)
+		s.call(s.random(), "GET", "/leases?state=active", m.bearer, nil, &active)
 		if len(active.Leases) == 0 {
 			continue
 		}
@@ -172,7 +172,7 @@ func (s *storm) operates(m *member, done <-chan struct{}) {
 			ask = map[string]any{"principal": l.Principal, "credential": l.Credential, "reason": "a storm", "until": time.Now().Add(time.Second)}
 		}
 		var got struct{ Bar *struct{ Until time.Time } }
-		if status, _ := s.call(s.any(), "POST", "/revocations", m.bearer, ask, &got); status == http.StatusOK {
+		if status, _ := s.call(s.random(), "POST", "/revocations", m.bearer, ask, &got); status == http.StatusOK {
 			did.acked = time.Now()
 			if got.Bar != nil {
 				did.until = got.Bar.Until

@@ -91,9 +91,9 @@ func (s *service) health(context.Context) []console.Health {
 		return console.Health{Name: name, OK: err == nil, Detail: detail}
 	}
 	all := []console.Health{
-		part("the log", s.log.Err(), fmt.Sprintf("%d entries since the start", s.log.Stats().Entries)),
-		part("the log's index", s.follower.Err(), fmt.Sprintf("%d entries behind", s.follower.Lag())),
-		part("the store of leases", s.keeper.Err(), fmt.Sprintf("%d leases are active", s.keeper.Active())),
+		part("the log", s.log.Err(), fmt.Sprintf("entries since the start: %d", s.log.Stats().Entries)),
+		part("the log's index", s.follower.Err(), fmt.Sprintf("entries behind: %d", s.follower.Lag())),
+		part("the store of leases", s.keeper.Err(), fmt.Sprintf("active leases: %d", s.keeper.Active())),
 	}
 	loaded := s.rules.Load().verifier.Loaded()
 	for _, name := range slices.Sorted(maps.Keys(loaded)) {

@@ -49,12 +49,17 @@ func (n *notices) changed(l lease.Lease, here bool) {
 		n.send(n.askedEvent(l))
 	case l.Ending == lease.Expired && l.Starts.IsZero():
 		n.send(n.event(notify.Lapsed, l))
-	case l.Ending == lease.Revoked:
+	case l.Ending == lease.Revoked && !handedBack(l):
 		e := n.event(notify.Revoked, l)
 		e.By = l.EndedBy
 		n.send(e)
 	}
 }
+
+// handedBack tells whether its own holder ended a lease. Of that nobody needs to
+// hear: an agent could do it as often as it likes, and what people must hear of
+// would be dropped from a full queue.
+func handedBack(l lease.Lease) bool { return !l.Starts.IsZero() && l.EndedBy == l.Principal }
 
 // answered tells of an answer that counts.
 func (n *notices) answered(a approval.Answered) {

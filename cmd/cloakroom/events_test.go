@@ -46,6 +46,21 @@ func TestAQuestionIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestHandingBackIsNoNews, but a question that nobody needs to answer any more is.
+func TestHandingBackIsNoNews(t *testing.T) {
+	was := lease.Lease{ID: "a", Principal: "https://i#agent", State: lease.Ended, Ending: lease.Revoked, EndedBy: "https://i#agent"}
+	if handedBack(was) {
+		t.Error("nobody is told of a question that was taken back")
+	}
+	was.Starts = time.Unix(1, 0)
+	if !handedBack(was) {
+		t.Error("people are told whenever an agent hands a lease back")
+	}
+	if was.EndedBy = "https://h#bob"; handedBack(was) {
+		t.Error("nobody is told of a lease that an operator revoked")
+	}
+}
+
 func TestRecent(t *testing.T) {
 	var r recent
 	now := time.Now()

@@ -132,7 +132,7 @@ func (s *service) listenGRPC(a addresses, out *servers) error {
 // reportHealth tells gRPC's health service what /readyz tells, until it is shut
 // down with the listeners.
 func (s *service) reportHealth(h *health.Server) {
-	for range time.Tick(time.Second) {
+	for range time.Tick(250 * time.Millisecond) {
 		status := healthv1.HealthCheckResponse_SERVING
 		if s.ready() != nil {
 			status = healthv1.HealthCheckResponse_NOT_SERVING

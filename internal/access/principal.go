@@ -29,6 +29,9 @@ type Principal struct {
 	// or, at an issuer of machines, on whose behalf they work. Lower-case, and
 	// compared across issuers; empty: not known.
 	Person string
+	// Unverified tells that the person claim is an e-mail address that the issuer
+	// does not vouch for: who is behind the caller is known to be unknown.
+	Unverified bool
 	// Human tells that the issuer's tokens mean that a person logged in.
 	Human bool
 	// Ticket tells that a ticket vouched for the caller and no token did.

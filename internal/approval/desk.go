@@ -278,9 +278,10 @@ func (d *Desk) answer(ctx context.Context, id string, a Answer, now time.Time) (
 	return l, nil
 }
 
-// recorded is an answer as the log keeps it, with what was shown.
+// recorded is an answer as the log keeps it, with what was shown: the text of
+// which Seen is the hash.
 func recorded(q Question, a Answer) *record.Approval {
-	q.Given, q.Obstacle = nil, ""
+	q.Given, q.Obstacle, q.Seen = nil, "", ""
 	shown, err := json.Marshal(q)
 	if err != nil {
 		panic(err) // strings, numbers and times encode always

@@ -62,21 +62,22 @@ func (d *Desk) Revoke(ctx context.Context, who access.Principal, r Revocation) (
 	case r.All == (r.Principal != "" || r.Credential != ""):
 		return Revoked{}, errors.New("revoking: name a lease, a principal, a credential, or everything")
 	}
+	return d.bar(ctx, lease.Bar{Principal: r.Principal, Credential: r.Credential, Until: r.Until, By: who.ID(), Reason: r.Reason})
+}
+
+// bar puts a bar up, and records it.
+func (d *Desk) bar(ctx context.Context, b lease.Bar) (Revoked, error) {
 	now := d.Now()
-	bar, ended, err := d.Leases.Bar(ctx, lease.Bar{Principal: r.Principal, Credential: r.Credential, Until: r.Until, By: who.ID(), Reason: r.Reason}, now)
-	out := Revoked{Leases: []string{}, Bar: &bar}
+	b, ended, err := d.Leases.Bar(ctx, b, now)
+	out := Revoked{Leases: []string{}, Bar: &b}
 	for _, l := range ended {
 		out.Leases = append(out.Leases, l.ID)
 	}
-	return out, errors.Join(err, d.recordBar(ctx, bar, now))
-}
-
-func (d *Desk) recordBar(ctx context.Context, b lease.Bar, now time.Time) error {
 	entry := record.Entry{Time: now, Bar: &record.Bar{ID: b.ID, Principal: b.Principal, Credential: b.Credential, Until: b.Until, Reason: b.Reason, By: b.By}}
-	if err := d.Log.Append(ctx, entry); err != nil {
-		return fmt.Errorf("recording a bar: %w", err)
+	if logged := d.Log.Append(ctx, entry); logged != nil {
+		err = errors.Join(err, fmt.Errorf("recording a bar: %w", logged))
 	}
-	return nil
+	return out, err
 }
 
 func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id, reason string) (Revoked, error) {
@@ -92,14 +93,13 @@ func (d *Desk) revokeOne(ctx context.Context, who access.Principal, id, reason s
 	if _, err = d.Leases.Revoke(ctx, id, who.ID(), now); err != nil {
 		return Revoked{}, err
 	}
-	out := Revoked{Leases: []string{id}}
 	if !l.Ticketless() || l.State != lease.Active || l.Terms.Needs > 0 {
-		return out, nil
+		return Revoked{Leases: []string{id}}, nil
 	}
 	// The next request would open another at once.
-	bar, _, err := d.Leases.Bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: who.ID(), Reason: reason}, now)
-	out.Bar = &bar
-	return out, errors.Join(err, d.recordBar(ctx, bar, now))
+	out, err := d.bar(ctx, lease.Bar{Principal: l.Principal, Credential: l.Credential, Until: l.Ends, By: who.ID(), Reason: reason})
+	out.Leases = append([]string{id}, out.Leases...)
+	return out, err
 }
 
 // Bars lists the bars that stand, for those who have a role.

@@ -96,20 +96,28 @@ func unnamed(l lease.Lease, who access.Principal) bool {
 	return l.Person == "" && l.Issuer == who.Issuer
 }
 
-// Clean makes an untrusted text fit to be shown as plain text: no control,
-// format, bidirectional, private or blank characters, nothing that is not UTF-8,
-// white space as single spaces, and at most so many bytes.
+// Clean makes an untrusted text fit to be shown as plain text: nothing that
+// cannot be seen or that moves what can (control, format and bidirectional
+// characters, blanks that are no space, piles of accents), nothing that is not
+// UTF-8, white space as single spaces, and at most so many bytes, not under 3.
 func Clean(s string, most int) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
+	marks := maxMarks // one that comes first would stand on what is not ours
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
+			marks = maxMarks
 			return ' '
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point), r == '\u2800':
+		case !unicode.IsPrint(r), unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unicode.Me), r == brailleBlank:
 			return -1
+		case !unicode.Is(unicode.Mn, r):
+			marks = 0
+		case marks == maxMarks:
+			return -1
+		default:
+			marks++
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "\ufffd"))
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) <= most {
 		return s
@@ -121,6 +129,11 @@ func Clean(s string, most int) string {
 	}
 	return s[:i] + ellipsis
 }
+
+const (
+	maxMarks     = 3 // accents on one letter
+	brailleBlank = '\u2800'
+)
 
 // words are the agent's own words: plain text without what any markup could be
 // made of.

@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"slices"
 
 	"cloakroom/internal/approval"
 	"cloakroom/internal/identity"
@@ -47,11 +46,9 @@ const maxMark = 64
 // asked is a question's page.
 type asked struct {
 	approval.Question
-	Live    bool // it can still be answered
 	Choices []choice
 	Wrong   string // with what was just sent
 	Sent    string // the reason that was sent with it
-	Yours   bool   // the viewer has answered
 }
 
 // choice is a scope to choose.
@@ -79,8 +76,7 @@ func (c *Console) showQuestion(w http.ResponseWriter, r *http.Request, v visit, 
 	if err != nil {
 		return err
 	}
-	a := asked{Question: q, Wrong: wrong, Sent: r.PostFormValue("reason"), Choices: choices(q.Scopes, r.PostFormValue("scope")),
-		Yours: slices.ContainsFunc(q.Given, func(g approval.Given) bool { return g.Person == v.Who.Person })}
+	a := asked{q, choices(q.Scopes, r.PostFormValue("scope")), wrong, r.PostFormValue("reason")}
 	c.show(w, status, page{Name: "question", Title: "May " + q.Subject + " use " + q.Credential + "?", Nav: "/", Visit: v, Data: a, Live: true})
 	return nil
 }
@@ -105,7 +101,7 @@ func (c *Console) answer(w http.ResponseWriter, r *http.Request, v visit) error 
 	if p, ok := err.(*problem); ok {
 		return c.showQuestion(w, r, v, p.Status, p.Message)
 	}
-	attempt := identity.NewAttempt(c.callbackURL(), c.now())
+	attempt := identity.NewAttempt(c.at(callbackPath), c.now())
 	attempt.Hint = v.Who.Person
 	mark := r.PostFormValue("mark")
 	if len(mark) > maxMark {

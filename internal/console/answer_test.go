@@ -170,10 +170,11 @@ func TestRevoke(t *testing.T) {
 		form   []string
 		status int
 	}{
-		{"nothing", []string{"reason", "x"}, 400},
-		{"without a reason", []string{"what", "lease", "lease", l.ID}, 400},
-		{"everything, not sure", []string{"what", "all", "reason", "x"}, 400},
-		{"one", []string{"what", "lease", "lease", l.ID, "reason", "x"}, 303},
+		{"nothing", []string{"reason", "x"}, 404},
+		{"nothing, of a lease's page", []string{"reason", "x", "lease", l.ID}, 400},
+		{"without a reason", []string{"what", "principal", "principal", l.Principal}, 400},
+		{"everything, not sure", []string{"what", "all", "reason", "x", "all", ""}, 400},
+		{"one", []string{"what", "lease", "lease", l.ID}, 303},
 		{"a principal's", []string{"what", "principal", "principal", l.Principal, "credential", "c", "reason", "x", "for", "1 hour"}, 303},
 		{"everything", []string{"what", "all", "sure", "yes", "reason", "x", "for", "until it is lifted"}, 303},
 	}

@@ -172,8 +172,8 @@ func takeRevocation(c *Console, r *http.Request, who access.Principal) (int, any
 		Reason: approval.Clean(q.Reason, maxText+1)}
 	of := q.Principal != "" || q.Credential != ""
 	switch {
-	case rev.Reason == "":
-		return 0, nil, invalid("Say why: it is recorded, and the agents are told.")
+	case rev.Reason == "" && q.Lease == "":
+		return 0, nil, invalid("Say why: it is recorded with the bar, and the agents are told.")
 	case len(rev.Reason) > maxText:
 		return 0, nil, errReason
 	case q.Lease != "" && (of || q.All), q.Lease == "" && of == q.All:

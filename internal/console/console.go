@@ -145,7 +145,7 @@ func (c *Console) routes() http.Handler {
 	m.HandleFunc("GET /assets/{name}", serveAsset)
 	m.HandleFunc("GET /login", c.anybody(c.loginPage))
 	m.HandleFunc("POST /login", c.anybody(c.beginLogin))
-	m.HandleFunc("GET /login/callback", c.anybody(c.callback))
+	m.HandleFunc("GET "+callbackPath, c.anybody(c.callback))
 	for pattern, h := range map[string]visited{
 		"GET /{$}":                     c.inbox,
 		"GET /approvals/{id}":          c.question,

@@ -57,11 +57,15 @@ func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) error {
 // beginLogin sends a person to the issuer that they chose.
 func (c *Console) beginLogin(w http.ResponseWriter, r *http.Request) error {
 	return c.leave(w, r, flow{Issuer: r.PostFormValue("issuer"), To: within(r.PostFormValue("to")),
-		Attempt: identity.NewAttempt(c.callbackURL(), time.Time{})})
+		Attempt: identity.NewAttempt(c.at(callbackPath), time.Time{})})
 }
 
-func (c *Console) callbackURL() string {
-	return (&url.URL{Scheme: c.URL.Scheme, Host: c.URL.Host, Path: "/login/callback"}).String()
+// callbackPath is where issuers send people back to.
+const callbackPath = "/login/callback"
+
+// at is a path's URL.
+func (c *Console) at(path string) string {
+	return (&url.URL{Scheme: c.URL.Scheme, Host: c.URL.Host, Path: path}).String()
 }
 
 // leave sends the browser to the issuer, by a page that goes there by itself:
@@ -128,7 +132,7 @@ func (c *Console) logout(w http.ResponseWriter, r *http.Request, v visit) error 
 	c.drop(w, flowCookie)
 	if l, ok := c.login(v.Who.Issuer); ok {
 		// an issuer that cannot be asked now keeps them logged in
-		if out, err := l.Page.LogoutURL(r.Context(), c.URL.ResolveReference(&url.URL{Path: "/login"}).String()); err == nil && out != "" {
+		if out, err := l.Page.LogoutURL(r.Context(), c.at("/login")); err == nil && out != "" {
 			c.show(w, http.StatusOK, page{Name: "leave", Title: "Logging out", Data: struct{ Name, URL string }{l.Name, out}})
 			return nil
 		}

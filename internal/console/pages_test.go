@@ -64,7 +64,7 @@ func TestWhatPagesShow(t *testing.T) {
 			`value="operation" required checked`, "exactly this request", "/v1/refunds/**", "0</b> of 1", "5 min from the last approval, 3 uses"},
 		"/leases":               {"0 active, 1 pending", "leaked?", "until it is lifted", "Stop everything"},
 		"/revoke?all":           {"<b>0</b> active", "Yes, stop everything"},
-		"/revoke?lease=" + l.ID: {"this lease", "all of <bdi>refund-bot</bdi>", "all over <bdi>payments-write</bdi>"},
+		"/revoke?lease=" + l.ID: {"this lease", "every lease of <bdi>refund-bot</bdi>", "every lease over <bdi>payments-write</bdi>"},
 		"/inventory":            {"payments-write", "ckr_payments-write_", "high", "ai-agents", "2 of oncall", "a request is held 30 s"},
 		"/sessions":             {"s1", "refund-bot", ">2<"},
 		"/session?id=s1":        {"allow", "denied", "the path is not permitted", "header:authorization", "200"},

@@ -3,7 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
-	"strings"
+	"strconv"
 	"time"
 
 	"cloakroom/internal/approval"
@@ -18,6 +18,9 @@ const (
 	ofAll        = "all"
 )
 
+// countedLeases is up to which number leases are counted.
+const countedLeases = 1000
+
 // barred are the times for which leases can be barred, as the form names them;
 // zero: until it is lifted.
 var barred = []struct {
@@ -31,7 +34,7 @@ type revocable struct {
 	Principal  string
 	Credential string
 	All        bool
-	Live       map[string]int // leases that would end, by what is revoked
+	Live       map[string]string // how many leases would end, by what is revoked
 	Wrong      string
 }
 
@@ -44,7 +47,7 @@ func (c *Console) showRevoke(w http.ResponseWriter, r *http.Request, v visit, st
 	if !v.Revokes() || q.Get(ofLease) == "" && !v.Roles.Operator {
 		return approval.ErrRole
 	}
-	p := revocable{Principal: q.Get(ofPrincipal), Credential: q.Get(ofCredential), All: q.Has(ofAll), Live: make(map[string]int), Wrong: wrong}
+	p := revocable{Principal: q.Get(ofPrincipal), Credential: q.Get(ofCredential), All: q.Has(ofAll), Live: make(map[string]string), Wrong: wrong}
 	if id := q.Get(ofLease); id != "" {
 		l, err := c.Desk.Lease(r.Context(), id, v.Who)
 		if err != nil {
@@ -52,19 +55,28 @@ func (c *Console) showRevoke(w http.ResponseWriter, r *http.Request, v visit, st
 		}
 		p.Lease, p.Principal, p.Credential = &l, l.Principal, l.Credential
 	}
-	for what, f := range map[string]lease.Filter{
-		ofPrincipal: {Principal: p.Principal}, ofCredential: {Credential: p.Credential}, ofAll: {},
-	} {
-		f.State, f.Limit = lease.Active, 10000
+	title, ends := "Revoke", make(map[string]lease.Filter)
+	switch {
+	case p.All:
+		title, ends[ofAll] = "Stop everything", lease.Filter{}
+	case p.Principal == "" && p.Credential == "":
+		return errNoPage
+	}
+	if p.Principal != "" {
+		ends[ofPrincipal] = lease.Filter{Principal: p.Principal}
+	}
+	if p.Credential != "" {
+		ends[ofCredential] = lease.Filter{Credential: p.Credential}
+	}
+	for what, f := range ends {
+		f.State, f.Limit = lease.Active, countedLeases
 		live, err := c.Desk.List(r.Context(), v.Who, f)
 		if err != nil {
 			return err
 		}
-		p.Live[what] = len(live)
-	}
-	title := "Revoke"
-	if p.All {
-		title = "Stop everything"
+		if p.Live[what] = strconv.Itoa(len(live)); len(live) == countedLeases {
+			p.Live[what] += " or more"
+		}
 	}
 	c.show(w, status, page{Name: "revoke", Title: title, Nav: "/leases", Visit: v, Data: p})
 	return nil
@@ -87,8 +99,8 @@ func (c *Console) revoke(w http.ResponseWriter, r *http.Request, v visit) error 
 	switch {
 	case rev.Lease == "" && rev.Principal == "" && rev.Credential == "" && !rev.All:
 		wrong = "Choose what to revoke, and confirm it."
-	case rev.Reason == "":
-		wrong = "Say why: it is recorded, and the agents are told."
+	case rev.Reason == "" && rev.Lease == "":
+		wrong = "Say why: it is recorded with the bar, and the agents are told."
 	case len(rev.Reason) > maxText:
 		wrong = errReason.Message
 	}
@@ -114,18 +126,4 @@ func (c *Console) lift(w http.ResponseWriter, r *http.Request, v visit) error {
 	}
 	http.Redirect(w, r, "/leases", http.StatusSeeOther)
 	return nil
-}
-
-// subject is the part of a principal's ID that its issuer chose.
-func subject(principal string) string {
-	_, after, ok := strings.Cut(principal, "#")
-	if !ok {
-		return principal
-	}
-	return after
-}
-
-func issuer(principal string) string {
-	before, _, _ := strings.Cut(principal, "#")
-	return before
 }

@@ -158,6 +158,10 @@ func TestRefuses(t *testing.T) {
 		{"policy allows what is for other groups", func(_ *testing.T, _ *fakes, r *access.Request) { send(r, named("theirs")) }, access.NotGranted, false},
 		{"policy allows another method", func(_ *testing.T, _ *fakes, r *access.Request) { send(r, named("read")); r.Method = "POST" }, access.NotGranted, false},
 		{"policy allows another path", func(_ *testing.T, _ *fakes, r *access.Request) { send(r, named("read")); r.Path = "/api/repos/../x" }, access.NotGranted, false},
+		{"people are asked by nobody knows whom", func(_ *testing.T, f *fakes, r *access.Request) {
+			f.who = hidden
+			send(r, named("hot"))
+		}, access.NotGranted, false},
 		{"policy allows what needs an approval", func(_ *testing.T, _ *fakes, r *access.Request) { send(r, named("hot")) }, access.ApprovalPending, false},
 		{"policy changes the query", func(_ *testing.T, f *fakes, _ *access.Request) {
 			f.says(access.Verdict{Outcome: access.Allow, Change: access.Change{RemoveQuery: []string{"x"}}}, nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
@@ -90,6 +91,7 @@ func TestRequestLeaseRefuses(t *testing.T) {
 		{"no such credential", LeaseRequest{Principal: agent, Credential: "x"}, access.NotGranted},
 		{"another group's", LeaseRequest{Principal: agent, Credential: "theirs"}, access.NotGranted},
 		{"one that needs an approval, without a reason", LeaseRequest{Principal: agent, Credential: "hot", Reason: " "}, access.Denied},
+		{"one that needs an approval, by nobody knows whom", LeaseRequest{Principal: hidden, Credential: "hot", Reason: "why"}, access.NotGranted},
 		{"an operation of another host", LeaseRequest{Principal: agent, Credential: "read", Operation: lease.Operation{Method: "GET", Host: "x.example.com", Path: "/repos/a"}}, access.NotGranted},
 		{"half an operation", LeaseRequest{Principal: agent, Credential: "read", Operation: lease.Operation{Path: "/repos/a"}}, access.Denied},
 		{"a reason of two lines", LeaseRequest{Principal: agent, Credential: "read", Reason: "a\nb"}, access.Denied},
@@ -113,5 +115,32 @@ func TestNoTicketThatIsNotInTheLog(t *testing.T) {
 	ticket, r := f.decider(t).RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "read"})
 	if r == nil || r.Code != access.Unavailable || ticket.Text != "" || len(f.revoked) != 1 {
 		t.Errorf("got %+v, revoked %q", r, f.revoked)
+	}
+}
+
+// TestATokenAmongTheWords of who asks for a lease would be kept, and shown to people.
+func TestATokenAmongTheWords(t *testing.T) {
+	f := newFakes(t)
+	f.whoErr = errors.New("an identity token stands there")
+	ticket, r := f.decider(t).RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "read", Reason: "a token"})
+	if r == nil || r.Code != access.Denied || ticket.Text != "" || len(f.tickets)+len(f.entries) != 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// TestATicketThatIsDeadWhenItsLeaseIsAnswered: who asked for the same once more
+// meanwhile is not handed the text that counts for nothing.
+func TestATicketThatIsDeadWhenItsLeaseIsAnswered(t *testing.T) {
+	f := newFakes(t)
+	f.holds = NewHolds(1, 1)
+	f.answer = func(string) (l lease.Lease, err error) {
+		for _, l = range f.tickets {
+		}
+		l.Ticket, l.State, l.Scope = lease.Digest{9}, lease.Active, lease.ScopeCredential
+		return l, nil
+	}
+	ticket, r := f.decider(t).RequestLease(t.Context(), LeaseRequest{Principal: agent, Credential: "hot", Reason: "why", Wait: time.Minute})
+	if r == nil || r.Code != access.Denied || ticket.Text != "" {
+		t.Errorf("got %q, %+v", ticket.Status.State, r)
 	}
 }

@@ -21,6 +21,7 @@ var (
 	key    = inventory.Key{1}
 	agents = []access.Group{{Issuer: issuer, Name: "ai-agents"}}
 	agent  = access.Principal{Issuer: issuer, Subject: "agent-7", Groups: []string{"ai-agents"}, Session: "sid-1"}
+	hidden = access.Principal{Issuer: issuer, Subject: "agent-9", Groups: []string{"ai-agents"}, Session: "sid-3", Unverified: true}
 	other  = access.Principal{Issuer: issuer, Subject: "agent-8", Groups: []string{"ai-agents"}, Session: "sid-2"}
 )
 

@@ -53,6 +53,9 @@ func (d *Decider) leaseFor(ctx context.Context, a *attempt, i int) (lease.Lease,
 		return a.leases[i], d.admit(ctx, a, a.leases[i])
 	}
 	q := a.ask(p)
+	if q.Terms.Needs > 0 && a.who.Unverified {
+		return lease.Lease{}, unverified(p.Name)
+	}
 	l, err := d.Leases.Use(ctx, q, a.now)
 	if errors.Is(err, lease.ErrPending) {
 		var r *refusal
@@ -62,7 +65,7 @@ func (d *Decider) leaseFor(ctx context.Context, a *attempt, i int) (lease.Lease,
 	}
 	switch {
 	case errors.Is(err, lease.ErrSpent):
-		return l, a.spent(p.Name)
+		return l, a.spentUntil(p.Name, l.Ends)
 	case err != nil, l.State != lease.Active, l.Credential != p.Name, l.Principal != a.who.ID(), !a.now.Before(l.Ends),
 		l.Terms.Needs < q.Terms.Needs, !l.Covers(q.Operation):
 		return l, d.without(p.Name, l, err, a.now)

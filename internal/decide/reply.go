@@ -73,6 +73,12 @@ func denied(name string, l lease.Lease, until, now time.Time) *refusal {
 	return r
 }
 
+// unverified says that people cannot be asked for who may be one of them.
+func unverified(name string) *refusal {
+	return refused(access.NotGranted, "people must approve the use of credential "+name+", and cannot be asked for you: "+
+		"your identity token has an e-mail address that its issuer has not verified, so that nobody knows on whose behalf you ask")
+}
+
 // stopped says that an operator stopped it.
 func stopped(name string, b lease.Bar, now time.Time) *refusal {
 	r := refused(access.LeaseExpired, "an operator has stopped the use of credential "+name+"; nothing that you can do lets it go on")
@@ -101,4 +107,12 @@ func ended(name string, l lease.Lease) *refusal {
 // spent says that a lease has no use left.
 func (a *attempt) spent(name string) *refusal {
 	return refused(access.LeaseExpired, "the lease over credential "+name+" has no use left; ask for a new one")
+}
+
+// spentUntil says the same where the next lease opens by itself, once this one has
+// ended.
+func (a *attempt) spentUntil(name string, ends time.Time) *refusal {
+	r := refused(access.LeaseExpired, "the lease over credential "+name+" has no use left; the next one opens when it has ended: send the same request again at "+ends.UTC().Format(time.RFC3339))
+	r.RetryAfter = max(time.Second, ends.Sub(a.now))
+	return r
 }

@@ -50,6 +50,9 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 		q.Session = q.Principal.Session
 	}
 	c, r := d.requestable(q)
+	if r == nil {
+		r = d.astray(ctx, q)
+	}
 	if r != nil {
 		d.countRequest(r.Code)
 		return Ticket{}, r
@@ -78,8 +81,12 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 	if l.State == lease.Pending {
 		l = d.await(ctx, l, q.Wait)
 	}
-	if l.State == lease.Ended {
+	switch {
+	case l.State == lease.Ended:
 		return Ticket{}, d.declined(c.Name, l, nil, d.Now())
+	case l.Ticket != ask.Ticket:
+		d.countRequest(access.Denied)
+		return Ticket{}, no(access.Denied, "you have asked for the same again while this request waited, and were given another ticket: only that one will work")
 	}
 	return Ticket{Text: c.Prefix + text, Status: d.status(l)}, nil
 }
@@ -121,10 +128,20 @@ func (d *Decider) requestable(q LeaseRequest) (*inventory.Credential, *access.Re
 		return nil, no(access.Denied, "reason: want at most 500 bytes of text without control characters")
 	case q.Session != "" && !sessionName(q.Session) && q.Session != q.Principal.Session:
 		return nil, no(access.Denied, `session: want 1 to 128 letters, digits, ".", "_", ":" or "-", and no placeholder`)
+	case c.Tier.Approval != nil && q.Principal.Unverified:
+		return nil, &unverified(c.Name).Refusal
 	case c.Tier.Approval != nil && strings.TrimSpace(q.Reason) == "":
 		return nil, no(access.Denied, "reason: say in a sentence what you need credential "+c.Name+" for; people read it before they approve")
 	}
 	return c, operable(c, q.Operation)
+}
+
+// astray refuses an identity token in the asker's words: they are kept, and shown.
+func (d *Decider) astray(ctx context.Context, q LeaseRequest) *access.Refusal {
+	if _, _, err := d.Identity.Identify(ctx, []access.Header{{Name: "reason", Value: q.Reason}}, q.Operation.Path); err != nil {
+		return no(access.Denied, err.Error())
+	}
+	return nil
 }
 
 // operable refuses an operation that the credential does not permit.

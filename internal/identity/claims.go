@@ -59,7 +59,7 @@ func (i *issuer) read(t *oidc.IDToken, audiences []string) (access.Principal, sp
 	}
 	session, lasting := c.session()
 	return access.Principal{Issuer: i.URL, Subject: sub, Groups: groups, Session: session, Lasting: lasting, Ends: good.to,
-		Person: i.person(c), Human: i.Human}, good, nil
+		Person: i.person(c), Unverified: i.unverified(c), Human: i.Human}, good, nil
 }
 
 // span reads exp, which must be there, nbf and iat.

@@ -175,6 +175,25 @@ func TestPerson(t *testing.T) {
 	}
 }
 
+// TestUnverified: who may be one of the people that are asked is told from who has
+// no such claim at all.
+func TestUnverified(t *testing.T) {
+	p, c := startProvider(t), newClock()
+	for want, all := range map[bool][]map[string]any{
+		true:  {{"email": "a@x.example", "email_verified": false}, {"email": "a@x.example", "email_verified": 1}},
+		false: {{"email": "a@x.example", "email_verified": true}, {"email": "a@x.example"}, {"email_verified": false}, nil},
+	} {
+		for _, claims := range all {
+			i := p.issuer()
+			i.Person = []string{"email"}
+			id, err := newVerifier(t, Options{Now: c.now}, i).Identify(t.Context(), own(p.sign(t, nil, p.claimsOf(c.now(), claims))), "/")
+			if err != nil || id.Principal.Unverified != want {
+				t.Errorf("%v: %v, %v", claims, id.Principal.Unverified, err)
+			}
+		}
+	}
+}
+
 // TestOwner is a machine's token that names the human behind it.
 func TestOwner(t *testing.T) {
 	p := startProvider(t)

@@ -16,21 +16,29 @@ const (
 // people of different issuers are compared; empty if it names nobody, or by an
 // e-mail address that the issuer does not vouch for.
 func (i *issuer) person(c claims) string {
-	if len(i.Person) == 0 {
+	if len(i.Person) == 0 || i.unverified(c) {
 		return ""
 	}
 	holder, name := c.at(i.Person)
-	verified, said := holder["email_verified"]
-	// Some issuers write "true" in quotes.
-	if name == "email" && said && string(verified) != "true" && string(verified) != `"true"` {
-		return ""
-	}
 	text, _ := holder.text(name)
 	text = Person(text)
 	if !clean(text, maxPerson) {
 		return ""
 	}
 	return text
+}
+
+// unverified tells whether the person claim is an e-mail address that the issuer
+// does not vouch for.
+func (i *issuer) unverified(c claims) bool {
+	if len(i.Person) == 0 {
+		return false
+	}
+	holder, name := c.at(i.Person)
+	_, address := holder[name]
+	verified, said := holder["email_verified"]
+	// Some issuers write "true" in quotes.
+	return name == "email" && address && said && string(verified) != "true" && string(verified) != `"true"`
 }
 
 // Person is what names a human in the one form in which people are compared:

@@ -55,6 +55,9 @@ func (k *Keeper) putBar(ctx context.Context, b Bar) error {
 
 // enforce ends what the bars stand in the way of.
 func (k *Keeper) enforce(bars []Bar, at instant) (ended []Lease) {
+	if len(bars) == 0 {
+		return nil
+	}
 	k.byID.Range(func(_, v any) bool {
 		e := v.(*entry)
 		l := e.lease()
@@ -102,11 +105,15 @@ func (k *Keeper) Lift(ctx context.Context, id string, now time.Time) error {
 	if err := k.store.DropBar(ctx, id); err != nil {
 		return fmt.Errorf("lifting bar %q: %w", id, unavailable(err))
 	}
-	return k.loadBars(ctx, k.clock.see(now))
+	if err := k.loadBars(ctx); err != nil {
+		return err
+	}
+	k.enforce(k.Bars(), k.clock.see(now))
+	return nil
 }
 
-// loadBars reads the bars anew, and ends what they stand in the way of.
-func (k *Keeper) loadBars(ctx context.Context, at instant) error {
+// loadBars reads the bars anew. What they stand in the way of is enforce's.
+func (k *Keeper) loadBars(ctx context.Context) error {
 	k.barring.Lock()
 	defer k.barring.Unlock()
 	rows, err := k.store.Bars(ctx)
@@ -117,13 +124,12 @@ func (k *Keeper) loadBars(ctx context.Context, at instant) error {
 	for _, r := range rows {
 		b, ok := UnsealBar(k.key, r)
 		if !ok {
-			k.o.Logger.Error("lease: a bar without a valid MAC counts for nothing", "bar", r.ID)
+			k.suspect("lease: a bar without a valid MAC counts for nothing", "bar", r.ID)
 			continue
 		}
 		bars = append(bars, b)
 	}
 	k.bars.Store(&bars)
-	k.enforce(bars, at)
 	k.tell("")
 	return nil
 }

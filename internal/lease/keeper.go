@@ -66,16 +66,17 @@ type Keeper struct {
 	bars      atomic.Pointer[[]Bar]
 	confirmed atomic.Int64 // instant at which the store was last heard of
 
-	mu      sync.Mutex // guards what follows
-	flights map[flightKey]*flight
-	count   int            // active leases
-	of      map[string]int // by principal
-	unsaved map[string]*entry
-	graves  map[string]grave
-	own     map[int64]bool // changes that this process made, and has not followed yet
-	waits   map[string]*wait
-	subs    map[chan struct{}]bool
-	asking  chan struct{} // closed when the store has been asked for all; nil: nobody asks
+	mu       sync.Mutex // guards what follows
+	flights  map[flightKey]*flight
+	count    int            // active leases
+	of       map[string]int // by principal
+	unsaved  map[string]*entry
+	graves   map[string]grave
+	own      map[int64]bool // changes that this process made, and has not followed yet
+	waits    map[string]*wait
+	subs     map[chan struct{}]bool
+	suspects map[string]bool // rows that were told of
+	asking   chan struct{}   // closed when the store has been asked for all; nil: nobody asks
 
 	questions turns // by principal
 	changes   turns // by lease
@@ -99,7 +100,7 @@ func NewKeeper(ctx context.Context, s Store, key [32]byte, o Options, now time.T
 	}
 	k := &Keeper{store: s, key: key, o: o.withDefaults(), flights: make(map[flightKey]*flight),
 		of: make(map[string]int), unsaved: make(map[string]*entry), graves: make(map[string]grave), own: make(map[int64]bool),
-		waits: make(map[string]*wait), subs: make(map[chan struct{}]bool)}
+		waits: make(map[string]*wait), subs: make(map[chan struct{}]bool), suspects: make(map[string]bool)}
 	k.bars.Store(new([]Bar))
 	if err := k.load(ctx, now); err != nil {
 		return nil, fmt.Errorf("loading leases: %w", err)
@@ -165,16 +166,37 @@ func (k *Keeper) load(ctx context.Context, now time.Time) error {
 		k.adopt(l, at)
 	}
 	k.confirmed.Store(int64(at))
-	return k.loadBars(ctx, at)
+	if err := k.loadBars(ctx); err != nil {
+		return err
+	}
+	k.enforce(k.Bars(), at)
+	return nil
 }
 
 // unseal believes a row only if its MAC is valid.
 func (k *Keeper) unseal(r Row) (Lease, bool) {
 	l, ok := Unseal(k.key, r)
 	if !ok {
-		k.o.Logger.Error("lease: a row without a valid MAC counts for nothing", "lease", r.ID)
+		k.suspect("lease: a row without a valid MAC counts for nothing", "lease", r.ID)
 	}
 	return l, ok
+}
+
+// mostSuspects is how many rows are told of.
+const mostSuspects = 1000
+
+// suspect logs once that a row was not written by this service, or not last: it may
+// stand there for ever, and is come across every second.
+func (k *Keeper) suspect(what, kind, id string) {
+	k.mu.Lock()
+	known := k.suspects[kind+id] || len(k.suspects) >= mostSuspects
+	if !known {
+		k.suspects[kind+id] = true
+	}
+	k.mu.Unlock()
+	if !known {
+		k.o.Logger.Error(what, kind, id)
+	}
 }
 
 // Active is how many leases are active, give or take those that expired since

@@ -375,6 +375,21 @@ func TestRowsWrittenByHand(t *testing.T) {
 	}
 }
 
+// What is not believed stays where it is, and is not told of every second.
+func TestARowByHandIsToldOfOnce(t *testing.T) {
+	m := new(leasetest.Memory)
+	request(t, keeper(t, m, lease.Options{}, at(0)), 1, time.Minute, at(0))
+	m.Tamper(func(r *lease.Row) { r.MAC = [32]byte{} })
+	var log strings.Builder
+	k := keeper(t, m, lease.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, at(1))
+	for i := range 10 {
+		sweep(t, k, at(100+i))
+	}
+	if n := strings.Count(log.String(), "MAC"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, log.String())
+	}
+}
+
 // An old row, whose MAC is good, is put back after the lease was revoked.
 func TestARowPutBack(t *testing.T) {
 	m := new(leasetest.Memory)
@@ -469,32 +484,4 @@ func TestNewKeeperWantsAll(t *testing.T) {
 			t.Errorf("%s: made one", name)
 		}
 	}
-}
-
-func BenchmarkLive(b *testing.B) {
-	now := time.Now()
-	k := keeper(b, new(leasetest.Memory), lease.Options{}, now)
-	var ids []string
-	for i := range 100 {
-		ids = append(ids, use(b, k, alice, fmt.Sprint(i), time.Hour, now).ID)
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			if !k.Live(ids[i%len(ids)], time.Now()) {
-				b.Error("not live")
-			}
-		}
-	})
-}
-
-func BenchmarkUse(b *testing.B) {
-	now := time.Now()
-	k := keeper(b, new(leasetest.Memory), lease.Options{}, now)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			use(b, k, alice, "c", time.Hour, now)
-		}
-	})
 }

@@ -20,15 +20,15 @@ func (k *Keeper) ask(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	past, err := k.past(ctx, a, at)
+	if l, err := k.cooling(ctx, a, at); err != nil {
+		return l, err
+	}
+	found, err := k.opened(ctx, a, at)
 	if err != nil {
 		return Lease{}, err
 	}
-	for _, was := range past {
-		switch {
-		case was.Ending == Denied && at.time().Before(was.Ended.Add(a.Cooldown)):
-			return was, &CoolingDown{was, was.Ended.Add(a.Cooldown)}
-		case was.State == Active && a.Ticket == Digest{} && a.fits(was) && !was.Spent():
+	for _, was := range found {
+		if was.State == Active && a.Ticket == (Digest{}) && a.fits(was) && !was.Spent() {
 			return standing(k.adopt(was, at).now(at))
 		}
 	}
@@ -43,6 +43,20 @@ func (k *Keeper) ask(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 		return k.again(ctx, was, a, at)
 	}
 	return was, ErrPending
+}
+
+// cooling finds the denial after which it is too soon to ask again.
+func (k *Keeper) cooling(ctx context.Context, a Ask, at instant) (Lease, error) {
+	rows, err := k.store.List(ctx, Filter{Question: denials(a.Principal.ID(), a.Credential)})
+	if err != nil {
+		return Lease{}, fmt.Errorf("looking for a denial over %q: %w", a.Credential, unavailable(err))
+	}
+	for _, r := range rows {
+		if l, ok := k.unseal(r); ok && l.Ending == Denied && l.useKey() == a.useKey() && at.time().Before(l.Ended.Add(a.Cooldown)) {
+			return l, &CoolingDown{l, l.Ended.Add(a.Cooldown)}
+		}
+	}
+	return Lease{}, nil
 }
 
 // put writes a new question down, if there is room for one more; true: it was
@@ -103,38 +117,26 @@ func (k *Keeper) again(ctx context.Context, was Lease, a Ask, at instant) (Lease
 	return l, ErrPending
 }
 
-// roomToAsk bounds how much one principal may ask of people at a time. What it
-// took back counts until it would have lapsed: people were called.
+// roomToAsk bounds how much one principal may ask of people at a time. A question
+// that it takes back counts until it would have lapsed: people were told of it.
 func (k *Keeper) roomToAsk(ctx context.Context, l Lease, at instant) error {
-	pending, err := k.store.List(ctx, Filter{Principal: l.Principal, State: Pending, Limit: 4 * k.o.Questions})
-	if err != nil {
-		return fmt.Errorf("looking for questions of %q: %w", l.Principal, unavailable(err))
-	}
 	n := 0
-	for _, r := range pending {
-		if r.Ends.After(at.time()) {
-			n++
+	for _, f := range []Filter{{Principal: l.Principal, State: Pending, Open: true}, {Question: takenBack(l.Principal)}} {
+		f.Limit = 4 * k.o.Questions
+		rows, err := k.store.List(ctx, f)
+		if err != nil {
+			return fmt.Errorf("looking for questions of %q: %w", l.Principal, unavailable(err))
 		}
-	}
-	ended, err := k.store.List(ctx, Filter{Principal: l.Principal, Credential: l.Credential, State: Ended})
-	if err != nil {
-		return fmt.Errorf("looking for questions of %q: %w", l.Principal, unavailable(err))
-	}
-	for _, r := range ended {
-		if was, ok := k.unseal(r); ok && was.withdrawn() && was.Ends.After(at.time()) {
-			n++
+		for _, r := range rows {
+			if r.Ends.After(at.time()) {
+				n++
+			}
 		}
 	}
 	if n >= k.o.Questions {
-		return fmt.Errorf("asking for a lease over %q: %w (%d questions wait for an answer, or did)", l.Credential, ErrTooMany, n)
+		return fmt.Errorf("asking for a lease over %q: %w (%d questions wait for an answer, or were taken back)", l.Credential, ErrTooMany, n)
 	}
 	return nil
-}
-
-// withdrawn tells whether who asked took the question back: Ends is then when
-// it would have lapsed.
-func (l Lease) withdrawn() bool {
-	return l.Ending == Revoked && l.Starts.IsZero() && l.EndedBy == l.Principal
 }
 
 // Answer gives a person's answer to a pending lease. It counts once the store
@@ -180,7 +182,7 @@ func (k *Keeper) mutate(ctx context.Context, id string, at instant, f func(Lease
 			return Lease{}, fmt.Errorf("changing lease %q: %w", id, unavailable(err))
 		}
 		was, ok := k.unseal(r)
-		if !ok {
+		if !ok || k.older(was) {
 			return Lease{}, fmt.Errorf("changing lease %q: %w", id, ErrUnknown)
 		}
 		if gone := k.gone(was, at); was.State != Ended && gone.State == Ended {

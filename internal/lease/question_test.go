@@ -293,3 +293,58 @@ func TestAnotherReplicasLeaseIsTaken(t *testing.T) {
 	_, err = b.Request(context.Background(), ticket, at(2))
 	wantErr(t, err, lease.ErrTooMany)
 }
+
+// However many leases a principal opens and ends meanwhile, a denial is not
+// forgotten, by no process.
+func TestACoolDownIsNotCrowdedOut(t *testing.T) {
+	m := new(leasetest.Memory)
+	k := keeper(t, m, lease.Options{Questions: 1000}, at(0))
+	l := pose(t, k, question(alice, "c"), at(0))
+	for i := range 150 {
+		other := question(alice, "c")
+		other.Operation.Path = fmt.Sprint("/", i)
+		takeBack(t, k, pose(t, k, other, at(1)), at(1))
+		free := asked(alice, "c", time.Minute) // policy asks people about some requests only
+		free.Ticket = lease.Digest{1, byte(i)}
+		open, err := k.Request(context.Background(), free, at(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		takeBack(t, k, open, at(1))
+	}
+	deny(t, k, l.ID, at(2))
+	for name, k := range map[string]*lease.Keeper{"the same process": k, "another": keeper(t, m, lease.Options{}, at(2))} {
+		var cooling *lease.CoolingDown
+		if _, err := k.Use(context.Background(), question(alice, "c"), at(3)); !errors.As(err, &cooling) || cooling.Denied.ID != l.ID {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// takeBack has the lease ended by its own principal.
+func takeBack(t testing.TB, k *lease.Keeper, l lease.Lease, now time.Time) {
+	t.Helper()
+	if _, err := k.Revoke(context.Background(), l.ID, l.Principal, now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Who asks and takes back, again and again, tires people out no faster than who
+// only asks.
+func TestQuestionsThatAreTakenBackCount(t *testing.T) {
+	m := new(leasetest.Memory)
+	k, other := keeper(t, m, lease.Options{Questions: 5}, at(0)), keeper(t, m, lease.Options{Questions: 5}, at(0))
+	for i := range 5 {
+		a := question(alice, "c")
+		a.Operation.Path = fmt.Sprint("/", i)
+		takeBack(t, k, pose(t, k, a, at(i)), at(i))
+	}
+	for _, k := range []*lease.Keeper{k, other} {
+		_, err := k.Use(context.Background(), question(alice, "d"), at(50))
+		wantErr(t, err, lease.ErrTooMany)
+	}
+	pose(t, k, question(bob, "c"), at(50))
+	pose(t, k, question(alice, "c"), at(60)) // the first would have lapsed
+	_, err := k.Use(context.Background(), question(alice, "d"), at(60))
+	wantErr(t, err, lease.ErrTooMany)
+}

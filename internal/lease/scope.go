@@ -106,13 +106,41 @@ func (l Lease) Covers(o Operation) bool {
 // question is the same for every attempt of one principal at one operation with
 // one credential, with or without a ticket.
 func (l Lease) question() Digest {
-	h := sha256.New()
 	ticket := "without"
 	if !l.Ticketless() {
 		ticket = "with"
 	}
 	o := l.Operation
-	for _, s := range []string{"question 1", l.Principal, l.Credential, ticket, o.Method, o.Host, o.Path, string(o.Body[:]), fmt.Sprint(o.Unseen)} {
+	return digest("question 1", l.Principal, l.Credential, ticket, o.Method, o.Host, o.Path, string(o.Body[:]), fmt.Sprint(o.Unseen))
+}
+
+// foundBy is the question that a row is found by. Once nobody is to answer it any
+// more, that is what must be remembered of its principal, however many leases it
+// has opened since.
+func (l Lease) foundBy() Digest {
+	switch {
+	case l.Ending == Denied:
+		return denials(l.Principal, l.Credential)
+	case l.takenBack():
+		return takenBack(l.Principal)
+	}
+	return l.question()
+}
+
+// takenBack tells whether the lease is a question that its own principal ended
+// before anybody answered.
+func (l Lease) takenBack() bool {
+	return l.Ending == Revoked && l.Starts.IsZero() && l.EndedBy == l.Principal
+}
+
+// denials is what the denied leases of a principal over a credential are found by,
+// takenBack what the questions are that it has taken back.
+func denials(principal, credential string) Digest { return digest("denied 1", principal, credential) }
+func takenBack(principal string) Digest           { return digest("taken back 1", principal) }
+
+func digest(texts ...string) Digest {
+	h := sha256.New()
+	for _, s := range texts {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(s))))
 		h.Write([]byte(s))
 	}

@@ -16,7 +16,7 @@ import (
 // number that it is to replace.
 func Seal(key [32]byte, l Lease, change int64) Row {
 	l = l.stored()
-	r := Row{ID: l.ID, Principal: l.Principal, Credential: l.Credential, Ticket: l.Ticket, Question: l.question(),
+	r := Row{ID: l.ID, Principal: l.Principal, Credential: l.Credential, Ticket: l.Ticket, Question: l.foundBy(),
 		State: l.State, Open: l.State != Ended && !l.Spent(), Created: l.Created, Ends: l.Ends, Ended: l.Ended, Change: change}
 	r.Body, r.MAC = sealed(key, "lease 2\n", l)
 	return r

@@ -20,7 +20,7 @@ var (
 type Row struct {
 	ID, Principal, Credential string
 	Ticket                    Digest // zero: none; else no two rows have it
-	Question                  Digest // see Insert
+	Question                  Digest // see Insert; of a row that is ended, what Filter.Question finds it by
 	State                     State
 	Open                      bool // counts among those that its principal holds at once
 	Created, Ends, Ended      time.Time
@@ -90,5 +90,7 @@ type Filter struct {
 	Credential string    // empty: every one
 	State      State     // as stored; 0: every one
 	Over       time.Time // only rows not stored as ended whose Ends is not after it; zero: every one
+	Open       bool      // only rows that are open
+	Question   Digest    // only ended rows that have it; zero: every row
 	Limit      int       // 0: 100
 }

@@ -24,8 +24,8 @@ type flightKey struct {
 // Use returns the principal's active lease without a ticket that is good for
 // what a asks, and opens one if there is none; where people must approve it,
 // the lease that waits for them comes with ErrPending. A lease counts once the
-// store has it. Other errors: *Barred, *CoolingDown, ErrSpent, ErrTooMany,
-// ErrUnavailable.
+// store has it. Other errors: *Barred, *CoolingDown, ErrSpent (with the lease, which
+// counts until its end), ErrTooMany, ErrUnavailable.
 func (k *Keeper) Use(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 	if err := k.confirm(ctx, now); err != nil {
 		return Lease{}, err
@@ -50,19 +50,22 @@ func (k *Keeper) Use(ctx context.Context, a Ask, now time.Time) (Lease, error) {
 // until its end where nobody is asked for the next.
 func (k *Keeper) current(a Ask, now time.Time) (Lease, error) {
 	at := k.clock.see(now)
+	var spent Lease
 	var err error
-	for _, e := range k.uses(useKey{a.Principal.ID(), a.Credential}) {
+	for _, e := range k.uses(a.useKey()) {
 		l := e.lease()
 		switch {
 		case !e.live(at) || !a.fits(l):
 		case !l.Spent():
 			return l, nil
 		case a.Terms.Needs == 0:
-			err = fmt.Errorf("using lease %q: %w (%d)", l.ID, ErrSpent, l.Terms.Uses)
+			spent, err = l, fmt.Errorf("using lease %q: %w (%d)", l.ID, ErrSpent, l.Terms.Uses)
 		}
 	}
-	return Lease{}, err
+	return spent, err
 }
+
+func (a Ask) useKey() useKey { return useKey{a.Principal.ID(), a.Credential} }
 
 // fits tells whether the lease without a ticket is good for what is asked. One
 // that fewer people approved than must now is not.
@@ -73,7 +76,7 @@ func (a Ask) fits(l Lease) bool {
 // join takes part in the opening of a lease, or begins it. Who begins it may
 // give up without harm to the others.
 func (k *Keeper) join(ctx context.Context, a Ask, now time.Time) *flight {
-	key := flightKey{useKey: useKey{a.Principal.ID(), a.Credential}}
+	key := flightKey{useKey: a.useKey()}
 	if !a.Terms.Reuse {
 		key.session = a.Session
 	}
@@ -148,11 +151,11 @@ func (k *Keeper) instead(ctx context.Context, a Ask, at instant, err error) (Lea
 	if !errors.Is(err, ErrTooMany) || a.Ticket != (Digest{}) {
 		return Lease{}, err
 	}
-	past, failed := k.past(ctx, a, at)
+	found, failed := k.opened(ctx, a, at)
 	if failed != nil {
 		return Lease{}, failed
 	}
-	for _, l := range past {
+	for _, l := range found {
 		if l.State == Active && a.fits(l) && !l.Spent() {
 			return standing(k.adopt(l, at).now(at))
 		}
@@ -160,16 +163,16 @@ func (k *Keeper) instead(ctx context.Context, a Ask, at instant, err error) (Lea
 	return Lease{}, err
 }
 
-// past lists the leases of a's principal over its credential, the latest first,
-// as they stand at the instant.
-func (k *Keeper) past(ctx context.Context, a Ask, at instant) ([]Lease, error) {
-	rows, err := k.store.List(ctx, Filter{Principal: a.Principal.ID(), Credential: a.Credential})
+// opened lists the leases of a's principal over its credential that the store has
+// as open, the latest first, as they stand at the instant.
+func (k *Keeper) opened(ctx context.Context, a Ask, at instant) ([]Lease, error) {
+	rows, err := k.store.List(ctx, Filter{Principal: a.Principal.ID(), Credential: a.Credential, Open: true})
 	if err != nil {
 		return nil, fmt.Errorf("looking for a lease over %q: %w", a.Credential, unavailable(err))
 	}
 	var out []Lease
 	for _, r := range rows {
-		if l, ok := k.unseal(r); ok && l.Principal == a.Principal.ID() && l.Credential == a.Credential {
+		if l, ok := k.unseal(r); ok && l.useKey() == a.useKey() {
 			out = append(out, k.known(l, at))
 		}
 	}

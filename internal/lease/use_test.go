@@ -37,8 +37,11 @@ func TestSpend(t *testing.T) {
 			t.Error("what began under the last use is cut")
 		}
 	}
-	_, err = a.Use(context.Background(), limited(3), at(2))
+	spent, err := a.Use(context.Background(), limited(3), at(2))
 	wantErr(t, err, lease.ErrSpent) // until its end
+	if spent.ID != l.ID || !spent.Ends.Equal(at(60)) {
+		t.Errorf("spent is %+v", spent)
+	}
 	if next, err := a.Use(context.Background(), limited(3), at(60)); err != nil || next.ID == l.ID {
 		t.Errorf("got %+v, %v", next, err)
 	}
@@ -205,4 +208,78 @@ func TestAClockThatIsBehind(t *testing.T) {
 	if behind.Live(l.ID, at(61)) {
 		t.Error("it lives again")
 	}
+}
+
+// A hand in the database that puts an earlier row back, which the service wrote
+// itself, gives no use back.
+func TestAnEarlierRowCountsForNothing(t *testing.T) {
+	m := new(leasetest.Memory)
+	k := keeper(t, m, lease.Options{}, at(0))
+	l, err := k.Use(context.Background(), limited(2), at(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, err := m.ByID(t.Context(), l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := k.Spend(context.Background(), l.ID, at(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.Tamper(func(r *lease.Row) { r.Body, r.MAC = was.Body, was.MAC })
+	if err := k.Spend(context.Background(), l.ID, at(2)); err == nil {
+		t.Error("used a third time")
+	}
+	sweep(t, k, at(3))
+	if err := k.Spend(context.Background(), l.ID, at(3)); err == nil {
+		t.Error("used a third time")
+	}
+}
+
+// A use that was counted before the revoke, and is answered after it, is none.
+func TestRevokedWhileItIsSpent(t *testing.T) {
+	m := new(leasetest.Memory)
+	s := &late{Store: m}
+	k, other := keeper(t, s, lease.Options{}, at(0)), keeper(t, m, lease.Options{}, at(0))
+	ask := limited(3)
+	ask.Terms.Extend = time.Hour
+	for name, do := range map[string]func(id string) error{
+		"spend": func(id string) error { return k.Spend(context.Background(), id, at(1)) },
+		"extend": func(id string) error {
+			_, err := k.Extend(context.Background(), id, time.Minute, at(1))
+			return err
+		},
+	} {
+		l, err := k.Use(context.Background(), ask, at(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.after = func() {
+			if _, err := other.Revoke(context.Background(), l.ID, "sre", at(1)); err != nil {
+				t.Error(err)
+			}
+			sweep(t, k, at(1))
+		}
+		if err := do(l.ID); !errors.Is(err, lease.ErrEnded) || k.Live(l.ID, at(1)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// late is a store in which something happens once between an update and its
+// answer.
+type late struct {
+	lease.Store
+	after func()
+}
+
+func (s *late) Update(ctx context.Context, r lease.Row) (int64, error) {
+	n, err := s.Store.Update(ctx, r)
+	if do := s.after; do != nil {
+		s.after = nil
+		do()
+	}
+	return n, err
 }

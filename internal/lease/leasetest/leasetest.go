@@ -339,7 +339,8 @@ func testOrder(t *testing.T, s lease.Store) {
 
 func testList(t *testing.T, s lease.Store) {
 	rows := insert(t, s, 5)
-	change(t, s, revoked(t, rows[4]))
+	gone := revoked(t, rows[4])
+	change(t, s, gone)
 	for _, c := range []struct {
 		name string
 		f    lease.Filter
@@ -352,6 +353,10 @@ func testList(t *testing.T, s lease.Store) {
 		{"another principal", lease.Filter{Principal: "https://issuer.example#bob"}, nil},
 		{"active", lease.Filter{State: lease.Active}, []int{3, 2, 1, 0}},
 		{"ended", lease.Filter{State: lease.Ended}, []int{4}},
+		{"pending", lease.Filter{State: lease.Pending}, nil},
+		{"open", lease.Filter{Credential: "c0", Open: true}, []int{2, 0}},
+		{"ended, by what it is found by", lease.Filter{Question: gone.Question}, []int{4}},
+		{"ended, by another", lease.Filter{Question: rows[1].Question}, nil},
 		{"over", lease.Filter{Over: Epoch.Add(62 * time.Second)}, []int{2, 1, 0}},
 		{"over, all but those that have ended", lease.Filter{Over: Epoch.Add(time.Hour)}, []int{3, 2, 1, 0}},
 	} {

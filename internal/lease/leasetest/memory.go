@@ -145,7 +145,8 @@ func (m *Memory) List(_ context.Context, f lease.Filter) ([]lease.Row, error) {
 		return (f.Principal == "" || f.Principal == r.Principal) &&
 			(f.Credential == "" || f.Credential == r.Credential) &&
 			(f.State == 0 || f.State == r.State) &&
-			(f.Over.IsZero() || r.State != lease.Ended && !r.Ends.After(f.Over))
+			(f.Over.IsZero() || r.State != lease.Ended && !r.Ends.After(f.Over)) && (!f.Open || r.Open) &&
+			(f.Question == lease.Digest{} || r.State == lease.Ended && r.Question == f.Question)
 	})
 	slices.Reverse(rows)
 	slices.SortStableFunc(rows, func(a, b lease.Row) int { return b.Created.Compare(a.Created) })

@@ -18,6 +18,10 @@ func BenchmarkLeases(b *testing.B) {
 	})
 }
 
+func BenchmarkLives(b *testing.B) {
+	leasetest.BenchmarkLeases(b, func(b *testing.B) lease.Store { return open(b) })
+}
+
 // BenchmarkChanges is what a replica asks four times a second.
 func BenchmarkChanges(b *testing.B) {
 	d := open(b)

@@ -39,11 +39,13 @@ func (d *DB) one(ctx context.Context, where string, value []byte) (lease.Row, er
 // the planner would not use the small indexes else.
 func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 	where, values := "true", []any{}
-	for _, c := range []struct{ column, text string }{{"principal", f.Principal}, {"credential", f.Credential}} {
-		if c.text != "" {
-			values = append(values, []byte(c.text))
-			where += fmt.Sprintf(" AND %s = $%d", c.column, len(values))
-		}
+	if f.Principal != "" { // by its hash too, which an index has
+		values = append(values, []byte(f.Principal))
+		where += " AND principal = $1::bytea AND sha256(principal) = sha256($1::bytea)"
+	}
+	if f.Credential != "" {
+		values = append(values, []byte(f.Credential))
+		where += fmt.Sprintf(" AND credential = $%d", len(values))
 	}
 	if f.State != 0 {
 		where += fmt.Sprintf(" AND state = %d", f.State)
@@ -51,6 +53,13 @@ func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 	if !f.Over.IsZero() {
 		values = append(values, lease.Micros(f.Over))
 		where += fmt.Sprintf(" AND state < %d AND ends <= $%d", lease.Ended, len(values))
+	}
+	if f.Open {
+		where += " AND open"
+	}
+	if f.Question != (lease.Digest{}) {
+		values = append(values, f.Question[:])
+		where += fmt.Sprintf(" AND state = %d AND question = $%d", lease.Ended, len(values))
 	}
 	limit := f.Limit
 	if limit <= 0 {

@@ -84,6 +84,10 @@ CREATE TABLE finish (            -- another replica's log may have it than the d
 ALTER TABLE decision ADD COLUMN refused BOOLEAN NOT NULL DEFAULT false;
 UPDATE decision SET refused = true WHERE position('"outcome":"allow"'::bytea IN line) = 0;
 CREATE INDEX decision_refused ON decision (at) WHERE refused;
+`, `
+CREATE INDEX lease_whose ON lease (sha256(principal), ends); -- the hash, for the reason that lease_open has one
+CREATE INDEX lease_over  ON lease (ends) WHERE state <> 3;
+CREATE INDEX lease_past ON lease (question) WHERE state = 3;
 `}
 
 // migrate brings the schema to this program's version. Replicas that start

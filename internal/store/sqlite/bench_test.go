@@ -42,3 +42,7 @@ func BenchmarkApply(b *testing.B) {
 func BenchmarkLeases(b *testing.B) {
 	leasetest.Benchmark(b, func(b *testing.B) []lease.Store { return []lease.Store{open(b)} })
 }
+
+func BenchmarkLives(b *testing.B) {
+	leasetest.BenchmarkLeases(b, func(b *testing.B) lease.Store { return open(b) })
+}

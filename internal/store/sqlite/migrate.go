@@ -89,6 +89,10 @@ CREATE TABLE tally (lease TEXT PRIMARY KEY, minute INTEGER NOT NULL, n INTEGER N
 ALTER TABLE decision ADD COLUMN refused INTEGER NOT NULL DEFAULT 0; -- 0 or 1
 UPDATE decision SET refused = 1 WHERE instr(line, CAST('"outcome":"allow"' AS BLOB)) = 0;
 CREATE INDEX decision_refused ON decision (seq) WHERE refused = 1;
+`, `
+CREATE INDEX lease_whose   ON lease (principal, credential, ends);
+CREATE INDEX lease_unended ON lease (ends) WHERE state != 3;
+CREATE INDEX lease_past ON lease (question) WHERE state = 3;
 `}
 
 // migrate brings the schema to this program's version.
