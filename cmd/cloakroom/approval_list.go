@@ -55,10 +55,10 @@ func showApproval(l lease.Lease) shownApproval {
 
 // shownFrom is a question as the service shows it.
 func shownFrom(q approval.Question) shownApproval {
-	s := shownApproval{ID: q.ID, Credential: q.Credential, Principal: q.Principal, Person: q.Person, Operation: showOperation(q.Operation),
-		Reason: q.Reason, State: "pending", Asked: q.Asked, Expires: q.Expires, Needs: q.Needs, Answers: []shownAnswer{}}
+	s := shownApproval{ID: plain(q.ID), Credential: plain(q.Credential), Principal: plain(q.Principal), Person: plain(q.Person), Operation: showOperation(q.Operation),
+		Reason: plain(q.Reason), State: "pending", Asked: q.Asked, Expires: q.Expires, Needs: q.Needs, Answers: []shownAnswer{}}
 	for _, g := range q.Given {
-		s.Answers = append(s.Answers, shownAnswer{g.Person, g.Name, true, g.Scope, "", g.Via, g.Time})
+		s.Answers = append(s.Answers, shownAnswer{plain(g.Person), plain(g.Name), true, g.Scope, "", g.Via, g.Time})
 	}
 	return s
 }

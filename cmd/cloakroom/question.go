@@ -10,11 +10,13 @@ import (
 	"cloakroom/internal/approval"
 )
 
-// printQuestion prints all that a person needs to judge a question. Its texts
-// are clean.
+// printQuestion prints all that a person needs to judge a question. What a service
+// elsewhere sends is no cleaner than it.
 func printQuestion(w io.Writer, q approval.Question, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", name, plain(fmt.Sprintf(format, args...)))
+	}
 	line("question", "%s", q.ID)
 	line("credential", "%s, tier %s%s", q.Credential, q.Tier, before(": ", q.Description))
 	line("asked by", "%s%s", q.Principal, before(", of ", strings.Join(q.Groups, ", ")))

@@ -14,7 +14,7 @@ import (
 )
 
 // clickRefusals are the errors of an answer that are for the person.
-var clickRefusals = []error{approval.ErrRole, approval.ErrMachine, approval.ErrNobody, approval.ErrClick, approval.ErrChanged,
+var clickRefusals = []error{approval.ErrRole, approval.ErrMachine, approval.ErrNobody, approval.ErrClick, approval.ErrUnnamed, approval.ErrLong, approval.ErrChanged,
 	lease.ErrSelf, lease.ErrTwice, lease.ErrScope, lease.ErrUnavailable}
 
 // clicked brings a click on a button to the desk.

@@ -23,6 +23,8 @@ var (
 	ErrNobody   = errors.New("the issuer does not say which person this is (its claims.person), so an answer could be counted twice")
 	ErrNotFresh = errors.New("an answer needs a login made for it, and this one is too old: answer again")
 	ErrChanged  = errors.New("the question is not the one that was shown: look at it again")
+	ErrUnnamed  = errors.New("the token of who asks names no person, and is of your own issuer: it may be you who asks")
+	ErrLong     = errors.New("the question is so long that the record could not hold what you were shown, so that nobody can approve it: deny it")
 	ErrClick    = errors.New("a click does not answer this question: open it on the page")
 )
 
@@ -207,7 +209,7 @@ func (d *Desk) Answer(ctx context.Context, id string, a Answer) (lease.Lease, er
 	case a.By.Person == "":
 		return lease.Lease{}, ErrNobody
 	case a.Via == ViaSlack: // its click is no login
-		if err := d.clickable(ctx, id, a.By); err != nil {
+		if err := d.clickable(ctx, id); err != nil {
 			return lease.Lease{}, err
 		}
 	case a.Asked.IsZero() || a.LoggedIn.Before(a.Asked.Add(-loginSkew)) || now.Sub(a.Asked) > loginTime || a.LoggedIn.After(now.Add(loginSkew)):
@@ -219,16 +221,15 @@ func (d *Desk) Answer(ctx context.Context, id string, a Answer) (lease.Lease, er
 // ViaSlack is Answer.Via of a click in Slack.
 const ViaSlack = "slack"
 
-// clickable tells whether a click in a chat by who may answer the question: its
-// tier must say so. Where an issuer of people does not name who asks, it may be
-// who clicks: a click shows no subject of that issuer to tell them apart by.
-func (d *Desk) clickable(ctx context.Context, id string, who access.Principal) error {
+// clickable tells whether a click in a chat may answer the question: its tier must
+// say so.
+func (d *Desk) clickable(ctx context.Context, id string) error {
 	l, err := d.Leases.ByID(ctx, id, d.Now())
 	if err != nil {
 		return err
 	}
 	c := d.Inventory().Credential(l.Credential)
-	if c == nil || c.Tier.Approval == nil || !c.Tier.Approval.Buttons || l.Person == "" && l.Issuer == who.Issuer {
+	if c == nil || c.Tier.Approval == nil || !c.Tier.Approval.Buttons {
 		return ErrClick
 	}
 	return nil
@@ -243,6 +244,9 @@ func (d *Desk) answer(ctx context.Context, id string, a Answer, now time.Time) (
 	c := d.Inventory().Credential(l.Credential)
 	if !ok || c == nil || !a.By.InAny(d.approvers(c)) {
 		return l, ErrRole
+	}
+	if unnamed(l, a.By) {
+		return l, ErrUnnamed
 	}
 	if a.Seen == "" || a.Seen != q.Seen {
 		return l, ErrChanged
@@ -259,7 +263,11 @@ func (d *Desk) answer(ctx context.Context, id string, a Answer, now time.Time) (
 	if _, err := l.Answer(answer, now); err != nil { // what cannot count is not written down as if it did
 		return l, err
 	}
-	if err := d.Log.Append(ctx, record.Entry{Time: now, Approval: recorded(q, a)}); err != nil {
+	entry := recorded(q, a)
+	if a.Approve && len(entry.Shown) > record.ShownMax {
+		return l, ErrLong
+	}
+	if err := d.Log.Append(ctx, record.Entry{Time: now, Approval: entry}); err != nil {
 		return l, fmt.Errorf("recording an answer: %w", err)
 	}
 	l, err = d.Leases.Answer(ctx, id, answer, now)

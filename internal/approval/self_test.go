@@ -16,6 +16,8 @@ func TestOwnQuestion(t *testing.T) {
 	// as the configuration's slack section knows her: her subject is Slack's
 	clicks := alice
 	clicks.Subject = "slack:U1"
+	pairwise := unnamed
+	pairwise.Subject = "alice-for-another-client"
 	tests := []struct {
 		name    string
 		asks    access.Principal
@@ -25,6 +27,7 @@ func TestOwnQuestion(t *testing.T) {
 	}{
 		{"herself", alice, alice, "page", false},
 		{"herself, by a token that does not name her", unnamed, alice, "page", false},
+		{"herself, as another client's subject, not named", pairwise, alice, "page", false},
 		{"her agent", bot("b", alice.Person), alice, "page", false},
 		{"her agent, by a click", bot("b", alice.Person), clicks, approval.ViaSlack, false},
 		{"herself, by a click", alice, clicks, approval.ViaSlack, false},

@@ -78,6 +78,8 @@ func (d *Desk) obstacle(l lease.Lease, who access.Principal) string {
 		return ErrNobody.Error()
 	case who.Person == l.Person || who.ID() == l.Principal:
 		return "this is asked by you, or on your behalf, and nobody answers their own question"
+	case unnamed(l, who):
+		return ErrUnnamed.Error()
 	}
 	for _, a := range l.Answers {
 		if a.Person == who.Person || a.Principal == who.ID() {
@@ -85,6 +87,13 @@ func (d *Desk) obstacle(l lease.Lease, who access.Principal) string {
 		}
 	}
 	return ""
+}
+
+// unnamed tells whether who asks may be who answers, as far as anybody knows: of
+// an issuer of people, whose token does not say which. One human can have several
+// subjects there: one for each client, or that of Slack.
+func unnamed(l lease.Lease, who access.Principal) bool {
+	return l.Person == "" && l.Issuer == who.Issuer
 }
 
 // Clean makes an untrusted text fit to be shown as plain text: nothing that

@@ -55,6 +55,8 @@ var problems = []struct {
 	{approval.ErrChanged, 409, "changed"},
 	{lease.ErrScope, 400, "invalid"},
 	{lease.ErrSelf, 403, "own_request"},
+	{approval.ErrLong, 403, "denied"},
+	{approval.ErrUnnamed, 403, "own_request"},
 	{lease.ErrTwice, 409, "answered_already"},
 	{approval.ErrRole, 403, "denied"},
 	{approval.ErrMachine, 403, "denied"},

@@ -14,14 +14,16 @@ import (
 
 // The lengths to which strings and lists are cut, after masking.
 const (
-	pathMax  = 4096
-	textMax  = 512
-	shownMax = 8192
-	itemMax  = 128 // a string in a list
-	usesMax  = 32
-	seenMax  = 64
-	listMax  = 64 // of the other lists
+	pathMax = 4096
+	textMax = 512
+	itemMax = 128 // a string in a list
+	usesMax = 32
+	seenMax = 64
+	listMax = 64 // of the other lists
 )
+
+// ShownMax is how much of Approval.Shown is kept, in bytes.
+const ShownMax = 64 << 10
 
 const timeForm = "2006-01-02T15:04:05.000000Z"
 

@@ -220,7 +220,7 @@ type Approval struct {
 	Via        string    `json:"via"`       // "page", "cli", "api" or "slack"
 	LoggedIn   time.Time `json:"logged_in"` // zero: no login was made for it
 	Seen       string    `json:"seen"`      // hash of what was shown
-	Shown      string    `json:"shown"`     // what was shown, as JSON
+	Shown      string    `json:"shown"`     // what was shown, as JSON; ShownMax at most
 }
 
 // Bar is a bar that was put up or lifted.

@@ -124,7 +124,7 @@ func (e *encoder) approval(a *Approval) {
 	e.text("via", a.Via, itemMax)
 	e.time("logged_in", a.LoggedIn)
 	e.text("seen", a.Seen, itemMax)
-	e.text("shown", a.Shown, shownMax)
+	e.text("shown", a.Shown, ShownMax)
 }
 
 func (e *encoder) bar(b *Bar) {
