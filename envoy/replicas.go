@@ -34,6 +34,9 @@ func isName(address string) bool {
 // the five seconds in which Envoy asks DNS anew.
 func followReplicas(c *clusterv3.Cluster, check *corev3.HealthCheck) {
 	c.IgnoreHealthOnHostRemoval = true
+	// Envoy would make three calls again at a time, and an exchange counts until its end.
+	limit := c.CircuitBreakers.Thresholds[0]
+	limit.MaxRetries = limit.MaxRequests
 	c.CommonLbConfig = &clusterv3.Cluster_CommonLbConfig{
 		HealthyPanicThreshold: &typev3.Percent{},
 		// Else what befalls a second replica within a second counts a second late.
@@ -60,10 +63,12 @@ func connects() *corev3.HealthCheck {
 }
 
 // askAnother lets a call that the service has not heard be made to another
-// replica.
+// replica at once: Envoy would wait for up to a second. It takes the longest pause
+// for the longest time of a try as well, and people may be waited for in one.
 func (b *builder) askAnother() *corev3.RetryPolicy {
 	return &corev3.RetryPolicy{
 		RetryOn: unheard, NumRetries: wrapperspb.UInt32(2),
+		RetryBackOff: &corev3.BackoffStrategy{BaseInterval: durationpb.New(time.Millisecond), MaxInterval: durationpb.New(24 * time.Hour)},
 		RetryHostPredicate: []*corev3.RetryPolicy_RetryHostPredicate{{
 			Name: previousHosts, ConfigType: &corev3.RetryPolicy_RetryHostPredicate_TypedConfig{TypedConfig: b.pack(&previousv3.PreviousHostsPredicate{})},
 		}},

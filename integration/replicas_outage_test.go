@@ -3,7 +3,9 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
+	"time"
 )
 
 // recovers waits until a path is served by every replica, which Envoy hears of a
@@ -111,4 +113,47 @@ func TestReplicasHoldThroughOutage(t *testing.T) {
 	a.approves(a.bob, a.nth(at+1), a.nth(at+2), q, "operation")
 	a.nth(at).serve()
 	a.recovers("/api/v1/y", headers...)
+}
+
+// TestReplicasHoldForLong: Envoy waits for people behind several replicas too, for
+// longer than it waits for any other decision.
+func TestReplicasHoldForLong(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	headers := a.with("held")
+	held := make(chan outcome, 1)
+	go func() { held <- a.try("/api/v1/x", headers...) }()
+	at := a.holder()
+	select {
+	case got := <-held:
+		t.Fatalf("held no longer: %d %s %v", got.status(), got.body, got.err)
+	case <-time.After(12 * time.Second):
+	}
+	a.approves(a.bob, a.nth(at+1), a.nth(at+2), a.waiting(a.nth(at+1), a.bob, "held"), "operation")
+	if got := <-held; got.status() != http.StatusOK {
+		t.Errorf("approved after long: %d %s %v", got.status(), got.body, got.err)
+	}
+}
+
+// TestReplicaKilled: while Envoy does not know yet that a replica is gone, requests
+// of many clients at once go on by the others.
+func TestReplicaKilled(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	headers := a.with("asked")
+	a.everywhere("/api/v1/x", http.StatusForbidden, "approval_pending", headers...)
+	a.approves(a.bob, a.replicas[0], a.replicas[1], a.waiting(a.replicas[0], a.bob, "asked"), "path")
+	a.recovers("/api/v1/x", headers...)
+	a.replicas[0].service.kill()
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for range 6 {
+				if got := a.try("/api/v1/x", headers...); got.status() != http.StatusOK {
+					t.Errorf("with a replica gone: %d %s %v", got.status(), got.body, got.err)
+				}
+			}
+		})
+	}
+	clients.Wait()
 }

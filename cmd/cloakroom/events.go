@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -74,7 +75,7 @@ func (n *notices) answered(a approval.Answered) {
 // stolen tells of a ticket that another than its holder has shown; of the same
 // one and the same principal once in a while only.
 func (n *notices) stolen(id, principal string) {
-	if !n.thefts.first(id+" "+principal, time.Now()) {
+	if !n.thefts.first(principal, id, time.Now()) {
 		return
 	}
 	go func() { // a request waits for who calls this
@@ -89,30 +90,34 @@ func (n *notices) stolen(id, principal string) {
 	}()
 }
 
-// recent remembers for a while what it was told.
+// recent remembers for a while what it was told of each principal.
 type recent struct {
 	mu sync.Mutex
-	at map[string]time.Time
+	of map[string]map[string]time.Time // by principal, by what it was told
 }
 
-const recently = 10 * time.Minute
+const (
+	recently   = 10 * time.Minute
+	mostRecent = 10 // of one principal: two that work together make as many as they like
+)
 
-// first tells whether the key is new.
-func (r *recent) first(key string, now time.Time) bool {
+// first tells whether what it is told of the principal is new, and not too much.
+func (r *recent) first(principal, what string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for k, at := range r.at {
-		if now.Sub(at) > recently {
-			delete(r.at, k)
-		}
-	}
-	if _, known := r.at[key]; known {
+	known := r.of[principal]
+	maps.DeleteFunc(known, func(_ string, at time.Time) bool { return now.Sub(at) > recently })
+	if _, told := known[what]; told || len(known) >= mostRecent {
 		return false
 	}
-	if r.at == nil {
-		r.at = map[string]time.Time{}
+	if known == nil {
+		known = map[string]time.Time{}
+		if r.of == nil {
+			r.of = map[string]map[string]time.Time{}
+		}
+		r.of[principal] = known
 	}
-	r.at[key] = now
+	known[what] = now
 	return true
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,7 +65,13 @@ func TestHandingBackIsNoNews(t *testing.T) {
 func TestRecent(t *testing.T) {
 	var r recent
 	now := time.Now()
-	if !r.first("a", now) || r.first("a", now) || !r.first("b", now.Add(recently)) || !r.first("a", now.Add(recently+1)) || len(r.at) != 2 {
-		t.Error("a key is new twice, or never again")
+	if !r.first("p", "a", now) || r.first("p", "a", now) || !r.first("p", "b", now.Add(recently)) || !r.first("p", "a", now.Add(recently+1)) || len(r.of["p"]) != 2 {
+		t.Error("the same is new twice, or never again")
+	}
+	for i := range 2 * mostRecent {
+		r.first("q", fmt.Sprint(i), now)
+	}
+	if len(r.of["q"]) != mostRecent || !r.first("p", "c", now.Add(recently)) {
+		t.Error("one principal is told of without end, or in the way of another")
 	}
 }

@@ -163,3 +163,22 @@ func TestABarWrittenByHand(t *testing.T) {
 		t.Error("it stands")
 	}
 }
+
+// A bar stands for as long as was meant where the clock was ahead once, and is set
+// right: time here does not go back.
+func TestABarUnderAClockThatWasAhead(t *testing.T) {
+	k := keeper(t, new(leasetest.Memory), lease.Options{}, at(0))
+	sweep(t, k, at(7200))
+	l := use(t, k, alice, "c", time.Hour, at(10))
+	b, ended, err := k.Bar(context.Background(), lease.Bar{By: "sre", Until: at(70)}, at(10))
+	if err != nil || len(ended) != 1 || k.Live(l.ID, at(11)) {
+		t.Fatalf("ended %d leases, %v", len(ended), err)
+	}
+	if stands := b.Until.Sub(b.Since); stands != time.Minute {
+		t.Errorf("it stands for %s", stands)
+	}
+	var barred *lease.Barred
+	if _, err := k.Use(context.Background(), asked(alice, "c", time.Minute), at(12)); !errors.As(err, &barred) {
+		t.Errorf("opening a lease: %v", err)
+	}
+}

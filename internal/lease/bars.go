@@ -26,6 +26,9 @@ func (k *Keeper) stopping(principal, credential string, at instant) (Bar, bool) 
 // returns the bar as it stands, and the leases that this process ended.
 func (k *Keeper) Bar(ctx context.Context, b Bar, now time.Time) (Bar, []Lease, error) {
 	at := k.clock.see(now)
+	if !b.Until.IsZero() { // by our clock, which may be ahead of who says it
+		b.Until = at.time().Add(b.Until.Sub(now))
+	}
 	b = NewBar(b, at.time())
 	ended := k.enforce([]Bar{b}, at)
 	if err := k.putBar(ctx, b); err != nil {

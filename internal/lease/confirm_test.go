@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -138,11 +139,62 @@ type hanging struct {
 	asked atomic.Int32
 }
 
-func (s *hanging) Changes(ctx context.Context, after int64) ([]lease.Row, int64, error) {
+func (s *hanging) Changes(ctx context.Context, after int64, most int) ([]lease.Row, int64, error) {
 	s.asked.Add(1)
 	if s.hang.Load() {
 		<-ctx.Done()
 		return nil, 0, ctx.Err()
 	}
-	return s.Memory.Changes(ctx, after)
+	return s.Memory.Changes(ctx, after, most)
+}
+
+// tired is a store that gives nothing more once it has given so many rows, until
+// it has rested.
+type tired struct {
+	*leasetest.Memory
+	left int
+}
+
+func (s *tired) Changes(ctx context.Context, after int64, most int) ([]lease.Row, int64, error) {
+	rows, change, err := s.Memory.Changes(ctx, after, most)
+	if s.left -= len(rows); s.left < 0 {
+		return nil, 0, context.DeadlineExceeded
+	}
+	return rows, change, err
+}
+
+// Who was cut off for long catches up, though no single try has the time for all.
+func TestCatchingUp(t *testing.T) {
+	m := new(leasetest.Memory)
+	s := &tired{Memory: m}
+	k := keeper(t, s, lease.Options{Confirm: time.Second}, at(0))
+	l := use(t, k, alice, "c", time.Hour, at(0))
+	other := keeper(t, m, lease.Options{}, at(0))
+	if _, err := other.Revoke(context.Background(), l.ID, "sre", at(1)); err != nil {
+		t.Fatal(err)
+	}
+	row, err := m.ByID(t.Context(), l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6000 {
+		row.ID, row.Ticket = fmt.Sprint("x", i), lease.Digest{}
+		if _, err := m.Insert(t.Context(), row, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tries := 0
+	for now := 2; tries < 5; tries++ {
+		s.left = 5500
+		if now++; k.Follow(context.Background(), at(now)) == nil {
+			break
+		}
+		if k.Check(l.ID, at(now)) == nil {
+			t.Error("it is confirmed before all is known")
+		}
+	}
+	if tries != 1 {
+		t.Errorf("caught up after %d tries", tries)
+	}
+	wantErr(t, k.Check(l.ID, at(5)), lease.ErrEnded)
 }

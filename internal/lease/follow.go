@@ -7,20 +7,34 @@ import (
 	"time"
 )
 
+// followMost is how many changes are taken over at a time. Who was cut off from
+// the store for long catches up step by step, however little time each try has.
+const followMost = 5000
+
 // Follow takes over what other processes changed, and takes note that the store
 // was heard of.
 func (k *Keeper) Follow(ctx context.Context, now time.Time) error {
 	k.following.Lock()
 	defer k.following.Unlock()
 	at := k.clock.see(now)
-	rows, change, err := k.store.Changes(ctx, k.change)
-	if err != nil {
-		return fmt.Errorf("following leases: %w", unavailable(err))
-	}
-	if change != k.change {
-		if err := k.loadBars(ctx); err != nil {
+	for more := true; more; {
+		var err error
+		if more, err = k.step(ctx, at); err != nil {
 			return fmt.Errorf("following leases: %w", unavailable(err))
 		}
+	}
+	k.confirmed.Store(max(int64(at), k.confirmed.Load()))
+	return nil
+}
+
+// step takes over the next changes; more tells that there may be others.
+func (k *Keeper) step(ctx context.Context, at instant) (more bool, err error) {
+	rows, change, err := k.store.Changes(ctx, k.change, followMost)
+	if err == nil && change != k.change {
+		err = k.loadBars(ctx)
+	}
+	if err != nil {
+		return false, err
 	}
 	for _, r := range rows {
 		if k.wroteIt(r.Change) {
@@ -35,8 +49,7 @@ func (k *Keeper) Follow(ctx context.Context, now time.Time) error {
 	}
 	k.followed(change)
 	k.change = change
-	k.confirmed.Store(max(int64(at), k.confirmed.Load()))
-	return nil
+	return len(rows) >= followMost, nil
 }
 
 // wrote takes note that this process made a change: Follow has nothing to learn

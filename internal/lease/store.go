@@ -60,8 +60,10 @@ type Store interface {
 	ByQuestion(ctx context.Context, question Digest) (Row, error)
 	// Unended lists pending and active rows, and the latest change number.
 	Unended(ctx context.Context) ([]Row, int64, error)
-	// Changes lists rows written after the change number, and the latest one.
-	Changes(ctx context.Context, after int64) ([]Row, int64, error)
+	// Changes lists rows written after the change number, in the order of theirs,
+	// and the latest one; where there are more than most, so many, and the last
+	// one's number.
+	Changes(ctx context.Context, after int64, most int) ([]Row, int64, error)
 	// List lists rows, the latest created first.
 	List(ctx context.Context, f Filter) ([]Row, error)
 	// PutBar adds a bar, DropBar removes one (none: ErrUnknown), Bars lists them.

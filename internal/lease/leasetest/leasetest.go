@@ -276,18 +276,28 @@ func testChanges(t *testing.T, s lease.Store) {
 	_, start, err := s.Unended(t.Context())
 	check(t, err)
 	rows := insert(t, s, 3)
-	got, seen, err := s.Changes(t.Context(), start)
+	got, seen, err := s.Changes(t.Context(), start, 1000)
 	check(t, err)
 	if len(got) != 3 || seen <= start {
 		t.Fatalf("got %d changes up to %d, want 3 after %d", len(got), seen, start)
 	}
 	change(t, s, revoked(t, rows[1]))
-	got, last, err := s.Changes(t.Context(), seen)
+	got, last, err := s.Changes(t.Context(), seen, 1000)
 	check(t, err)
 	if len(got) != 1 || got[0].ID != rows[1].ID || got[0].State != lease.Ended || last <= seen {
 		t.Errorf("got %+v up to %d", got, last)
 	}
-	got, again, err := s.Changes(t.Context(), last)
+	got, part, err := s.Changes(t.Context(), start, 2)
+	check(t, err)
+	if len(got) != 2 || got[0].ID != rows[0].ID || got[1].ID != rows[2].ID || part != got[1].Change {
+		t.Errorf("got %d changes up to %d, want the first two of three", len(got), part)
+	}
+	got, part, err = s.Changes(t.Context(), part, 1)
+	check(t, err)
+	if len(got) != 1 || got[0].ID != rows[1].ID || part != last {
+		t.Errorf("got %d changes up to %d, want the last up to %d", len(got), part, last)
+	}
+	got, again, err := s.Changes(t.Context(), last, 1000)
 	check(t, err)
 	if len(got) != 0 || again != last {
 		t.Errorf("got %d changes up to %d, want none up to %d", len(got), again, last)
@@ -325,7 +335,7 @@ func testOrder(t *testing.T, s lease.Store) {
 			over = true
 		default:
 		}
-		rows, last, err := s.Changes(t.Context(), after)
+		rows, last, err := s.Changes(t.Context(), after, 1000)
 		check(t, err)
 		for _, r := range rows {
 			seen[r.ID] = true
@@ -376,7 +386,7 @@ func testList(t *testing.T, s lease.Store) {
 }
 
 func testBars(t *testing.T, s lease.Store) {
-	_, before, err := s.Changes(t.Context(), 0)
+	_, before, err := s.Changes(t.Context(), 0, 1000)
 	check(t, err)
 	bar := lease.SealBar(key, lease.NewBar(lease.Bar{Credential: "c", By: "somebody"}, Epoch))
 	check(t, s.PutBar(t.Context(), bar))
@@ -385,11 +395,11 @@ func testBars(t *testing.T, s lease.Store) {
 	if len(got) != 1 || !reflect.DeepEqual(got[0], bar) {
 		t.Errorf("got %+v", got)
 	}
-	_, put, err := s.Changes(t.Context(), before)
+	_, put, err := s.Changes(t.Context(), before, 1000)
 	check(t, err)
 	check(t, s.DropBar(t.Context(), bar.ID))
 	want(t, s.DropBar(t.Context(), bar.ID), lease.ErrUnknown)
-	_, dropped, err := s.Changes(t.Context(), before)
+	_, dropped, err := s.Changes(t.Context(), before, 1000)
 	check(t, err)
 	if put <= before || dropped <= put {
 		t.Errorf("changes %d, %d, %d do not tell", before, put, dropped)

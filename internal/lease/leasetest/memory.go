@@ -1,6 +1,7 @@
 package leasetest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -135,8 +136,13 @@ func (m *Memory) Unended(context.Context) ([]lease.Row, int64, error) {
 }
 
 // Changes implements lease.Store.
-func (m *Memory) Changes(_ context.Context, after int64) ([]lease.Row, int64, error) {
-	return m.all(func(r lease.Row) bool { return r.Change > after })
+func (m *Memory) Changes(_ context.Context, after int64, most int) ([]lease.Row, int64, error) {
+	rows, change, err := m.all(func(r lease.Row) bool { return r.Change > after })
+	slices.SortFunc(rows, func(a, b lease.Row) int { return cmp.Compare(a.Change, b.Change) })
+	if len(rows) > most {
+		rows, change = rows[:most], rows[most-1].Change
+	}
+	return rows, change, err
 }
 
 // List implements lease.Store.

@@ -98,10 +98,10 @@ func (s shaky) Unended(ctx context.Context) ([]lease.Row, int64, error) {
 	return s.r.w.store.Unended(ctx)
 }
 
-func (s shaky) Changes(ctx context.Context, after int64) (rows []lease.Row, last int64, err error) {
+func (s shaky) Changes(ctx context.Context, after int64, most int) (rows []lease.Row, last int64, err error) {
 	at := s.r.reading()
 	last, err = through(s.r, "Changes", "", false, func() (int64, error) {
-		rows, last, err = s.r.w.store.Changes(ctx, after)
+		rows, last, err = s.r.w.store.Changes(ctx, after, most)
 		return last, err
 	})
 	if err == nil {

@@ -27,7 +27,7 @@ func BenchmarkChanges(b *testing.B) {
 	d := open(b)
 	r := insert(b, d, row(b))
 	for b.Loop() {
-		if _, _, err := d.Changes(b.Context(), r.Change); err != nil {
+		if _, _, err := d.Changes(b.Context(), r.Change, 1000); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -82,12 +82,16 @@ func (d *DB) list(ctx context.Context, rest string, values ...any) ([]lease.Row,
 
 // Unended implements lease.Store.
 func (d *DB) Unended(ctx context.Context) ([]lease.Row, int64, error) {
-	return d.upTo(ctx, "state <> 3")
+	return d.upTo(ctx, "state <> 3 ORDER BY change")
 }
 
 // Changes implements lease.Store.
-func (d *DB) Changes(ctx context.Context, after int64) ([]lease.Row, int64, error) {
-	return d.upTo(ctx, "change > $1", after)
+func (d *DB) Changes(ctx context.Context, after int64, most int) ([]lease.Row, int64, error) {
+	rows, change, err := d.upTo(ctx, "change > $1 ORDER BY change LIMIT $2", after, most)
+	if err == nil && len(rows) >= most {
+		change = rows[most-1].Change
+	}
+	return rows, change, err
 }
 
 // upTo reads the change number first: what changes in between is seen again the
@@ -95,7 +99,7 @@ func (d *DB) Changes(ctx context.Context, after int64) ([]lease.Row, int64, erro
 func (d *DB) upTo(ctx context.Context, where string, values ...any) (rows []lease.Row, change int64, err error) {
 	b := &pgx.Batch{}
 	b.Queue("SELECT change FROM clock").QueryRow(func(row pgx.Row) error { return row.Scan(&change) })
-	b.Queue("SELECT "+columns+", change FROM lease WHERE "+where+" ORDER BY change", values...).Query(func(found pgx.Rows) error {
+	b.Queue("SELECT "+columns+", change FROM lease WHERE "+where, values...).Query(func(found pgx.Rows) error {
 		rows, err = pgx.AppendRows(rows, found, scanRow)
 		return err
 	})

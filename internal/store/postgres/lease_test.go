@@ -73,7 +73,7 @@ func TestARefusalWritesNothing(t *testing.T) {
 	if err := d.DropBar(t.Context(), "none"); err == nil {
 		t.Error("dropped no bar")
 	}
-	rows, change, err := d.Changes(t.Context(), 0)
+	rows, change, err := d.Changes(t.Context(), 0, 10)
 	if err != nil || len(rows) != 1 || change != r.Change {
 		t.Errorf("got %d rows, change %d, %v; want one, change %d", len(rows), change, err, r.Change)
 	}

@@ -46,7 +46,7 @@ func TestAnOutage(t *testing.T) {
 				if _, err := d.Insert(ctx, row(t), 0); err == nil {
 					t.Error("inserted")
 				}
-				if _, _, err := d.Changes(ctx, 0); err == nil {
+				if _, _, err := d.Changes(ctx, 0, 1000); err == nil {
 					t.Error("read")
 				}
 				if ctx.Err() != nil {

@@ -45,8 +45,8 @@ func (r *replicas) ByQuestion(ctx context.Context, question lease.Digest) (lease
 func (r *replicas) Unended(ctx context.Context) ([]lease.Row, int64, error) {
 	return r.one().Unended(ctx)
 }
-func (r *replicas) Changes(ctx context.Context, after int64) ([]lease.Row, int64, error) {
-	return r.one().Changes(ctx, after)
+func (r *replicas) Changes(ctx context.Context, after int64, most int) ([]lease.Row, int64, error) {
+	return r.one().Changes(ctx, after, most)
 }
 func (r *replicas) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 	return r.one().List(ctx, f)

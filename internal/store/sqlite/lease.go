@@ -146,17 +146,17 @@ func (d *DB) oneLease(ctx context.Context, where string, arg any) (lease.Row, er
 
 // Unended implements lease.Store.
 func (d *DB) Unended(ctx context.Context) ([]lease.Row, int64, error) {
-	return d.leasesAndChange(ctx, "state != ?", int64(lease.Ended))
+	return d.leasesAndChange(ctx, "state != ?", int64(lease.Ended), -1)
 }
 
 // Changes implements lease.Store.
-func (d *DB) Changes(ctx context.Context, after int64) ([]lease.Row, int64, error) {
-	return d.leasesAndChange(ctx, "change > ?", after)
+func (d *DB) Changes(ctx context.Context, after int64, most int) ([]lease.Row, int64, error) {
+	return d.leasesAndChange(ctx, "change > ?", after, most)
 }
 
 // leasesAndChange reads the change number first: what changes in between is
-// seen again the next time.
-func (d *DB) leasesAndChange(ctx context.Context, where string, arg int64) ([]lease.Row, int64, error) {
+// seen again the next time. It lists at most so many; negative: all.
+func (d *DB) leasesAndChange(ctx context.Context, where string, arg int64, most int) ([]lease.Row, int64, error) {
 	var change int64
 	if err := d.reads.QueryRowContext(ctx, "SELECT change FROM clock").Scan(&change); err != nil {
 		return nil, 0, fmt.Errorf("listing leases: %w", err)
@@ -164,13 +164,15 @@ func (d *DB) leasesAndChange(ctx context.Context, where string, arg int64) ([]le
 	if where == "change > ?" && change <= arg {
 		return nil, change, nil
 	}
-	rows, err := d.leaseRows(ctx, "WHERE "+where+" ORDER BY change", arg)
+	rows, err := d.leaseRows(ctx, "WHERE "+where+" ORDER BY change LIMIT ?", arg, most)
+	if most >= 0 && len(rows) >= most {
+		change = rows[most-1].Change
+	}
 	return rows, change, err
 }
 
 // List implements lease.Store. What is not asked for is not in the statement:
-// the planner would not use the small indexes else. likely and "+" keep it from
-// sorting all that there is rather than going through it from the latest on.
+// the planner would not use the small indexes else.
 func (d *DB) List(ctx context.Context, f lease.Filter) ([]lease.Row, error) {
 	rest, args := filtered(f)
 	return d.leaseRows(ctx, rest, args...)
