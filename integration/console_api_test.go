@@ -1,15 +1,9 @@
 package integration
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/cookiejar"
-	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -20,55 +14,12 @@ type asked struct {
 	Scopes             []string
 }
 
-var hiddenID = regexp.MustCompile(`name="id" value="(\w+)"`)
-
-// idToken logs a person in as a program does: the code flow with PKCE, by the
-// provider's form.
+// idToken logs a person in as a program does.
 func (h *house) idToken(t *testing.T, user, nonce string) string {
 	t.Helper()
-	const redirect = "http://127.0.0.1:1/callback"
-	verifier := rand.Text() + rand.Text()
-	sum := sha256.Sum256([]byte(verifier))
-	jar, _ := cookiejar.New(nil)
-	client := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(r.URL.String(), redirect) {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
-	form, err := client.Get(h.people + "/authorize?" + url.Values{"client_id": {"cloakroom-cli"}, "response_type": {"code"}, "redirect_uri": {redirect},
-		"scope": {"openid profile email groups"}, "state": {"s"}, "nonce": {nonce}, "prompt": {"login"}, "max_age": {"0"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}.Encode())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _ := io.ReadAll(form.Body)
-	form.Body.Close()
-	id := hiddenID.FindSubmatch(text)
-	if id == nil {
-		t.Fatalf("no login form: %s", text)
-	}
-	back, err := client.PostForm(form.Request.URL.String(), url.Values{"id": {string(id[1])}, "user": {user}, "password": {"demo"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	back.Body.Close()
-	to, err := url.Parse(back.Header.Get("location"))
-	if err != nil || to.Query().Get("code") == "" {
-		t.Fatalf("the provider answered %s, location %q", back.Status, to)
-	}
-	r, err := http.NewRequest(http.MethodPost, h.people+"/oauth/token", strings.NewReader(url.Values{"grant_type": {"authorization_code"}, "client_id": {"cloakroom-cli"},
-		"code": {to.Query().Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier}}.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("content-type", "application/x-www-form-urlencoded")
-	var got struct {
-		Token string `json:"id_token"`
-	}
-	h.decode(r, http.StatusOK, &got)
-	canary(got.Token)
-	return got.Token
+	m := newMember(user, h.people)
+	m.password = "demo"
+	return m.idToken(t, nonce)
 }
 
 // call asks the API.

@@ -27,6 +27,12 @@ type member struct {
 // member logs somebody in with an issuer of people.
 func (f *fleet) member(name, issuer string) *member {
 	f.t.Helper()
+	m := newMember(name, issuer)
+	m.bearer = m.idToken(f.t, "for-reading")
+	return m
+}
+
+func newMember(name, issuer string) *member {
 	m := &member{person: newPerson(name), issuer: issuer}
 	m.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		if strings.HasPrefix(r.URL.String(), backAt) {
@@ -34,14 +40,14 @@ func (f *fleet) member(name, issuer string) *member {
 		}
 		return nil
 	}
-	m.bearer = m.idToken(f.t, "for-reading")
 	return m
 }
 
 // backAt is where the provider sends a program's browser back to.
 const backAt = "http://127.0.0.1:1/callback"
 
-// idToken is the token of a login made for the nonce.
+// idToken is the token of a login made for the nonce: the code flow with PKCE, by
+// the provider's form.
 func (m *member) idToken(t *testing.T, nonce string) string {
 	t.Helper()
 	verifier := rand.Text() + rand.Text()

@@ -3,6 +3,7 @@ package decide
 import (
 	"crypto/sha256"
 	"slices"
+	"strings"
 	"time"
 
 	"cloakroom/internal/access"
@@ -55,7 +56,7 @@ func askOf(c *inventory.Credential, who access.Principal, people bool) lease.Ask
 // out of its path.
 func (a *attempt) operation() lease.Operation {
 	r, t := a.request, a.input.Target
-	o := lease.Operation{Method: r.Method, Host: t.Host, Path: a.facts.hide(t.Path)}
+	o := lease.Operation{Method: r.Method, Host: t.Host, Path: a.facts.pin(a.untold(t.Path))}
 	switch {
 	case !r.BodyWhole || access.ChecksBody(r.Route) && a.cut():
 		o.Unseen = true
@@ -63,6 +64,17 @@ func (a *attempt) operation() lease.Operation {
 		o.Body = sha256.Sum256(r.Body)
 	}
 	return o
+}
+
+// untold is the path without the text of the tickets that it was made with: they
+// change, and what they are for does not.
+func (a *attempt) untold(path string) string {
+	for i, l := range a.leases {
+		if text := a.found[i].Text; l.ID != "" {
+			path = strings.ReplaceAll(path, text[strings.LastIndex(text, mark):], shown(l.Credential, "ticket"))
+		}
+	}
+	return path
 }
 
 // covered refuses an operation that a ticket's lease is not good for.

@@ -1,6 +1,8 @@
 package decide
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"cloakroom/internal/access"
@@ -88,6 +90,20 @@ const (
 // hide replaces the suffix of everything that looks like a placeholder and is
 // not the named placeholder of a credential: it may be a ticket.
 func (f *facts) hide(text string) string {
+	return f.replace(text, func(name, _ string) string { return shown(name, "ticket") })
+}
+
+// pin is hide for what people approve: in the place of the suffix is a hash, so
+// that two texts stay two.
+func (f *facts) pin(text string) string {
+	return f.replace(text, func(name, placeholder string) string {
+		sum := sha256.Sum256([]byte(placeholder))
+		return shown(name, hex.EncodeToString(sum[:16]))
+	})
+}
+
+// replace puts by's text in the place of what may be a ticket.
+func (f *facts) replace(text string, by func(name, placeholder string) string) string {
 	var out strings.Builder
 	for {
 		i := strings.Index(text, mark)
@@ -104,7 +120,7 @@ func (f *facts) hide(text string) string {
 			out.WriteString(text[:i+n])
 		default:
 			out.WriteString(text[:i])
-			out.WriteString(shown(name, "ticket"))
+			out.WriteString(by(name, text[i:i+n]))
 		}
 		text = text[i+n:]
 	}

@@ -61,10 +61,10 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 	if err != nil {
 		return Ticket{}, d.unavailable("making a ticket", err)
 	}
-	hide := d.factsOf(d.Inventory()).hide
+	known := d.factsOf(d.Inventory())
 	ask := askOf(c, q.Principal, false)
-	ask.Session, ask.Reason, ask.Ticket, ask.Operation = q.Session, hide(q.Reason), inventory.TicketHash(text), q.Operation
-	ask.Operation.Path = hide(q.Operation.Path)
+	ask.Session, ask.Reason, ask.Ticket, ask.Operation = q.Session, known.hide(q.Reason), inventory.TicketHash(text), q.Operation
+	ask.Operation.Path = known.pin(q.Operation.Path)
 	l, err := d.Leases.Request(ctx, ask, now)
 	if err != nil && !errors.Is(err, lease.ErrPending) {
 		return Ticket{}, d.declined(c.Name, l, err, now)
