@@ -8,16 +8,22 @@ import (
 	"time"
 )
 
-// recovers waits until a path is served by every replica, which Envoy hears of a
-// little later than they do.
+// recovers waits until a path is served by every replica.
 func (a *answering) recovers(path string, headers ...string) {
+	a.t.Helper()
+	a.again(path, http.StatusOK, "", headers...)
+}
+
+// again waits until every replica is well, which Envoy hears of a little later than
+// they do, and answers alike.
+func (a *answering) again(path string, status int, code string, headers ...string) {
 	a.t.Helper()
 	for i, r := range a.replicas {
 		a.eventually(fmt.Sprintf("replica %d is ready", i), func() bool { return a.ready(r) })
 	}
-	a.eventually(path+" is served again", func() bool {
+	a.eventually(path+" is answered by all", func() bool {
 		for range 4 * len(a.replicas) {
-			if a.try(path, headers...).status() != http.StatusOK {
+			if got := a.try(path, headers...); got.status() != status || errorCode(got.body) != code {
 				return false
 			}
 		}
@@ -96,6 +102,7 @@ func TestReplicasHoldThroughOutage(t *testing.T) {
 	held, at := hold("/api/v1/x")
 	a.store.Stop()
 	a.store.Start()
+	a.again("/api/v1/x", http.StatusForbidden, "approval_pending", a.with("asked")...)
 	q := a.waiting(a.nth(at+1), a.bob, "held")
 	a.approves(a.bob, a.nth(at+1), a.nth(at+2), q, "operation")
 	if got := <-held; got.status() != http.StatusOK {
