@@ -41,30 +41,25 @@ func main() {
 	}
 }
 
+// addresses are where the programs listen, as the configuration has it.
+type addresses struct{ idp, api, people, page string }
+
 func run(ctx context.Context) error {
 	config := flag.String("config", "examples/quickstart/cloakroom.yaml", "configuration `file` of Cloakroom")
-	idp := flag.String("idp", "127.0.0.1:9000", "`address` of the provider, as the configuration has it")
-	api := flag.String("api", "127.0.0.1:9001", "`address` of the API, likewise")
-	people := flag.String("people", "127.0.0.1:9002", "`address` of the provider for people, likewise")
-	page := flag.String("page", "127.0.0.1:9192", "`address` of the page, likewise")
+	var at addresses
+	flag.StringVar(&at.idp, "idp", "127.0.0.1:9000", "`address` of the provider, as the configuration has it")
+	flag.StringVar(&at.api, "api", "127.0.0.1:9001", "`address` of the API, likewise")
+	flag.StringVar(&at.people, "people", "127.0.0.1:9002", "`address` of the provider for people, likewise")
+	flag.StringVar(&at.page, "page", "127.0.0.1:9192", "`address` of the page, likewise")
 	flag.Parse()
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	bin := filepath.Dir(self)
-	environment := append(os.Environ(), "QUICKSTART_KEY="+newKey(), "QUICKSTART_BILLING_KEY="+newKey(), "QUICKSTART_ADMIN_KEY="+newKey())
-	secret := newKey()
-
-	environment = append(environment, "QUICKSTART_PAGE_SECRET="+secret)
-
-	running, err := startAll(ctx, bin, environment, []program{
-		{"idp", "listening on ", []string{"--listen", *idp, "--token-ttl", "1h",
-			"--client", agentID + ":" + agentSecret + ":ai-agents:alice@example.com", "--client", financeID + ":" + financeSecret + ":finance"}},
-		{"idp", "listening on ", []string{"--humans", "--listen", *people, "--page", "http://" + *page, "--page-secret", secret}},
-		{"upstream", "listening on ", []string{"--listen", *api}},
-		{"cloakroom", "cloakroom: agents: ", []string{"up", "--quiet", "--config", *config}},
-	})
+	bin, secret := filepath.Dir(self), newKey()
+	environment := append(os.Environ(), "QUICKSTART_KEY="+newKey(), "QUICKSTART_BILLING_KEY="+newKey(),
+		"QUICKSTART_ADMIN_KEY="+newKey(), "QUICKSTART_PAGE_SECRET="+secret)
+	running, err := startAll(ctx, bin, environment, at.programs(*config, secret))
 	defer func() { // the gateway first, then what stands behind it
 		for i := len(running) - 1; i >= 0; i-- {
 			running[i].stop()
@@ -73,7 +68,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := explain(ctx, "http://"+*idp, filepath.Join(bin, "cloakroom"), *config, running[3].said, "http://"+*page, environment); err != nil {
+	if err := explain(ctx, "http://"+at.idp, filepath.Join(bin, "cloakroom"), *config, running[3].said, "http://"+at.page, environment); err != nil {
 		return err
 	}
 	select {
@@ -86,6 +81,18 @@ func run(ctx context.Context) error {
 	case <-running[3].done:
 	}
 	return errors.New("one of the programs ended; its words stand above")
+}
+
+// programs are what runs, in the order of its start; secret is the page's at the
+// provider for people.
+func (at addresses) programs(config, secret string) []program {
+	return []program{
+		{"idp", "listening on ", []string{"--listen", at.idp, "--token-ttl", "1h",
+			"--client", agentID + ":" + agentSecret + ":ai-agents:alice@example.com", "--client", financeID + ":" + financeSecret + ":finance"}},
+		{"idp", "listening on ", []string{"--humans", "--listen", at.people, "--page", "http://" + at.page, "--page-secret", secret}},
+		{"upstream", "listening on ", []string{"--listen", at.api}},
+		{"cloakroom", "cloakroom: agents: ", []string{"up", "--quiet", "--config", config}},
+	}
 }
 
 func newKey() string {

@@ -49,10 +49,7 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 	if q.Session == "" {
 		q.Session = q.Principal.Session
 	}
-	c, r := d.requestable(q)
-	if r == nil {
-		r = d.astray(ctx, q)
-	}
+	c, r := d.requestable(ctx, q)
 	if r != nil {
 		d.countRequest(r.Code)
 		return Ticket{}, r
@@ -72,11 +69,8 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 	if l.Credential != c.Name || l.Principal != q.Principal.ID() || l.State == lease.Active && l.Terms.Needs < ask.Terms.Needs {
 		return Ticket{}, d.unavailable("opening a lease", lease.ErrConflict)
 	}
-	if err := d.Log.Append(ctx, record.Entry{Time: now, Lease: record.OfLease(l, l.Principal)}); err != nil {
-		if _, gone := d.Leases.Revoke(context.WithoutCancel(ctx), l.ID, l.Principal, now); gone != nil {
-			d.Logger.Error("a lease that is not in the log could not be revoked", "lease", l.ID, "error", gone)
-		}
-		return Ticket{}, d.unavailable("recording a lease", err)
+	if r := d.logged(ctx, l, now); r != nil {
+		return Ticket{}, r
 	}
 	if l.State == lease.Pending {
 		l = d.await(ctx, l, q.Wait)
@@ -89,6 +83,18 @@ func (d *Decider) RequestLease(ctx context.Context, q LeaseRequest) (Ticket, *ac
 		return Ticket{}, no(access.Denied, "you have asked for the same again while this request waited, and were given another ticket: only that one will work")
 	}
 	return Ticket{Text: c.Prefix + text, Status: d.status(l)}, nil
+}
+
+// logged writes down that a lease was opened. One that is not in the log is ended.
+func (d *Decider) logged(ctx context.Context, l lease.Lease, now time.Time) *access.Refusal {
+	err := d.Log.Append(ctx, record.Entry{Time: now, Lease: record.OfLease(l, l.Principal)})
+	if err == nil {
+		return nil
+	}
+	if _, gone := d.Leases.Revoke(context.WithoutCancel(ctx), l.ID, l.Principal, now); gone != nil {
+		d.Logger.Error("a lease that is not in the log could not be revoked", "lease", l.ID, "error", gone)
+	}
+	return d.unavailable("recording a lease", err)
 }
 
 // declined is why there is no lease, for who asks for one in so many words.
@@ -116,7 +122,7 @@ func no(code access.Code, message string) *access.Refusal {
 
 // requestable says whether q may be answered with a ticket. A credential that
 // is not open to the asker looks like one that does not exist.
-func (d *Decider) requestable(q LeaseRequest) (*inventory.Credential, *access.Refusal) {
+func (d *Decider) requestable(ctx context.Context, q LeaseRequest) (*inventory.Credential, *access.Refusal) {
 	if !q.Principal.Known() || q.Principal.Ticket {
 		return nil, no(access.Unauthenticated, "send a bearer token of a trusted issuer; a ticket cannot ask for another")
 	}
@@ -133,7 +139,10 @@ func (d *Decider) requestable(q LeaseRequest) (*inventory.Credential, *access.Re
 	case c.Tier.Approval != nil && strings.TrimSpace(q.Reason) == "":
 		return nil, no(access.Denied, "reason: say in a sentence what you need credential "+c.Name+" for; people read it before they approve")
 	}
-	return c, operable(c, q.Operation)
+	if r := operable(c, q.Operation); r != nil {
+		return nil, r
+	}
+	return c, d.astray(ctx, q)
 }
 
 // astray refuses an identity token in the asker's words: they are kept, and shown.
