@@ -207,9 +207,10 @@ func (k *Keeper) Active() int {
 	return k.count
 }
 
-// Err says why the store could not be followed the last time; nil: it could.
+// Err says why the store cannot be followed, once no lease is taken for live for
+// that; nil: it can, or the last answer is recent enough.
 func (k *Keeper) Err() error {
-	if err := k.failure.Load(); err != nil {
+	if err := k.failure.Load(); err != nil && k.stale(k.clock.see(time.Now())) {
 		return *err
 	}
 	return nil

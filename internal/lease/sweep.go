@@ -140,7 +140,7 @@ func (k *Keeper) Run(ctx context.Context) {
 func (k *Keeper) sweepOn(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
+	for failed := false; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -149,9 +149,10 @@ func (k *Keeper) sweepOn(ctx context.Context) {
 		within, cancel := context.WithTimeout(ctx, sweepTimeout)
 		err := k.tidy(within, time.Now())
 		cancel()
-		if err != nil && ctx.Err() == nil {
+		if err != nil && !failed && ctx.Err() == nil { // told once of an outage
 			k.o.Logger.Error("lease: endings are kept in memory", "error", err)
 		}
+		failed = err != nil
 	}
 }
 
