@@ -87,6 +87,7 @@ func (r *replica) setClock() {
 	if r.k.Live("nobody", r.now()) { // where it hears of it
 		r.w.fatalf("nobody's lease lives")
 	}
+	r.reading() // so does the model, also where there is no lease to judge
 }
 
 // trouble is what becomes of a call of the store.
