@@ -10,26 +10,22 @@ import (
 // ask finds the lease that waits for people, or one that they have approved
 // meanwhile, and opens a pending one if there is neither.
 func (k *Keeper) ask(ctx context.Context, a Ask, now time.Time) (Lease, error) {
-	at := k.clock.see(now)
-	l, err := Open(a, at.time())
+	l, at, err := k.begin(a, now)
 	if err != nil {
 		return Lease{}, err
-	}
-	if b, stopped := k.stopping(l.Principal, l.Credential, at); stopped {
-		return Lease{}, &Barred{b}
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	if l, err := k.cooling(ctx, a, at); err != nil {
 		return l, err
 	}
-	found, err := k.opened(ctx, a, at)
-	if err != nil {
-		return Lease{}, err
-	}
-	for _, was := range found {
-		if was.State == Active && a.Ticket == (Digest{}) && a.fits(was) && !was.Spent() {
-			return standing(k.adopt(was, at).now(at))
+	if a.Ticket == (Digest{}) {
+		e, err := k.elsewhere(ctx, a, at)
+		switch {
+		case err != nil:
+			return Lease{}, err
+		case e != nil:
+			return standing(e.now(at))
 		}
 	}
 	was, ok, err := k.asked(ctx, l, at)

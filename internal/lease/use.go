@@ -118,15 +118,25 @@ func (k *Keeper) Request(ctx context.Context, a Ask, now time.Time) (Lease, erro
 	return k.open(ctx, a, now)
 }
 
-// open opens a lease: first in the store, then in memory.
-func (k *Keeper) open(ctx context.Context, a Ask, now time.Time) (Lease, error) {
+// begin makes the lease that a asks for, unless a bar stands in the way. Nobody
+// has it yet.
+func (k *Keeper) begin(a Ask, now time.Time) (Lease, instant, error) {
 	at := k.clock.see(now)
 	l, err := Open(a, at.time())
 	if err != nil {
-		return Lease{}, err
+		return Lease{}, at, err
 	}
 	if b, stopped := k.stopping(l.Principal, l.Credential, at); stopped {
-		return Lease{}, &Barred{b}
+		return Lease{}, at, &Barred{b}
+	}
+	return l, at, nil
+}
+
+// open opens a lease: first in the store, then in memory.
+func (k *Keeper) open(ctx context.Context, a Ask, now time.Time) (Lease, error) {
+	l, at, err := k.begin(a, now)
+	if err != nil {
+		return Lease{}, err
 	}
 	if err := k.reserve(l.Principal, at); err != nil {
 		return Lease{}, err
@@ -151,32 +161,34 @@ func (k *Keeper) instead(ctx context.Context, a Ask, at instant, err error) (Lea
 	if !errors.Is(err, ErrTooMany) || a.Ticket != (Digest{}) {
 		return Lease{}, err
 	}
-	found, failed := k.opened(ctx, a, at)
-	if failed != nil {
+	e, failed := k.elsewhere(ctx, a, at)
+	switch {
+	case failed != nil:
 		return Lease{}, failed
-	}
-	for _, l := range found {
-		if l.State == Active && a.fits(l) && !l.Spent() {
-			return standing(k.adopt(l, at).now(at))
-		}
+	case e != nil:
+		return standing(e.now(at))
 	}
 	return Lease{}, err
 }
 
-// opened lists the leases of a's principal over its credential that the store has
-// as open, the latest first, as they stand at the instant.
-func (k *Keeper) opened(ctx context.Context, a Ask, at instant) ([]Lease, error) {
+// elsewhere finds the latest active lease without a ticket that is good for a,
+// among those that the store has as open: another process has opened it, or
+// people have just approved it; nil: there is none.
+func (k *Keeper) elsewhere(ctx context.Context, a Ask, at instant) (*entry, error) {
 	rows, err := k.store.List(ctx, Filter{Principal: a.Principal.ID(), Credential: a.Credential, Open: true})
 	if err != nil {
 		return nil, fmt.Errorf("looking for a lease over %q: %w", a.Credential, unavailable(err))
 	}
-	var out []Lease
 	for _, r := range rows {
-		if l, ok := k.unseal(r); ok && l.useKey() == a.useKey() {
-			out = append(out, k.known(l, at))
+		l, ok := k.unseal(r)
+		if !ok || l.useKey() != a.useKey() {
+			continue
+		}
+		if l = k.known(l, at); l.State == Active && a.fits(l) && !l.Spent() {
+			return k.adopt(l, at), nil
 		}
 	}
-	return out, nil
+	return nil, nil
 }
 
 // unavailable marks an error of the store that is none of its contract.
