@@ -38,7 +38,7 @@ const (
 func (d *Desk) Answer(ctx context.Context, id string, a Answer) (lease.Lease, error) {
 	now := d.Now()
 	switch {
-	case !a.By.Human || a.By.Ticket:
+	case machine(a.By):
 		return lease.Lease{}, ErrMachine
 	case a.By.Person == "":
 		return lease.Lease{}, ErrNobody

@@ -87,7 +87,7 @@ func (r Roles) Any() bool { return r.Operator || r.Approver || r.Auditor }
 
 // Roles says what who may do. A machine has no role.
 func (d *Desk) Roles(who access.Principal) Roles {
-	if !who.Human || who.Ticket {
+	if machine(who) {
 		return Roles{}
 	}
 	g := d.Groups()
@@ -107,12 +107,20 @@ func (d *Desk) approvers(c *inventory.Credential) []access.Group {
 	return d.Groups().Approvers
 }
 
-// sees tells whether who may see the leases over a credential.
+// sees tells whether who may see the leases over a credential: an operator, an
+// auditor, or one of its approvers. It is asked for every lease of a list, and so
+// does not go through the inventory as Roles does.
 func (d *Desk) sees(who access.Principal, credential string) bool {
-	r := d.Roles(who)
+	if machine(who) {
+		return false
+	}
+	g := d.Groups()
 	c := d.Inventory().Credential(credential)
-	return r.Operator || r.Auditor || r.Approver && c != nil && who.InAny(d.approvers(c))
+	return who.InAny(g.Operators) || who.InAny(g.Auditors) || c != nil && who.InAny(d.approvers(c))
 }
+
+// machine tells whether who is nobody that a person's login vouches for.
+func machine(who access.Principal) bool { return !who.Human || who.Ticket }
 
 // mostQuestions bounds how many are looked at for a list, the latest ones: those
 // of 50 principals that ask as much as they may.
@@ -131,7 +139,10 @@ func (d *Desk) Questions(ctx context.Context, who access.Principal) ([]Question,
 	slices.Reverse(ls)
 	out := []Question{}
 	for _, l := range ls {
-		if q, ok := d.show(l, who); ok && d.sees(who, l.Credential) {
+		if !d.sees(who, l.Credential) {
+			continue
+		}
+		if q, ok := d.show(l, who); ok {
 			out = append(out, q)
 		}
 	}

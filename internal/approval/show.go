@@ -70,7 +70,7 @@ func given(l lease.Lease) []Given {
 func (d *Desk) obstacle(l lease.Lease, who access.Principal) string {
 	c := d.Inventory().Credential(l.Credential)
 	switch {
-	case !who.Human || who.Ticket:
+	case machine(who):
 		return ErrMachine.Error()
 	case c == nil || !who.InAny(d.approvers(c)):
 		return "you are in none of the groups that approve the use of this credential"
