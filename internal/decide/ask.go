@@ -83,7 +83,7 @@ func (a *attempt) covered(p access.Placeholder, l lease.Lease) *refusal {
 	case l.Terms.Needs < askOf(a.set.Credential(p.Name), a.who, a.needsPeople(p)).Terms.Needs:
 		return refused(access.NotGranted, "people must approve the use of credential "+p.Name+" here, and not enough of them approved the lease of this ticket; "+instead(p))
 	case l.Spent():
-		return a.spent(p.Name)
+		return spent(p.Name)
 	case l.Scope != lease.ScopeCredential && !l.Covers(a.operation()):
 		o := l.Operation
 		return refused(access.NotGranted, "this lease is good for "+o.Method+" "+o.Host+o.Path+" only, with the body that was shown; ask for another lease for this operation")

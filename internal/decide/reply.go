@@ -105,7 +105,7 @@ func ended(name string, l lease.Lease) *refusal {
 }
 
 // spent says that a lease has no use left.
-func (a *attempt) spent(name string) *refusal {
+func spent(name string) *refusal {
 	return refused(access.LeaseExpired, "the lease over credential "+name+" has no use left; ask for a new one")
 }
 
