@@ -55,3 +55,23 @@ type Exchange struct {
 	DecisionLine []byte // as the log has it, with its line feed
 	EndLine      []byte // nil if there is no end
 }
+
+// ReadExchange reads the lines that an index keeps of an exchange; end is nil if
+// there is none.
+func ReadExchange(decision, end []byte) (x Exchange, err error) {
+	x.DecisionLine, x.EndLine = decision, end
+	if x.Decision, err = readEntry(decision); err != nil || end == nil {
+		return x, err
+	}
+	e, err := readEntry(end)
+	x.End = &e
+	return x, err
+}
+
+func readEntry(raw []byte) (Entry, error) {
+	l, err := ParseLine(raw)
+	if err != nil {
+		return Entry{}, err
+	}
+	return l.Entry()
+}

@@ -83,22 +83,10 @@ func (d *DB) exchanges(ctx context.Context, where string, limit int, args ...any
 	return pgx.AppendRows([]record.Exchange(nil), rows, scanExchange)
 }
 
-func scanExchange(row pgx.CollectableRow) (x record.Exchange, err error) {
-	if err := row.Scan(&x.DecisionLine, &x.EndLine); err != nil {
-		return x, err
+func scanExchange(row pgx.CollectableRow) (record.Exchange, error) {
+	var decision, end []byte
+	if err := row.Scan(&decision, &end); err != nil {
+		return record.Exchange{}, err
 	}
-	if x.Decision, err = decode(x.DecisionLine); err != nil || x.EndLine == nil {
-		return x, err
-	}
-	e, err := decode(x.EndLine)
-	x.End = &e
-	return x, err
-}
-
-func decode(raw []byte) (record.Entry, error) {
-	l, err := record.ParseLine(raw)
-	if err != nil {
-		return record.Entry{}, err
-	}
-	return l.Entry()
+	return record.ReadExchange(decision, end)
 }

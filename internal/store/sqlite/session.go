@@ -68,7 +68,7 @@ func (d *DB) Refusals(ctx context.Context, since time.Time, limit int) ([]record
 // exchanges lists those for which a condition of ?2 and ?3 holds, the latest
 // first; limit -1: all.
 func (d *DB) exchanges(ctx context.Context, where string, limit int, args ...any) ([]record.Exchange, error) {
-	rows, err := d.reads.QueryContext(ctx, `SELECT decision.seq, decision.line, finish.seq, finish.line
+	rows, err := d.reads.QueryContext(ctx, `SELECT decision.line, finish.line
 		FROM session JOIN decision ON decision.session = session.key
 		LEFT JOIN finish ON finish.exchange = decision.exchange
 		WHERE `+where+` ORDER BY decision.seq DESC LIMIT ?1`, append([]any{limit}, args...)...)
@@ -87,24 +87,10 @@ func (d *DB) exchanges(ctx context.Context, where string, limit int, args ...any
 	return xs, rows.Err()
 }
 
-func scanExchange(rows *sql.Rows) (x record.Exchange, err error) {
-	var end sql.NullInt64
-	var seq int64
-	if err := rows.Scan(&seq, &x.DecisionLine, &end, &x.EndLine); err != nil {
-		return x, err
+func scanExchange(rows *sql.Rows) (record.Exchange, error) {
+	var decision, end []byte
+	if err := rows.Scan(&decision, &end); err != nil {
+		return record.Exchange{}, err
 	}
-	if x.Decision, err = decode(x.DecisionLine); err != nil || !end.Valid {
-		return x, err
-	}
-	e, err := decode(x.EndLine)
-	x.End = &e
-	return x, err
-}
-
-func decode(raw []byte) (record.Entry, error) {
-	l, err := record.ParseLine(raw)
-	if err != nil {
-		return record.Entry{}, err
-	}
-	return l.Entry()
+	return record.ReadExchange(decision, end)
 }
