@@ -149,9 +149,9 @@ func refusal(status int, text []byte) error {
 	code := exitDenied
 	switch {
 	case status == http.StatusUnauthorized:
-		return coded{fmt.Errorf("%w: %s", errBearer, plain(got.Error.Message)), code}
+		return coded{fmt.Errorf("%w: %s", errBearer, approval.Plain(got.Error.Message)), code}
 	case status >= 500 || status == http.StatusTooManyRequests:
 		code = exitFailed
 	}
-	return coded{fmt.Errorf("%s: %s", plain(got.Error.Code), plain(got.Error.Message)), code}
+	return coded{fmt.Errorf("%s: %s", approval.Plain(got.Error.Code), approval.Plain(got.Error.Message)), code}
 }

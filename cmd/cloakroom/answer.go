@@ -169,7 +169,7 @@ func (a *answering) bring(ctx context.Context, client *adminClient, l *cliLogin)
 
 // tell prints what came of the answer.
 func (a *answering) tell(state, message string) error {
-	fmt.Fprintln(a.stdout, plain(message))
+	fmt.Fprintln(a.stdout, approval.Plain(message))
 	if a.approve && state == lease.Pending.String() {
 		return coded{errors.New("more people must answer"), exitPending}
 	}

@@ -41,24 +41,24 @@ type shownAnswer struct {
 }
 
 func showApproval(l lease.Lease) shownApproval {
-	s := shownApproval{ID: l.ID, Credential: plain(l.Credential), Principal: plain(l.Principal), Person: plain(l.Person),
+	s := shownApproval{ID: l.ID, Credential: approval.Plain(l.Credential), Principal: approval.Plain(l.Principal), Person: approval.Plain(l.Person),
 		Operation: showOperation(l.Operation), Reason: approval.Clean(l.Reason, 500), State: becameOf(l), Asked: l.Created.UTC(),
 		Needs: l.Terms.Needs, Answers: []shownAnswer{}}
 	if l.State == lease.Pending {
 		s.Expires = l.Ends.UTC()
 	}
 	for _, a := range l.Answers {
-		s.Answers = append(s.Answers, shownAnswer{plain(a.Person), plain(a.Name), a.Approve, a.Scope.String(), plain(a.Reason), a.Via, a.Time.UTC()})
+		s.Answers = append(s.Answers, shownAnswer{approval.Plain(a.Person), approval.Plain(a.Name), a.Approve, a.Scope.String(), approval.Plain(a.Reason), a.Via, a.Time.UTC()})
 	}
 	return s
 }
 
 // shownFrom is a question as the service shows it.
 func shownFrom(q approval.Question) shownApproval {
-	s := shownApproval{ID: plain(q.ID), Credential: plain(q.Credential), Principal: plain(q.Principal), Person: plain(q.Person), Operation: showOperation(q.Operation),
-		Reason: plain(q.Reason), State: "pending", Asked: q.Asked, Expires: q.Expires, Needs: q.Needs, Answers: []shownAnswer{}}
+	s := shownApproval{ID: approval.Plain(q.ID), Credential: approval.Plain(q.Credential), Principal: approval.Plain(q.Principal), Person: approval.Plain(q.Person), Operation: showOperation(q.Operation),
+		Reason: approval.Plain(q.Reason), State: "pending", Asked: q.Asked, Expires: q.Expires, Needs: q.Needs, Answers: []shownAnswer{}}
 	for _, g := range q.Given {
-		s.Answers = append(s.Answers, shownAnswer{plain(g.Person), plain(g.Name), true, g.Scope, "", g.Via, g.Time})
+		s.Answers = append(s.Answers, shownAnswer{approval.Plain(g.Person), approval.Plain(g.Name), true, g.Scope, "", g.Via, g.Time})
 	}
 	return s
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cloakroom/internal/approval"
 	"cloakroom/internal/lease"
 )
 
@@ -24,7 +25,7 @@ type shownBar struct {
 }
 
 func showBar(b lease.Bar) shownBar {
-	return shownBar{b.ID, plain(b.Principal), plain(b.Credential), b.Since.UTC(), b.Until.UTC(), plain(b.By), plain(b.Reason)}
+	return shownBar{b.ID, approval.Plain(b.Principal), approval.Plain(b.Credential), b.Since.UTC(), b.Until.UTC(), approval.Plain(b.By), approval.Plain(b.Reason)}
 }
 
 func (b shownBar) until() string {

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"cloakroom/internal/approval"
 	"cloakroom/internal/lease"
 )
 
@@ -33,8 +32,8 @@ type shownLease struct {
 }
 
 func showLease(l lease.Lease) shownLease {
-	out := shownLease{Lease: l.ID, Principal: plain(l.Principal), Person: plain(l.Person), Credential: plain(l.Credential),
-		Session: plain(l.Session), Reason: plain(l.Reason), State: l.State.String(), Ending: l.Ending.String(), EndedBy: plain(l.EndedBy),
+	out := shownLease{Lease: l.ID, Principal: approval.Plain(l.Principal), Person: approval.Plain(l.Person), Credential: approval.Plain(l.Credential),
+		Session: approval.Plain(l.Session), Reason: approval.Plain(l.Reason), State: l.State.String(), Ending: l.Ending.String(), EndedBy: approval.Plain(l.EndedBy),
 		Scope: l.Scope.String(), Operation: showOperation(l.Operation), Starts: l.Starts.UTC(), Ends: l.Ends.UTC(), Ticket: !l.Ticketless()}
 	if l.Terms.Uses > 0 {
 		left := l.Terms.Uses - l.Used
@@ -47,18 +46,7 @@ func showOperation(o lease.Operation) string {
 	if !o.Named() {
 		return ""
 	}
-	return plain(o.Method + " " + o.Host + o.Path)
-}
-
-// plain puts a mark in the place of every character that is not printed: a
-// terminal would obey some, and others are not seen.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
+	return approval.Plain(o.Method + " " + o.Host + o.Path)
 }
 
 func newLeaseList(o *options) *cobra.Command {

@@ -15,7 +15,7 @@ import (
 func printQuestion(w io.Writer, q approval.Question, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(t, "%s\t%s\n", name, plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(t, "%s\t%s\n", name, approval.Plain(fmt.Sprintf(format, args...)))
 	}
 	line("question", "%s", q.ID)
 	line("credential", "%s, tier %s%s", q.Credential, q.Tier, before(": ", q.Description))

@@ -135,6 +135,18 @@ const (
 	brailleBlank = '\u2800'
 )
 
+// Plain puts a visible mark in the place of every character that is not printed
+// as itself: controls, line breaks, format and bidirectional characters, blanks
+// other than the space. Where Clean makes a text fit, Plain shows that it is not.
+func Plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
 // words are the agent's own words: plain text without what any markup could be
 // made of.
 func words(s string) string {

@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"strings"
 	"time"
-	"unicode"
 
 	"cloakroom/internal/approval"
 	"cloakroom/internal/lease"
@@ -66,12 +65,7 @@ func subject(principal string) string {
 // plain makes visible what would change how other text is read: control, format
 // and bidirectional characters, and line breaks.
 func plain(text any) string {
-	return strings.Map(func(r rune) rune {
-		if r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, fmt.Sprint(text))
+	return approval.Plain(fmt.Sprint(text))
 }
 
 // span is a duration in the two units that matter.
