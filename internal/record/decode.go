@@ -36,6 +36,8 @@ func (l Line) Entry() (Entry, error) {
 		Lease    *Lease         `json:"lease"`
 		Approval *Approval      `json:"approval"`
 		Bar      *Bar           `json:"bar"`
+		Act      *Act           `json:"act"`
+		Heads    *Heads         `json:"heads"`
 	}
 	if err := json.Unmarshal(l.Raw, &w); err != nil {
 		return Entry{}, fmt.Errorf("decoding entry %d: %w", l.Seq, err)
@@ -44,7 +46,7 @@ func (l Line) Entry() (Entry, error) {
 		return Entry{}, fmt.Errorf("decoding entry %d: version %d is not known", l.Seq, w.V)
 	}
 	e := Entry{Seq: l.Seq, Prev: l.Prev, Time: w.Time,
-		End: w.End, Refusals: w.Refusals, Reload: w.Reload, Lease: w.Lease, Approval: w.Approval, Bar: w.Bar}
+		End: w.End, Refusals: w.Refusals, Reload: w.Reload, Lease: w.Lease, Approval: w.Approval, Bar: w.Bar, Act: w.Act, Heads: w.Heads}
 	if w.Decision != nil {
 		e.Decision = &w.Decision.Decision
 		e.Decision.Outcome = outcomes[w.Decision.Outcome]

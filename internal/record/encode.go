@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -21,6 +22,9 @@ const (
 	seenMax = 64
 	listMax = 64 // of the other lists
 )
+
+// PartsMax is how many parts of a recording an entry names at most.
+const PartsMax = 1024
 
 // ShownMax is how much of Approval.Shown is kept, in bytes.
 const ShownMax = 64 << 10
@@ -91,6 +95,27 @@ func (e *encoder) id(name, s string) {
 	}
 	e.key(name)
 	e.buf = append(append(append(e.buf, '"'), s...), '"')
+}
+
+// texts appends a list of strings, at most listMax of them.
+func (e *encoder) texts(name string, all []string) {
+	if len(all) == 0 {
+		return
+	}
+	e.key(name)
+	e.buf = append(e.buf, '[')
+	for _, s := range all[:min(len(all), listMax)] {
+		e.comma()
+		e.buf = appendString(e.buf, e.masked(s, itemMax))
+	}
+	e.buf = append(e.buf, ']')
+}
+
+func (e *encoder) hash(name string, h Hash) {
+	e.key(name)
+	e.buf = append(e.buf, '"')
+	e.buf = hex.AppendEncode(e.buf, h[:])
+	e.buf = append(e.buf, '"')
 }
 
 func (e *encoder) outcome(o access.Outcome) {

@@ -58,7 +58,7 @@ func line(t testing.TB, e Entry, m Masker) Line {
 func full() []Entry {
 	at := epoch.Truncate(time.Microsecond)
 	return []Entry{
-		{Time: at, Decision: &Decision{Exchange: NewID(at), Issuer: "https://i.example", Subject: "alice", Ticket: true,
+		{Time: at, Decision: &Decision{Exchange: NewID(at), Issuer: "https://i.example", Subject: "alice", Groups: []string{"g", "h"}, Ticket: true, Tokens: []string{"authorization"},
 			Session: "s", Source: "127.0.0.1:1", Method: "GET", Host: "h", Authority: "H:443", Path: "/a?b=" + named,
 			Route: "r", Outcome: access.NeedsApproval, Code: access.ApprovalPending, Reason: "why \"\\\x01\u2028é\u0085", Revision: "rev",
 			Uses:    []Use{{"github-read", Placeholder{named, true}, "header:authorization", "lease", at}, {Credential: "x"}},
@@ -66,15 +66,22 @@ func full() []Entry {
 			UsesCut: 1, SeenCut: 2}},
 		{Time: at, End: &End{Exchange: "not an id", Status: 200, RequestBytes: 1, ResponseBytes: 2,
 			Substitutions: []Substitution{{"c", "query:k", 3}}, Masks: []Count{{"c", 4}},
-			Phases: []Phase{{"policy", 1234 * time.Microsecond}}, Code: access.NotGranted, Error: "broken"}},
+			Phases: []Phase{{"policy", 1234 * time.Microsecond}}, Code: access.NotGranted, Error: "broken",
+			Set: "s1", Kept: "full", Recording: parts(at), Until: at, Lost: true}},
 		{Time: at, Refusals: &Refusals{Since: at, Counts: []RefusalCount{{access.Unauthenticated, "10.0.0.1", 5}}}},
-		{Time: at, Reload: &Reload{Revision: "r", Credentials: 6, Error: "e"}},
+		{Time: at, Reload: &Reload{Revision: "r", Credentials: 6, Error: "e", Start: true, Set: "s1", Rules: parts(at)}},
 		{Time: at, Lease: &Lease{ID: "l", Issuer: "i", Subject: "s", Person: "p", Credential: "c", Session: "x", Reason: "r",
 			Operation: "GET h/p", Body: "00", Scope: "path", State: "ended", Ending: "revoked", Ticket: true, By: "b", Ends: at}},
 		{Time: at, Approval: &Approval{Lease: "l", Issuer: "i", Subject: "s", Credential: "c", Session: "x", Approve: true, Scope: "path",
 			Reason: "r", By: "b", Person: "p", Name: "n", Via: "page", LoggedIn: at, Seen: "00", Shown: "{}"}},
 		{Time: at, Bar: &Bar{ID: "x", Principal: "p", Credential: "c", Until: at, Reason: "r", By: "b", Lifted: true}},
+		{Time: at, Act: &Act{Name: "read", By: "b", Principal: "p", Session: "s", Exchange: NewID(at), Target: "t", N: 7, Detail: "d"}},
+		{Time: at, Heads: &Heads{[]Head{{NewID(at), 8, Hash{1}}}}},
 	}
+}
+
+func parts(at time.Time) []Part {
+	return []Part{{NewID(at), 1, 2, Hash{3}}, {NewID(at), 4, 5, Hash{}}}
 }
 
 func TestRoundTrip(t *testing.T) {

@@ -21,6 +21,8 @@ const (
 	KindLease    Kind = "lease"
 	KindApproval Kind = "approval"
 	KindBar      Kind = "bar"
+	KindAct      Kind = "act"
+	KindHeads    Kind = "heads"
 )
 
 // Entry is one entry of the log. Exactly one of the pointers is set, and says
@@ -39,6 +41,8 @@ type Entry struct {
 	Lease    *Lease
 	Approval *Approval
 	Bar      *Bar
+	Act      *Act
+	Heads    *Heads
 }
 
 // Kind is the entry's kind, empty if it has none.
@@ -58,6 +62,10 @@ func (e *Entry) Kind() Kind {
 		return KindApproval
 	case e.Bar != nil:
 		return KindBar
+	case e.Act != nil:
+		return KindAct
+	case e.Heads != nil:
+		return KindHeads
 	}
 	return ""
 }
@@ -68,7 +76,9 @@ type Decision struct {
 	Exchange  string         `json:"exchange"` // the exchange's id, see NewID
 	Issuer    string         `json:"issuer"`   // of the principal; empty: nobody
 	Subject   string         `json:"subject"`
+	Groups    []string       `json:"groups"` // of the principal; at most 64
 	Ticket    bool           `json:"ticket"` // a ticket vouched for the principal
+	Tokens    []string       `json:"tokens"` // headers that held an identity token, and were taken out
 	Session   string         `json:"session"`
 	Source    string         `json:"source"` // address:port of the caller
 	Method    string         `json:"method"`
@@ -122,6 +132,20 @@ type End struct {
 	Phases        []Phase        `json:"phases"`
 	Code          access.Code    `json:"code"` // of a refusal after the decision
 	Error         string         `json:"error"`
+	Set           string         `json:"set"`       // ids of the pattern sets that it was masked with, in order, with "," between
+	Kept          string         `json:"kept"`      // of the bodies: "full" up to a limit, "hash", "none"; empty: nothing is recorded
+	Recording     []Part         `json:"recording"` // what is recorded of it, in order; see package recording
+	Until         time.Time      `json:"until"`     // when the recording may be deleted
+	Lost          bool           `json:"lost"`      // a part of the recording could not be written
+}
+
+// Part says where a part of a recording stands, and what it is. The log proves
+// a part that it does not hold.
+type Part struct {
+	Pack   string `json:"pack"`   // the pack's id, in the form of NewID
+	At     int64  `json:"at"`     // offset in the pack
+	Size   int64  `json:"size"`   // in bytes
+	SHA256 Hash   `json:"sha256"` // of these bytes
 }
 
 // Substitution counts what was substituted of one credential at one location.
@@ -172,6 +196,34 @@ type Reload struct {
 	Revision    string `json:"revision"`    // of the policy now in force
 	Credentials int    `json:"credentials"` // how many the inventory has now
 	Error       string `json:"error"`       // why the old rules stay in force; empty: they do not
+	Start       bool   `json:"start"`       // the service began with it
+	Set         string `json:"set"`         // id of the pattern set now in force
+	Rules       []Part `json:"rules"`       // the inventory now in force; see recording.Rules
+}
+
+// Act is what a person or the service did to the records, or to the instance.
+type Act struct {
+	Name      string `json:"name"`      // "start", "stop", "read", "prune", "erase", "backup", "restore", "export", …
+	By        string `json:"by"`        // a principal's id, or "cli:USER@HOST"; empty: the service
+	Principal string `json:"principal"` // whose session it was about
+	Session   string `json:"session"`
+	Exchange  string `json:"exchange"`
+	Target    string `json:"target"` // a pack, a file, a lease, …
+	N         int    `json:"n"`      // how many
+	Detail    string `json:"detail"`
+}
+
+// Heads tells how far the logs of other replicas were, so that none can be
+// dropped whole without this one to tell.
+type Heads struct {
+	Heads []Head `json:"heads"` // by log; at most 64
+}
+
+// Head is the head of a log's tree.
+type Head struct {
+	Log  string `json:"log"`  // its id
+	Size int64  `json:"size"` // entries
+	Root Hash   `json:"root"` // RFC 6962
 }
 
 // Lease is a change of a lease's state.

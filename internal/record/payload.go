@@ -18,12 +18,23 @@ func (e *encoder) payload(x Entry) {
 		e.text("revision", x.Reload.Revision, textMax)
 		e.number("credentials", int64(x.Reload.Credentials))
 		e.text("error", x.Reload.Error, textMax)
+		e.flag("start", x.Reload.Start)
+		e.text("set", x.Reload.Set, itemMax)
+		e.parts("rules", x.Reload.Rules)
 	case x.Lease != nil:
 		e.lease(x.Lease)
 	case x.Approval != nil:
 		e.approval(x.Approval)
 	case x.Bar != nil:
 		e.bar(x.Bar)
+	case x.Act != nil:
+		e.act(x.Act)
+	case x.Heads != nil:
+		list(e, "heads", x.Heads.Heads, listMax, func(h Head) {
+			e.id("log", h.Log)
+			e.number("size", h.Size)
+			e.hash("root", h.Root)
+		})
 	}
 }
 
@@ -31,7 +42,9 @@ func (e *encoder) decision(d *Decision) {
 	e.id("exchange", d.Exchange)
 	e.text("issuer", d.Issuer, textMax)
 	e.text("subject", d.Subject, textMax)
+	e.texts("groups", d.Groups)
 	e.flag("ticket", d.Ticket)
+	e.texts("tokens", d.Tokens)
 	e.text("session", d.Session, textMax)
 	e.text("source", d.Source, itemMax)
 	e.text("method", d.Method, itemMax)
@@ -80,6 +93,21 @@ func (e *encoder) end(x *End) {
 	})
 	e.text("code", string(x.Code), itemMax)
 	e.text("error", x.Error, textMax)
+	e.text("set", x.Set, textMax)
+	e.text("kept", x.Kept, itemMax)
+	e.parts("recording", x.Recording)
+	e.time("until", x.Until)
+	e.flag("lost", x.Lost)
+}
+
+// parts appends all of them: what the log does not name is not proved.
+func (e *encoder) parts(name string, parts []Part) {
+	list(e, name, parts, PartsMax, func(p Part) {
+		e.id("pack", p.Pack)
+		e.number("at", p.At)
+		e.number("size", p.Size)
+		e.hash("sha256", p.SHA256)
+	})
 }
 
 func (e *encoder) refusals(r *Refusals) {
@@ -135,6 +163,17 @@ func (e *encoder) bar(b *Bar) {
 	e.text("reason", b.Reason, textMax)
 	e.text("by", b.By, textMax)
 	e.flag("lifted", b.Lifted)
+}
+
+func (e *encoder) act(a *Act) {
+	e.text("name", a.Name, itemMax)
+	e.text("by", a.By, textMax)
+	e.text("principal", a.Principal, textMax)
+	e.text("session", a.Session, textMax)
+	e.id("exchange", a.Exchange)
+	e.text("target", a.Target, textMax)
+	e.number("n", int64(a.N))
+	e.text("detail", a.Detail, textMax)
 }
 
 // list appends a list of objects, at most most of them, and returns how many

@@ -51,6 +51,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"cloakroom/internal/replace"
 )
@@ -83,6 +84,19 @@ type Hash [sha256.Size]byte
 
 // String is the hash in lower-case hex.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// MarshalText is String.
+func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText reads what String prints.
+func (h *Hash) UnmarshalText(text []byte) error {
+	var read Hash
+	if n, err := hex.Decode(read[:], text[:min(len(text), 2*len(read)+1)]); err != nil || n != len(read) {
+		return fmt.Errorf("reading a hash: want %d hex digits", 2*len(read))
+	}
+	*h = read
+	return nil
+}
 
 // Position is a place in the log: behind the entry Seq, whose line has the
 // hash Hash. The zero Position stands before the first entry.

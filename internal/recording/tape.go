@@ -1,0 +1,44 @@
+package recording
+
+import (
+	"context"
+	"time"
+
+	"cloakroom/internal/record"
+)
+
+// Tapes begins tapes. *Recorder is one.
+type Tapes interface {
+	// Ready tells why no exchange may begin now; nil: one may.
+	Ready() error
+	// Begin begins the tape of an exchange. It never fails; see Tape.Flush.
+	Begin(exchange string, began time.Time, r Rule) Tape
+}
+
+// Tape is what one exchange is recorded on. Its methods are called by one goroutine
+// at a time. Arguments are not kept.
+type Tape interface {
+	// Tickets says which lease the tickets in this exchange belong to, by their
+	// text: they are marked with its id wherever they stand.
+	Tickets(leases map[string]string)
+	Head(at time.Time, k Kind, h Head, masked map[string]int)
+	// Piece takes a piece of a body; masked are the values masked in it.
+	Piece(at time.Time, k Kind, data []byte, masked map[string]int)
+	// Message takes a piece of a message; last: the message ends with it.
+	Message(at time.Time, k Kind, data []byte, binary, last bool, masked map[string]int)
+	// Skipped counts bytes of a body that are not to be kept, and not hashed.
+	Skipped(k Kind, n int64)
+	// Flush writes what is not written yet, and nothing where that is little and
+	// young, unless all. An error says that the exchange must not go on.
+	Flush(at time.Time, all bool) error
+	// End ends the tape. e is noted in the log once all parts are durable, with
+	// what is recorded filled in. A second call does nothing.
+	End(at time.Time, e record.End)
+}
+
+// Reader reads recordings.
+type Reader interface {
+	// Read reads the recording that the end names. ErrGone: it was deleted, as its
+	// time was over; ErrBroken: it is not what the log says.
+	Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error)
+}
