@@ -36,19 +36,26 @@ func ReadAfter(dir string, p Position) (*Reader, error) {
 	return r, nil
 }
 
-// PositionAt is the position behind the entry seq of the log in dir; ErrBroken:
-// there is no such entry.
-func PositionAt(dir string, seq uint64) (Position, error) {
-	if seq == 0 {
-		return Position{}, nil
-	}
+// LineAt is the line of the entry seq of the log in dir; ErrBroken: there is no
+// such entry.
+func LineAt(dir string, seq uint64) (Line, error) {
 	r, err := readSegmentOf(dir, seq)
 	if err != nil {
-		return Position{}, err
+		return Line{}, err
 	}
 	defer r.Close()
-	err = r.read(seq)
-	return r.pos, err
+	if seq == 0 || r.pos.Seq >= seq {
+		return Line{}, fmt.Errorf("reading log %q: it has no entry %d: %w", dir, seq, ErrBroken)
+	}
+	if err := r.read(seq - 1); err != nil {
+		return Line{}, err
+	}
+	l, err := r.Next()
+	if err == io.EOF {
+		err = fmt.Errorf("reading log %q: it ends before entry %d: %w", dir, seq, ErrBroken)
+	}
+	l.Raw = bytes.Clone(l.Raw)
+	return l, err
 }
 
 // readSegmentOf reads from the beginning of the segment that holds the entry seq.
