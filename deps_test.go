@@ -83,7 +83,7 @@ var only = map[string][]string{
 	"github.com/spf13/cobra":                    {"cmd/..."},
 	"github.com/modelcontextprotocol/go-sdk":    {"internal/agent", "cmd/...", "integration/..."},
 	"github.com/chromedp":                       {"integration/..."},
-	"github.com/transparency-dev":               {"internal/checkpoint"},
+	"github.com/transparency-dev":               {"internal/checkpoint", "internal/config"},
 	"gocloud.dev":                               {"internal/checkpoint", "internal/recording", "cmd/..."},
 	"github.com/santhosh-tekuri/jsonschema":     {"internal/console"},
 	"golang.org/x/time":                         {"internal/notify"},
