@@ -88,6 +88,8 @@ CREATE INDEX decision_refused ON decision (at) WHERE refused;
 CREATE INDEX lease_whose ON lease (sha256(principal), ends); -- the hash, for the reason that lease_open has one
 CREATE INDEX lease_over  ON lease (ends) WHERE state <> 3;
 CREATE INDEX lease_past ON lease (question) WHERE state = 3;
+`, `
+CREATE TABLE head (log TEXT PRIMARY KEY, size BIGINT NOT NULL, note BYTEA NOT NULL); -- see package checkpoint
 `}
 
 // migrate brings the schema to this program's version. Replicas that start

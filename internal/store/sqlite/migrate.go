@@ -93,6 +93,8 @@ CREATE INDEX decision_refused ON decision (seq) WHERE refused = 1;
 CREATE INDEX lease_whose   ON lease (principal, credential, ends);
 CREATE INDEX lease_unended ON lease (ends) WHERE state != 3;
 CREATE INDEX lease_past ON lease (question) WHERE state = 3;
+`, `
+CREATE TABLE head (log TEXT PRIMARY KEY, size INTEGER NOT NULL, note BLOB NOT NULL) STRICT; -- see package checkpoint
 `}
 
 // migrate brings the schema to this program's version.
