@@ -2,7 +2,6 @@ package transcript
 
 import (
 	"slices"
-	"strings"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/recording"
@@ -35,30 +34,23 @@ func (x *Exchange) Used() (all []Used) {
 	return all
 }
 
-// mark says which placeholders were used at a place of one of the kinds; name "":
-// whatever the place is called.
-func (p *printer) mark(x *Exchange, kind access.LocationKind, name string, more ...access.LocationKind) string {
-	var names []string
+// mark writes which placeholders were used at the places that are wanted. Its line
+// is ours alone: what an agent or backend wrote begins with ">" or "<".
+func (p *printer) mark(x *Exchange, wanted func(access.Location) bool) {
 	for _, u := range x.Used() {
-		if (u.At.Kind == kind || slices.Contains(more, u.At.Kind)) && (name == "" || u.At.Name == name) {
-			names = append(names, Visible(u.Credential))
+		if wanted(u.At) {
+			p.line("  « placeholder used here: %s at %s »", Visible(u.Credential), Visible(u.At.String()))
 		}
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return "  « placeholder used here: " + strings.Join(names, ", ") + " »"
 }
 
 // used marks the placeholders in the fields of a body or message that was sent,
 // where that begins.
-func (p *printer) used(x *Exchange, arrow string, e recording.Event) {
+func (p *printer) used(x *Exchange, e recording.Event) {
 	if first := x.first(e.Kind); first == nil || first.At != e.At {
 		return
 	}
-	for _, u := range x.Used() {
-		if e.Kind == recording.Sent && u.At.InFields() || e.Kind == recording.MessageSent && u.At.InMessages() {
-			p.line("%s « placeholder used here: %s at %s »", arrow, Visible(u.Credential), Visible(u.At.String()))
-		}
-	}
+	p.mark(x, func(at access.Location) bool {
+		return e.Kind == recording.Sent && at.InFields() || e.Kind == recording.MessageSent && at.InMessages()
+	})
 }

@@ -18,8 +18,8 @@ import (
 const Limit = 8 << 10
 
 // Write writes an exchange as text: who, what was decided and why, what the agent
-// sent (">") and got ("<"), with « marks » where a placeholder was used and where a
-// value was masked. Of a body, event or message at most limit bytes are shown; 0:
+// sent (">") and got ("<"), with « marks » in lines of their own where a placeholder
+// was used and where a value was masked. Of a body, event or message at most limit bytes are shown; 0:
 // all that is kept.
 func Write(w io.Writer, x *Exchange, limit int) error {
 	p := &printer{w: bufio.NewWriter(w), limit: limit}
@@ -156,9 +156,9 @@ func (p *printer) event(x *Exchange, e recording.Event) {
 		}
 		p.data(arrow, e)
 	}
-	p.used(x, arrow, e)
+	p.used(x, e)
 	if len(e.Masked) > 0 {
-		p.line("%s « masked here: %s »", arrow, Visible(counts(e.Masked)))
+		p.line("  « masked here: %s »", Visible(counts(e.Masked)))
 	}
 }
 
@@ -175,20 +175,19 @@ func counts(masked map[string]int) string {
 func (p *printer) head(x *Exchange, arrow string, e recording.Event) {
 	switch h := e.Head; e.Kind {
 	case recording.Request:
-		p.line("%s %s %s%s", arrow, Visible(h.Method), Visible(h.Path), p.mark(x, access.InQuery, "", access.InPath))
+		p.line("%s %s %s", arrow, Visible(h.Method), Visible(h.Path))
+		p.mark(x, func(at access.Location) bool { return at.Kind == access.InPath || at.Kind == access.InQuery })
 		p.line("%s :authority: %s", arrow, Visible(h.Authority))
 	case recording.Response:
 		p.line("%s %d  [+%s]", arrow, h.Status, seconds(e.At))
 	}
 	for _, f := range e.Head.Headers {
-		mark := ""
+		p.line("%s %s: %s", arrow, Visible(f.Name), Visible(f.Value))
 		if e.Kind == recording.Request {
-			mark = p.mark(x, access.InHeader, f.Name)
-			if f.Name == "cookie" {
-				mark += p.mark(x, access.InCookie, "")
-			}
+			p.mark(x, func(at access.Location) bool {
+				return at.Kind == access.InHeader && at.Name == f.Name || at.Kind == access.InCookie && f.Name == "cookie"
+			})
 		}
-		p.line("%s %s: %s%s", arrow, Visible(f.Name), Visible(f.Value), mark)
 	}
 	p.line("%s", arrow)
 }
