@@ -14,8 +14,9 @@ type MAC [16]byte
 // Key is what fingerprints are made with. Only what was made with the same Key
 // can be compared.
 type Key struct {
-	whole     [sha256.Size]byte
-	mask, odd uint64 // of the hash of windows
+	whole     [sha256.Size]byte // of MACs
+	book      [sha256.Size]byte // of a Book's lines
+	mask, odd uint64            // of the hash of windows
 }
 
 // NewKey makes a Key of a secret.
@@ -28,6 +29,7 @@ func NewKey(secret [32]byte) Key {
 	window := derive("window")
 	return Key{
 		whole: derive("whole"),
+		book:  derive("book"),
 		mask:  binary.LittleEndian.Uint64(window[:]),
 		odd:   binary.LittleEndian.Uint64(window[8:]) | 1,
 	}
