@@ -26,6 +26,7 @@ var own = map[string][]string{
 	"internal/gate":              {},
 	"internal/run":               {},
 	"internal/websocket":         {},
+	"internal/search":            {},
 	"internal/secret":            {},
 	"internal/inventory":         {"internal/access"},
 	"internal/fields":            {},
@@ -99,7 +100,7 @@ var only = map[string][]string{
 
 // standardOnly are the packages that import nothing but the standard library
 // and each other's table, their tests included.
-var standardOnly = []string{"internal/access", "internal/replace", "internal/fields", "internal/inventory", "internal/lease", "internal/grant", "internal/websocket"}
+var standardOnly = []string{"internal/access", "internal/replace", "internal/fields", "internal/inventory", "internal/lease", "internal/grant", "internal/websocket", "internal/search"}
 
 // never holds for a package's tests too.
 var never = map[string][]string{
