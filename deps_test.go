@@ -26,6 +26,7 @@ var own = map[string][]string{
 	"internal/gate":              {},
 	"internal/run":               {},
 	"internal/websocket":         {},
+	"internal/search":            {},
 	"internal/secret":            {},
 	"internal/inventory":         {"internal/access"},
 	"internal/fields":            {},
@@ -37,6 +38,7 @@ var own = map[string][]string{
 	"internal/metrics":           {"internal/access"},
 	"internal/admin":             {"internal/access"},
 	"internal/record":            {"internal/access", "internal/lease", "internal/replace"},
+	"internal/transcript":        {"internal/access", "internal/record", "internal/recording"},
 	"internal/record/recordtest": {"internal/access", "internal/record", "internal/replace"},
 	"internal/recording":         {"internal/access", "internal/record"}, // masked bodies come as bytes: their frames are made anew around them
 	"internal/config":            {"internal/access", "internal/inventory", "internal/secret"},
@@ -83,6 +85,7 @@ var only = map[string][]string{
 	"github.com/spf13/cobra":                    {"cmd/..."},
 	"github.com/modelcontextprotocol/go-sdk":    {"internal/agent", "cmd/...", "integration/..."},
 	"github.com/chromedp":                       {"integration/..."},
+	"github.com/santhosh-tekuri/jsonschema":     {"internal/console", "internal/transcript"},
 	"github.com/transparency-dev":               {"internal/checkpoint", "internal/config"},
 	"gocloud.dev":                               {"internal/checkpoint", "internal/recording", "cmd/..."},
 	"github.com/santhosh-tekuri/jsonschema":     {"internal/console"},
@@ -101,7 +104,7 @@ var only = map[string][]string{
 
 // standardOnly are the packages that import nothing but the standard library
 // and each other's table, their tests included.
-var standardOnly = []string{"internal/access", "internal/replace", "internal/fields", "internal/inventory", "internal/lease", "internal/grant", "internal/websocket"}
+var standardOnly = []string{"internal/access", "internal/replace", "internal/fields", "internal/inventory", "internal/lease", "internal/grant", "internal/websocket", "internal/search"}
 
 // never holds for a package's tests too.
 var never = map[string][]string{

@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"time"
 
+	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/config"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
@@ -21,6 +22,8 @@ import (
 type store interface {
 	lease.Store
 	record.Index
+	checkpoint.Heads
+	Snapshot(ctx context.Context) (record.Snapshot, error)
 	Close() error
 }
 
