@@ -46,6 +46,7 @@ var own = map[string][]string{
 	"internal/console":           {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
+	"internal/export": {"internal/access", "internal/record"}, // the log as it stands: what it holds was masked
 	"internal/notify": {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values
 
 	"internal/store/postgres":     {"internal/lease", "internal/record"},
@@ -80,9 +81,10 @@ var only = map[string][]string{
 	"github.com/jackc/pgx":                      {"internal/store/..."},
 	"github.com/prometheus/client_golang":       {"internal/metrics"},
 	"github.com/spf13/cobra":                    {"cmd/..."},
+	"go.opentelemetry.io":                       {"internal/export", "integration/..."},
 	"github.com/modelcontextprotocol/go-sdk":    {"internal/agent", "cmd/...", "integration/..."},
 	"github.com/chromedp":                       {"integration/..."},
-	"github.com/santhosh-tekuri/jsonschema":     {"internal/console"},
+	"github.com/santhosh-tekuri/jsonschema":     {"internal/console", "internal/export"},
 	"golang.org/x/time":                         {"internal/notify"},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},
