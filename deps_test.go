@@ -43,7 +43,8 @@ var own = map[string][]string{
 	"internal/decide":            {"internal/access", "internal/body", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/approval":          {"internal/access", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/agent":             {"internal/access", "internal/decide", "internal/lease"},
-	"internal/console":           {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record"},
+	"internal/console": {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record",
+		"internal/recording", "internal/transcript"}, // auditors read on the page
 	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
 	"internal/notify": {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values

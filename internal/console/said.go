@@ -11,8 +11,14 @@ import (
 	"cloakroom/internal/recording"
 )
 
-// mostBlocks bounds how many blocks of one exchange a page shows.
-const mostBlocks = 2000
+// What of contents a page shows, of all exchanges on it.
+const (
+	mostBlocks = 2000
+	mostShown  = 1 << 20 // bytes
+)
+
+// room is what a page has room for.
+type room struct{ blocks, bytes int }
 
 // said is a transcript as a page shows it: blocks in the order in which they began.
 type said struct {
@@ -20,6 +26,7 @@ type said struct {
 	Rest      int // blocks that are not shown
 	Sent, Got recording.Sum
 	Complete  bool
+	Length    time.Duration // until the last block
 }
 
 // block is a head, a body, an event of an event stream, or a message.
@@ -29,8 +36,8 @@ type block struct {
 	What   string
 	Line   []run // of a head
 	Fields []field
-	Body   *content      // of the others
-	Used   []string      // credentials whose value took a placeholder's place in it, and where
+	Body   *content       // of the others
+	Used   []string       // credentials whose value took a placeholder's place in it, and where
 	Masked []record.Count // values that were masked in it, by credential
 
 	data   []byte
@@ -55,8 +62,8 @@ type scribe struct {
 	stream bool   // the agent gets an event stream
 }
 
-// saidIn shows the transcript of an exchange on an axis.
-func saidIn(a axis, x record.Exchange, t recording.Transcript) said {
+// saidIn shows the transcript of an exchange on an axis, and takes of the room.
+func saidIn(a axis, x record.Exchange, t recording.Transcript, left *room) said {
 	s := scribe{axis: a, began: t.Began}
 	if x.End != nil {
 		s.uses = x.End.End.Substitutions
@@ -65,12 +72,15 @@ func saidIn(a axis, x record.Exchange, t recording.Transcript) said {
 		s.take(e)
 	}
 	out := said{Sent: t.Sent, Got: t.Got, Complete: t.Complete}
-	for _, b := range s.all {
-		if len(out.Blocks) == mostBlocks {
-			out.Rest = len(s.all) - mostBlocks
+	for i, b := range s.all {
+		if left.blocks == 0 || left.bytes <= 0 {
+			out.Rest = len(s.all) - i
 			break
 		}
+		left.blocks--
+		left.bytes -= min(len(b.data), mostText)
 		out.Blocks = append(out.Blocks, s.finish(b))
+		out.Length = max(out.Length, b.At)
 	}
 	return out
 }
@@ -116,37 +126,34 @@ func (b *block) mask(more map[string]int) {
 	}
 }
 
-// events takes a piece of an event stream apart: an event has the time of the
-// piece that it ended in, so it is there when the agent could read it.
+// events takes a piece of an event stream apart, line by line. An event has the
+// time of the piece that it ended in: then the agent could read it.
 func (s *scribe) events(e recording.Event) {
 	masked := e.Masked
 	for data := e.Data; len(data) > 0; {
-		n := eventEnd(data)
+		n := bytes.IndexByte(data, '\n') + 1
+		if n == 0 {
+			n = len(data)
+		}
 		if s.got == nil {
 			s.got = s.begin(e, "Event")
 		}
 		s.got.At = s.axis.since(s.began.Add(e.At))
 		s.got.mask(masked)
 		masked = nil
-		if n < 0 {
-			s.got.data = append(s.got.data, data...)
-			return
-		}
 		s.got.data = append(s.got.data, data[:n]...)
-		s.got, data = nil, data[n:]
+		if blankEnd(s.got.data) {
+			s.got = nil
+		}
+		data = data[n:]
 	}
 }
 
-// eventEnd is where the first event in data ends, behind its blank line; -1: it
-// does not.
-func eventEnd(data []byte) int {
-	end := -1
-	for _, blank := range []string{"\n\n", "\r\n\r\n", "\r\r"} {
-		if i := bytes.Index(data, []byte(blank)); i >= 0 && (end < 0 || i+len(blank) < end) {
-			end = i + len(blank)
-		}
-	}
-	return end
+// blankEnd tells whether the last line of data, which ends with it, is empty.
+func blankEnd(data []byte) bool {
+	last, ended := bytes.CutSuffix(data, []byte{'\n'})
+	last = last[bytes.LastIndexByte(last, '\n')+1:]
+	return ended && (len(last) == 0 || string(last) == "\r")
 }
 
 func (s *scribe) head(e recording.Event) {

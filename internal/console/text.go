@@ -27,8 +27,8 @@ type run struct{ Kind, Text string }
 type content struct {
 	Runs []run
 	Hex  string
-	Size int // bytes that are kept
-	Rest int // of them, those that are not shown
+	Size int64 // bytes that are kept
+	Rest int64 // of them, those that are not shown
 	Fold bool
 }
 
@@ -50,14 +50,14 @@ func (c content) Lines() string {
 // contentOf shows data that an agent or a backend wrote. kind says what a
 // placeholder of a credential is here.
 func contentOf(data []byte, binary bool, kind func(credential string) string) content {
-	c := content{Size: len(data)}
+	c := content{Size: int64(len(data))}
 	if binary || bytes.IndexByte(data, 0) >= 0 || !utf8.Valid(wholeRunes(data)) {
 		shown := data[:min(len(data), mostHex)]
-		c.Hex, c.Rest, c.Fold = hex.Dump(shown), len(data)-len(shown), len(shown) > foldRows*16
+		c.Hex, c.Rest, c.Fold = hex.Dump(shown), int64(len(data)-len(shown)), len(shown) > foldRows*16
 		return c
 	}
 	shown := wholeRunes(data[:min(len(data), mostText)])
-	c.Runs, c.Rest = runs(string(shown), kind), len(data)-len(shown)
+	c.Runs, c.Rest = runs(string(shown), kind), int64(len(data)-len(shown))
 	c.Fold = len(shown) > foldText || bytes.Count(shown, []byte("\n")) > foldRows
 	return c
 }
@@ -105,7 +105,7 @@ func runs(text string, kind func(credential string) string) (all []run) {
 func visible(all []run, text string) []run {
 	from := 0
 	for i, r := range text {
-		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
+		if !odd(r) {
 			continue
 		}
 		if from < i {
@@ -118,6 +118,12 @@ func visible(all []run, text string) []run {
 		all = append(all, run{"", text[from:]})
 	}
 	return all
+}
+
+// odd tells whether a character is not printed as itself, or changes how others
+// are; a line break and a tab are.
+func odd(r rune) bool {
+	return r != '\n' && r != '\t' && (!unicode.IsPrint(r) || unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point))
 }
 
 // picture is the sign of a control character, or the number of another.

@@ -45,7 +45,7 @@ type exchangeLane struct {
 // bar is a stretch of time, and mark a moment, at which something was so; Kind is
 // the word by which the style knows it.
 type bar struct{ Kind, X, Width, Title string }
-type mark struct{ Kind, X, Title string }
+type mark struct{ Kind, X, Y, Title string }
 
 // axis is the time that a timeline spans.
 type axis struct {
@@ -128,8 +128,17 @@ func (a axis) bar(kind string, from, to time.Time, title string) bar {
 }
 
 func (a axis) mark(kind string, at time.Time, title string) mark {
-	return mark{kind, percent(a.x(at)), title}
+	y, ok := heights[kind]
+	if !ok {
+		y = middle
+	}
+	return mark{kind, percent(a.x(at)), y, title}
 }
+
+// Marks that may be at one moment stand one above another.
+const middle = "50%"
+
+var heights = map[string]string{"used": "24%", "masked": "78%"}
 
 // steps are the distances of ticks.
 var steps = []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
