@@ -37,6 +37,7 @@ var own = map[string][]string{
 	"internal/metrics":           {"internal/access"},
 	"internal/admin":             {"internal/access"},
 	"internal/record":            {"internal/access", "internal/lease", "internal/replace"},
+	"internal/transcript":        {"internal/access", "internal/record", "internal/recording"},
 	"internal/record/recordtest": {"internal/access", "internal/record", "internal/replace"},
 	"internal/recording":         {"internal/access", "internal/record"}, // masked bodies come as bytes: their frames are made anew around them
 	"internal/config":            {"internal/access", "internal/inventory", "internal/secret"},
@@ -83,7 +84,7 @@ var only = map[string][]string{
 	"github.com/spf13/cobra":                    {"cmd/..."},
 	"github.com/modelcontextprotocol/go-sdk":    {"internal/agent", "cmd/...", "integration/..."},
 	"github.com/chromedp":                       {"integration/..."},
-	"github.com/santhosh-tekuri/jsonschema":     {"internal/console"},
+	"github.com/santhosh-tekuri/jsonschema":     {"internal/console", "internal/transcript"},
 	"golang.org/x/time":                         {"internal/notify"},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},
