@@ -48,6 +48,9 @@ var own = map[string][]string{
 	"internal/agent":             {"internal/access", "internal/decide", "internal/lease"},
 	"internal/console":           {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record", "internal/recording",
+	"internal/console": {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record",
+		"internal/recording", "internal/transcript"}, // auditors read on the page
+	"internal/exchange": {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record",
 		"internal/replace", "internal/secret", "internal/websocket"},
 	"internal/export": {"internal/access", "internal/record"},  // the log as it stands: what it holds was masked
 	"internal/notify": {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values
