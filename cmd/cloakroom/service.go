@@ -44,6 +44,7 @@ type service struct {
 	desk     *approval.Desk
 	notices  *notices
 	page     [32]byte // seals what people's browsers keep for the page
+	acts     [32]byte // seals what commands leave in the store
 	log      *record.Log
 	book     *search.Book // fingerprints of every value that ever was in force
 	follower *record.Follower
@@ -185,6 +186,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.page, err = root.Derive("page"); err != nil {
 		return err
 	}
+	if s.acts, err = root.Derive("act"); err != nil {
+		return err
+	}
 	if s.follower, err = record.NewFollower(s.log, s.db, s.logger); err != nil {
 		return err
 	}
@@ -214,6 +218,8 @@ func (s *service) background(ctx context.Context) {
 	go s.vault.Watch(ctx)
 	go s.keeper.Run(ctx)
 	go s.followBars(ctx)
+	go s.followActs(ctx)
+	s.noteAct("start")
 	s.signed = make(chan struct{})
 	go func() {
 		defer close(s.signed)
@@ -241,6 +247,9 @@ func (s *service) close() {
 		s.notices.close()
 	}
 	if s.log != nil {
+		if s.indexed != nil {
+			s.noteAct("stop")
+		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)
 		}
