@@ -26,6 +26,7 @@ import (
 // service is the running service without its listeners.
 type service struct {
 	logger  *slog.Logger
+	root    secret.Root
 	keys    secret.Keys
 	metrics *metrics.Metrics
 	started *config.Config // Envoy's routes follow from it
@@ -68,6 +69,7 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
+	s.root = root
 	if s.keys, err = root.Keys(); err != nil {
 		return nil, err
 	}
@@ -113,7 +115,11 @@ func rootKey(cfg *config.Config) (secret.Root, error) {
 // putInForce compiles the masks for r's inventory and swaps both in.
 func (s *service) putInForce(r *rules) error {
 	current, former := s.vault.Values()
-	snapshot, err := exchange.Compile(r.set, current, former)
+	key, err := s.root.Derive("set")
+	if err != nil {
+		return err
+	}
+	snapshot, err := exchange.Compile(key, r.set, current, former)
 	if err != nil {
 		return err
 	}
@@ -182,15 +188,15 @@ func (s *service) openCores(r *rules) error {
 	if s.codec, err = grant.New(s.keys.Grant()); err != nil {
 		return err
 	}
+	if s.engine, err = exchange.New(exchange.Deps{
+		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
+	}); err != nil {
+		return err
+	}
 	if err := s.lead(r); err != nil {
 		return err
 	}
-	if s.desk, err = s.openDesk(); err != nil {
-		return err
-	}
-	s.engine, err = exchange.New(exchange.Deps{
-		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
-	})
+	s.desk, err = s.openDesk()
 	return err
 }
 
