@@ -157,7 +157,7 @@ func TestNewNeedsAll(t *testing.T) {
 	w := newWorld(t)
 	for name, drop := range map[string]func(*Deps){
 		"a URL": func(d *Deps) { d.URL = nil }, "a key": func(d *Deps) { d.Key = [32]byte{} }, "the desk": func(d *Deps) { d.Desk = nil },
-		"the index": func(d *Deps) { d.Index = nil }, "logins": func(d *Deps) { d.Logins = nil }, "groups": func(d *Deps) { d.Groups = nil },
+		"the index": func(d *Deps) { d.Index = nil }, "the log": func(d *Deps) { d.Log = nil }, "logins": func(d *Deps) { d.Logins = nil }, "groups": func(d *Deps) { d.Groups = nil },
 		"identity": func(d *Deps) { d.Identify = nil }, "the inventory": func(d *Deps) { d.Inventory = nil }, "changes": func(d *Deps) { d.Changes = nil },
 		"health": func(d *Deps) { d.Health = nil }, "an end": func(d *Deps) { d.Done = nil }, "a logger": func(d *Deps) { d.Logger = nil },
 		"a scheme": func(d *Deps) { d.URL, _ = url.Parse("//x") },

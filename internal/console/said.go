@@ -188,14 +188,14 @@ func (s *scribe) head(e recording.Event) {
 	b.mask(e.Masked)
 	switch e.Kind {
 	case recording.Request:
-		b.Line = runs(h.Method+" "+h.Path, s.kindAt(b, inTarget))
-		b.Fields = append(b.Fields, field{"host", runs(h.Authority, s.kindAt(b, nowhere))})
+		b.Line = runs(h.Method+" "+h.Path, true, s.kindAt(b, inTarget))
+		b.Fields = append(b.Fields, field{"host", runs(h.Authority, true, s.kindAt(b, nowhere))})
 	case recording.Response:
-		b.Line = runs(fmt.Sprint(h.Status), s.kindAt(b, nowhere))
+		b.Line = runs(fmt.Sprint(h.Status), true, s.kindAt(b, nowhere))
 		s.stream = s.got == nil && eventStream(h)
 	}
 	for _, l := range h.Headers {
-		b.Fields = append(b.Fields, field{plain(l.Name), runs(l.Value, s.kindAt(b, inHeader(l.Name)))})
+		b.Fields = append(b.Fields, field{plain(l.Name), runs(l.Value, true, s.kindAt(b, inHeader(l.Name)))})
 	}
 }
 

@@ -72,7 +72,7 @@ type sessionView struct {
 	ID, Principal string
 	Most          bool // there may be earlier exchanges
 	Opened        bool
-	Said          map[string]said
+	Said          map[string]*said
 	Gone          map[string]string // why there is no recording, by exchange
 	Unread        int               // exchanges for which there was no room
 }
@@ -102,7 +102,7 @@ func (c *Console) readSession(w http.ResponseWriter, r *http.Request, v visit) e
 	if err := c.note(ctx, v.Who, record.Act{Principal: view.Principal, Session: view.ID, N: len(xs)}); err != nil {
 		return err
 	}
-	view.Opened, view.Said, view.Gone = true, make(map[string]said), make(map[string]string)
+	view.Opened, view.Said, view.Gone = true, make(map[string]*said), make(map[string]string)
 	left := room{mostBlocks, mostShown}
 	for _, x := range xs {
 		id := x.Decision.Decision.Exchange
@@ -115,7 +115,8 @@ func (c *Console) readSession(w http.ResponseWriter, r *http.Request, v visit) e
 			view.Gone[id] = p.Message
 			continue
 		}
-		view.Said[id] = saidIn(view.axis, t, &left)
+		shown := saidIn(view.axis, t, &left)
+		view.Said[id] = &shown
 	}
 	c.show(w, http.StatusOK, page{Name: "session", Title: "Session", Nav: "/sessions", Visit: v, Data: view})
 	return nil
