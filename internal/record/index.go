@@ -10,12 +10,9 @@ import (
 	"cloakroom/internal/access"
 )
 
-// Index makes the log searchable. It only holds what the log says, and can be
-// built anew from it. recordtest.TestIndex is its contract.
-//
-// Several logs may share an index: Applied, Apply and Reset are about the one
-// that the index was opened for, the rest about all of them.
-type Index interface {
+// Derived is what a Follower keeps behind a log. It only holds what the log
+// says, and can be made anew from it.
+type Derived interface {
 	// Applied is the position of the last line applied.
 	Applied(ctx context.Context) (Position, error)
 	// Apply applies lines, which are in order, in one transaction with the
@@ -24,6 +21,14 @@ type Index interface {
 	Apply(ctx context.Context, lines []Line) error
 	// Reset forgets everything of this log.
 	Reset(ctx context.Context) error
+}
+
+// Index makes the log searchable. recordtest.TestIndex is its contract.
+//
+// Several logs may share an index: what is Derived is about the one that the
+// index was opened for, the rest about all of them.
+type Index interface {
+	Derived
 	// Sessions lists sessions, the one with the latest exchange first.
 	Sessions(ctx context.Context, f SessionFilter) ([]Session, error)
 	// Exchanges lists a session's exchanges in the order of their decisions, which
