@@ -72,6 +72,7 @@ type Record struct {
 	Bodies       int64         // bytes of a body to record; not built yet
 	Retention    time.Duration // 0: for ever
 	SegmentBytes int64         // 0: the log's default
+	Checkpoint   Checkpoint
 }
 
 // Keys says where the root key is: Env if it is set, else File, which is made

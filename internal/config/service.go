@@ -59,6 +59,7 @@ func (l *loader) policy(n *yaml.Node) {
 func (l *loader) record(n *yaml.Node) {
 	r := &l.cfg.Record
 	r.Dir = l.resolve("record")
+	r.Checkpoint.Every = defaultEvery
 	if n == nil {
 		return
 	}
@@ -73,7 +74,8 @@ func (l *loader) record(n *yaml.Node) {
 			r.Retention = l.duration(n, 24*time.Hour)
 			l.warn(n, "", "nothing is deleted yet: watch the disk")
 		},
-		"segment": func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
+		"checkpoint": l.checkpoint,
+		"segment":    func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
 	})
 }
 
