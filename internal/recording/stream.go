@@ -37,13 +37,20 @@ func (s *stream) feed(c *scrubber, event int, data []byte, out sink) {
 			data = s.skip(data)
 			continue
 		}
-		if len(s.held) == 0 {
-			if i := lastBound(data); i >= 0 {
-				out(event, c.scrubbed(data[:i+1]))
-				data = data[i+1:]
-			}
+		if len(s.held) > 0 {
+			data = s.hold(c, event, data, out)
+			continue
 		}
-		data = s.hold(c, event, data, out)
+		// Runs that end here need not be held; none is longer than one that is.
+		near := data[:min(len(data), runMax)]
+		n := lastBound(near) + 1
+		if n > 0 {
+			out(event, c.scrubbed(near[:n]))
+		}
+		if n < len(near) {
+			s.hold(c, event, near[n:], out)
+		}
+		data = data[len(near):]
 	}
 }
 
