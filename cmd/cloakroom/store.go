@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"time"
 
+	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/config"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
@@ -23,6 +24,8 @@ type store interface {
 	lease.Store
 	record.Index
 	record.Acts
+	checkpoint.Heads
+	Snapshot(ctx context.Context) (record.Snapshot, error)
 	Close() error
 }
 
