@@ -70,7 +70,7 @@ func TestWhatPagesShow(t *testing.T) {
 		"/sessions?host=other":  {"None is in the record"},
 		"/session?id=s1":        {"allow", "denied", "the path is not permitted", "header:authorization", "200", "used payments-write", "masked payments-write ×2", "1 h long"},
 		"/exchanges/x1":         {"payments-write", "header:authorization", "took 1 s", "masked", "What was said is for auditors", "/session?id=s1"},
-		"/exchanges/x2":         {"the path is not permitted", "has not ended"},
+		"/exchanges/x2":         {"the path is not permitted", "for auditors"},
 		"/denials":              {"the path is not permitted", "/v1/charges"},
 		"/health":               {"it does not answer", "failing", "v0.0.1"},
 	} {
