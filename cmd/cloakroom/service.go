@@ -21,12 +21,14 @@ import (
 	"cloakroom/internal/metrics"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
+	"cloakroom/internal/search"
 	"cloakroom/internal/secret"
 )
 
 // service is the running service without its listeners.
 type service struct {
 	logger  *slog.Logger
+	root    secret.Root
 	keys    secret.Keys
 	metrics *metrics.Metrics
 	started *config.Config // Envoy's routes follow from it
@@ -42,7 +44,9 @@ type service struct {
 	desk     *approval.Desk
 	notices  *notices
 	page     [32]byte // seals what people's browsers keep for the page
+	acts     [32]byte // seals what commands leave in the store
 	log      *record.Log
+	book     *search.Book // fingerprints of every value that ever was in force
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
@@ -73,6 +77,7 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
+	s.root = root
 	if s.keys, err = root.Keys(); err != nil {
 		return nil, err
 	}
@@ -81,6 +86,9 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	}
 	r, err := s.compile(ctx, cfg)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.openLog(cfg); err != nil {
 		return nil, err
 	}
 	if err := s.putInForce(r); err != nil {
@@ -120,7 +128,14 @@ func rootKey(cfg *config.Config) (secret.Root, error) {
 // putInForce compiles the masks for r's inventory and swaps both in.
 func (s *service) putInForce(r *rules) error {
 	current, former := s.vault.Values()
-	snapshot, err := exchange.Compile(r.set, current, former)
+	if err := s.remember(current, former); err != nil {
+		return err
+	}
+	key, err := s.root.Derive("set")
+	if err != nil {
+		return err
+	}
+	snapshot, err := exchange.Compile(key, r.set, current, former)
 	if err != nil {
 		return err
 	}
@@ -154,16 +169,11 @@ func (s *service) tellFailing() {
 
 // openState opens the store, the leases and the log.
 func (s *service) openState(ctx context.Context, cfg *config.Config, root secret.Root) error {
-	for _, dir := range []string{filepath.Dir(cfg.Store.Path), filepath.Dir(cfg.Record.Dir)} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("making folder %q: %w", dir, err)
-		}
+	err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o700)
+	if err != nil {
+		return fmt.Errorf("making the store's folder: %w", err)
 	}
-	var err error
 	if s.notices, err = s.openNotices(cfg); err != nil {
-		return err
-	}
-	if s.log, err = record.Open(cfg.Record.Dir, masker{s}, record.Options{SegmentBytes: cfg.Record.SegmentBytes, Logger: s.logger}); err != nil {
 		return err
 	}
 	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
@@ -179,6 +189,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.page, err = root.Derive("page"); err != nil {
 		return err
 	}
+	if s.acts, err = root.Derive("act"); err != nil {
+		return err
+	}
 	if s.follower, err = record.NewFollower(s.log, s.db, s.logger); err != nil {
 		return err
 	}
@@ -191,15 +204,15 @@ func (s *service) openCores(r *rules) error {
 	if s.codec, err = grant.New(s.keys.Grant()); err != nil {
 		return err
 	}
+	if s.engine, err = exchange.New(exchange.Deps{
+		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
+	}); err != nil {
+		return err
+	}
 	if err := s.lead(r); err != nil {
 		return err
 	}
-	if s.desk, err = s.openDesk(); err != nil {
-		return err
-	}
-	s.engine, err = exchange.New(exchange.Deps{
-		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
-	})
+	s.desk, err = s.openDesk()
 	return err
 }
 
@@ -208,6 +221,8 @@ func (s *service) background(ctx context.Context) {
 	go s.vault.Watch(ctx)
 	go s.keeper.Run(ctx)
 	go s.followBars(ctx)
+	go s.followActs(ctx)
+	s.noteAct("start")
 	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)
@@ -235,6 +250,9 @@ func (s *service) close() {
 		s.notices.close()
 	}
 	if s.log != nil {
+		if s.indexed != nil {
+			s.noteAct("stop")
+		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)
 		}
@@ -242,6 +260,9 @@ func (s *service) close() {
 	s.await(s.indexed, "the log's index is behind; it catches up at the next start")
 	s.await(s.signed, "the log's end is not signed; it is at the next start")
 	s.witnesses.close()
+	if s.book != nil {
+		s.book.Close() // what counts was synced
+	}
 	if s.db != nil {
 		if err := s.db.Close(); err != nil {
 			s.logger.Error("closing the store", "error", err)
