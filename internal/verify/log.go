@@ -26,14 +26,14 @@ type Logs struct {
 	Index    record.Snapshot      // taken before; nil: none is compared
 	Heads    map[string][]byte    // what the store has as heads of logs; nil: nothing
 	Store    string               // its name, for people
-	Parts    Parts                // nil: recordings are not looked at
+	Parts    map[string]Parts     // what is recorded, by the log's folder; none: it is not looked at
 }
 
-// Parts looks at what is recorded beside the log in a folder.
+// Parts looks at what is recorded beside a log. *recording.Packs is one.
 type Parts interface {
 	// Check compares a part with what the log says of it: recording.ErrGone,
 	// recording.ErrBroken.
-	Check(ctx context.Context, dir string, p record.Part) error
+	Check(ctx context.Context, p record.Part) error
 }
 
 // LogReport is what a verification of logs found, and what it rests on.
@@ -122,11 +122,8 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 	return a.report, nil
 }
 
-// findingsMost is how many findings a report lists. All are counted.
-const findingsMost = 1000
-
 func (a *logAudit) found(f Finding) {
-	if a.report.Found++; a.report.Found <= findingsMost {
+	if a.report.Found++; a.report.Found <= findingsMax {
 		a.report.Findings = append(a.report.Findings, f)
 	}
 }

@@ -14,11 +14,12 @@ import (
 // time; zero: never.
 func (r *logRead) recording(ctx context.Context, parts []record.Part, until time.Time, where Finding) error {
 	a := r.audit
-	if a.Parts == nil {
+	packs := a.Parts[r.dir]
+	if packs == nil {
 		return nil
 	}
 	for _, p := range parts {
-		switch err := a.Parts.Check(ctx, r.dir, p); {
+		switch err := packs.Check(ctx, p); {
 		case errors.Is(err, recording.ErrGone) && !until.IsZero() && until.Before(a.Now):
 			a.report.Deleted++
 		case errors.Is(err, recording.ErrGone):
