@@ -158,7 +158,11 @@ func (l ledger) write(ctx context.Context) error {
 		return err
 	}
 	lock.Close()
-	log, err := record.Open(dir, plain{}, record.Options{SegmentBytes: l.config.Record.SegmentBytes, Logger: slog.New(slog.DiscardHandler)})
+	none, err := replace.Compile(nil)
+	if err != nil {
+		return err
+	}
+	log, err := record.Open(dir, plain{none}, record.Options{SegmentBytes: l.config.Record.SegmentBytes, Logger: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, record.ErrLocked) {
 		return nil
 	}
@@ -170,6 +174,6 @@ func (l ledger) write(ctx context.Context) error {
 
 // plain masks nothing: a command has no values. What acts say is from the log, which
 // is masked, or what an operator typed as the name of a file.
-type plain struct{}
+type plain struct{ none *replace.Set }
 
-func (plain) Mask(text string) replace.Masked { return new(replace.Set).Mask(text, nil) }
+func (p plain) Mask(text string) replace.Masked { return p.none.Mask(text, nil) }

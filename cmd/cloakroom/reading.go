@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 	"cloakroom/internal/transcript"
@@ -99,10 +100,10 @@ func find(ctx context.Context, ix record.Index, s selector) ([]record.Exchange, 
 func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchange, error) {
 	out := transcript.Exchange{Exchange: x}
 	switch {
-	case x.End == nil:
+	case x.End == nil && x.Decision.Decision.Outcome == access.Allow:
 		out.Missing = errors.New("the exchange has not ended, or its end is in the log of a replica that is not indexed")
 		return out, nil
-	case len(x.End.End.Recording) == 0:
+	case x.End == nil, len(x.End.End.Recording) == 0:
 		out.Missing = recording.ErrNotRecorded
 		return out, nil
 	}

@@ -3,7 +3,6 @@ package search
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -134,9 +133,6 @@ func (b *Book) Head() Head {
 
 // Close closes the file.
 func (b *Book) Close() error { return b.file.Close() }
-
-// String is the head as the log has it: the hash in hex.
-func (h Head) String() string { return hex.EncodeToString(h.SHA256[:]) }
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

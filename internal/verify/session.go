@@ -50,7 +50,7 @@ func (s Sessions) Verify(ctx context.Context) (SessionReport, error) {
 	if len(s.Replicas) == 0 || s.Search == nil || s.Now.IsZero() {
 		return SessionReport{}, errors.New("verifying sessions: logs, a search and a time are required")
 	}
-	a := &audit{Sessions: s, history: newHistory(), exchanges: map[string]*exchange{}}
+	a := &sessionAudit{Sessions: s, history: newHistory(), exchanges: map[string]*exchange{}}
 	for _, each := range []func(context.Context, place) error{a.remember, a.join} {
 		for i := range s.Replicas {
 			if err := a.read(ctx, i, each); err != nil {
@@ -67,8 +67,8 @@ func (s Sessions) Verify(ctx context.Context) (SessionReport, error) {
 	return a.report, a.tellLines()
 }
 
-// audit is one verification under way.
-type audit struct {
+// sessionAudit is one verification under way.
+type sessionAudit struct {
 	Sessions
 	*history
 	exchanges map[string]*exchange // the wanted ones, by id
@@ -98,7 +98,7 @@ const skew = 5 * time.Second
 
 // read hands over the entries of a replica's log: the first time all that are
 // there, the next time the same.
-func (a *audit) read(ctx context.Context, replica int, each func(context.Context, place) error) error {
+func (a *sessionAudit) read(ctx context.Context, replica int, each func(context.Context, place) error) error {
 	dir := a.Replicas[replica].Dir
 	id, err := record.ID(dir)
 	if err != nil {
@@ -145,7 +145,7 @@ type exchange struct {
 
 // join makes exchanges of decisions and ends, and judges each once both are
 // there.
-func (a *audit) join(ctx context.Context, p place) error {
+func (a *sessionAudit) join(ctx context.Context, p place) error {
 	var x *exchange
 	var at **place
 	switch {

@@ -112,7 +112,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"a second end", func(w *world, c *call) { w.append(record.Entry{End: &c.end}) }, Twice, "e1"},
 		{"an end of nothing", func(w *world, _ *call) { w.append(record.Entry{End: &usual("e7").end}) }, NoDecision, "e7"},
 		{"fingerprints that are not there", func(w *world, _ *call) {
-			w.append(record.Entry{Act: &record.Act{Name: FingerprintsAct, N: 3, Target: strings.Repeat("0", 64)}})
+			w.append(record.Entry{Time: noon, Reload: &record.Reload{Error: "none", Prints: 3, Book: record.Hash{1}}})
 		}, Fingerprints, "lines"},
 	}
 	for _, tt := range tests {

@@ -41,7 +41,7 @@ type inForce struct {
 
 // remember takes what other entries are judged by, and the ids of the exchanges
 // that are wanted.
-func (a *audit) remember(ctx context.Context, p place) error {
+func (a *sessionAudit) remember(ctx context.Context, p place) error {
 	switch e := p.entry; {
 	case e.Decision != nil && (a.Want == nil || a.Want(e.Decision, e.Time)):
 		a.exchanges[e.Decision.Exchange] = &exchange{id: e.Decision.Exchange}
@@ -51,27 +51,24 @@ func (a *audit) remember(ctx context.Context, p place) error {
 	case e.Approval != nil:
 		l := a.lease(e.Approval.Lease)
 		l.answers = append(l.answers, p)
-	case e.Reload != nil && e.Reload.Error == "":
-		a.rules[p.log] = append(a.rules[p.log], inForce{p, a.set(ctx, p)})
-	case e.Act != nil && e.Act.Name == FingerprintsAct:
+	case e.Reload != nil:
 		a.compareBook(p)
+		if e.Reload.Error == "" {
+			a.rules[p.log] = append(a.rules[p.log], inForce{p, a.set(ctx, p)})
+		}
 	}
 	return nil
 }
 
-// FingerprintsAct is the name of the act by which a log tells of the fingerprints
-// beside it: N lines, with the hash Target.
-const FingerprintsAct = "fingerprints"
-
 // compareBook tells of fingerprints that the log tells of and that are not there.
-func (a *audit) compareBook(p place) {
-	book, n := a.Replicas[p.replica].Book, p.entry.Act.N
-	if n < 0 || n >= len(book) || book[n].String() != p.entry.Act.Target {
+func (a *sessionAudit) compareBook(p place) {
+	book, r := a.Replicas[p.replica].Book, p.entry.Reload
+	if r.Prints != 0 && (r.Prints < 0 || r.Prints >= len(book) || book[r.Prints].SHA256 != r.Book) {
 		a.found(p.finding(Fingerprints, "the file of fingerprints has not the lines that it had"))
 	}
 }
 
-func (a *audit) lease(id string) *authority {
+func (a *sessionAudit) lease(id string) *authority {
 	if a.leases[id] == nil {
 		a.leases[id] = &authority{}
 	}
@@ -79,7 +76,7 @@ func (a *audit) lease(id string) *authority {
 }
 
 // set reads the rules that a reload names; nil if it names none.
-func (a *audit) set(ctx context.Context, p place) *inventory.Set {
+func (a *sessionAudit) set(ctx context.Context, p place) *inventory.Set {
 	parts := p.entry.Reload.Rules
 	if len(parts) == 0 {
 		return nil
@@ -102,7 +99,7 @@ func (a *audit) set(ctx context.Context, p place) *inventory.Set {
 // rulesAt returns the rules that may have been in force in a log at a time: those
 // that were, and what came just before or behind. known tells that all of them
 // are kept.
-func (a *audit) rulesAt(log string, at time.Time) (sets []inForce, known bool) {
+func (a *sessionAudit) rulesAt(log string, at time.Time) (sets []inForce, known bool) {
 	all := a.rules[log]
 	known = true
 	for i, r := range all {

@@ -14,7 +14,7 @@ import (
 )
 
 // judge judges an exchange, and forgets it.
-func (a *audit) judge(ctx context.Context, x *exchange) {
+func (a *sessionAudit) judge(ctx context.Context, x *exchange) {
 	if x.decision == nil { // an end whose decision is wanted, and then was not there
 		a.found(x.end.finding(NoDecision, "no log has its decision"))
 		return
@@ -35,13 +35,13 @@ func (a *audit) judge(ctx context.Context, x *exchange) {
 }
 
 // line searches an entry's line.
-func (a *audit) line(p *place) {
+func (a *sessionAudit) line(p *place) {
 	a.use(p)
 	a.search(p, Kept, passage{where: "log", text: p.line.Raw})
 }
 
 // recording reads what was recorded and searches it.
-func (a *audit) recording(ctx context.Context, x *exchange) {
+func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
 	e := x.end.entry.End
 	if e.Lost {
 		a.report.Lost++
@@ -66,7 +66,7 @@ func (a *audit) recording(ctx context.Context, x *exchange) {
 }
 
 // trust counts bytes that reached the agent and were not searched anew.
-func (a *audit) trust(e *record.End, n int64) {
+func (a *sessionAudit) trust(e *record.End, n int64) {
 	if n <= 0 {
 		return
 	}
@@ -77,7 +77,7 @@ func (a *audit) trust(e *record.End, n int64) {
 }
 
 // transcript searches all that is recorded of an exchange.
-func (a *audit) transcript(x *exchange, t recording.Transcript) {
+func (a *sessionAudit) transcript(x *exchange, t recording.Transcript) {
 	a.report.Recorded++
 	e := x.end.entry.End
 	if rest := t.Got.Bytes - t.Got.Kept; rest > 0 {
@@ -105,7 +105,7 @@ func (a *audit) transcript(x *exchange, t recording.Transcript) {
 }
 
 // search looks for values in a passage of p's exchange.
-func (a *audit) search(p *place, w What, in passage) {
+func (a *sessionAudit) search(p *place, w What, in passage) {
 	for _, h := range a.Search.Find(in.text) {
 		f := p.finding(w, "")
 		f.Credential, f.Form = h.Credential, h.Kind.String()
@@ -116,7 +116,7 @@ func (a *audit) search(p *place, w What, in passage) {
 
 // sum compares what is kept of a body with what the recording says of it. Where a
 // ticket or a token was marked, the hash cannot be made anew.
-func (a *audit) sum(x *exchange, where string, s recording.Sum, events []recording.Event, kinds ...recording.Kind) {
+func (a *sessionAudit) sum(x *exchange, where string, s recording.Sum, events []recording.Event, kinds ...recording.Kind) {
 	text := joined(events, kinds...)
 	if s.Kept < s.Bytes || s.SHA256 == (record.Hash{}) || bytes.Contains(text, []byte("[ticket")) || bytes.Contains(text, []byte("[token")) {
 		return

@@ -11,7 +11,7 @@ import (
 )
 
 // substituted judges every value that was put in.
-func (a *audit) substituted(x *exchange) {
+func (a *sessionAudit) substituted(x *exchange) {
 	d, judged := x.decision.entry.Decision, map[string]bool{}
 	for _, s := range x.end.entry.End.Substitutions {
 		a.report.Substitutions += s.N
@@ -34,7 +34,7 @@ func (a *audit) substituted(x *exchange) {
 }
 
 // about is a finding about a substitution.
-func (a *audit) about(x *exchange, s record.Substitution, w What, detail string) {
+func (a *sessionAudit) about(x *exchange, s record.Substitution, w What, detail string) {
 	f := x.end.finding(w, detail)
 	f.Credential = s.Credential
 	a.found(f)
@@ -62,7 +62,7 @@ func covers(location, at string) bool {
 }
 
 // underLease judges the lease of a use by what the logs have of it.
-func (a *audit) underLease(x *exchange, u *record.Use) {
+func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
 	at := x.decision.entry.Time
 	tell := func(w What, detail string) {
 		f := x.decision.finding(w, detail)
@@ -110,7 +110,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // needs is how many people the rules of the time asked for a credential's lease.
-func (a *audit) needs(x *exchange, credential string) int {
+func (a *sessionAudit) needs(x *exchange, credential string) int {
 	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
 	if !known {
 		return 0
@@ -130,7 +130,7 @@ func (a *audit) needs(x *exchange, credential string) int {
 
 // approvers counts the people who approved a lease before the decision, but for
 // who asked.
-func (a *audit) approvers(l *authority, x *exchange) int {
+func (a *sessionAudit) approvers(l *authority, x *exchange) int {
 	people := map[string]bool{}
 	for i := range l.answers {
 		p := &l.answers[i]
@@ -145,7 +145,7 @@ func (a *audit) approvers(l *authority, x *exchange) int {
 }
 
 // byRules judges where a value went, and where it stood, by the rules of the time.
-func (a *audit) byRules(x *exchange, s record.Substitution, u *record.Use) {
+func (a *sessionAudit) byRules(x *exchange, s record.Substitution, u *record.Use) {
 	d := x.decision.entry.Decision
 	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
 	if !known || strings.HasSuffix(d.Path, "…") {

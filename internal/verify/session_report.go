@@ -103,7 +103,7 @@ func (p place) finding(w What, detail string) SessionFinding {
 	return f
 }
 
-func (a *audit) found(f SessionFinding) {
+func (a *sessionAudit) found(f SessionFinding) {
 	a.report.Found++
 	if len(a.report.Findings) < findingsMax {
 		a.report.Findings = append(a.report.Findings, f)
@@ -111,7 +111,7 @@ func (a *audit) found(f SessionFinding) {
 }
 
 // tellLines tells Line of the lines that were used.
-func (a *audit) tellLines() error {
+func (a *sessionAudit) tellLines() error {
 	if a.Line == nil {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (a *audit) tellLines() error {
 }
 
 // use notes that the report rests on a line.
-func (a *audit) use(p *place) {
+func (a *sessionAudit) use(p *place) {
 	if a.Line == nil {
 		return
 	}
