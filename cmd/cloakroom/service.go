@@ -20,6 +20,7 @@ import (
 	"cloakroom/internal/lease"
 	"cloakroom/internal/metrics"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 	"cloakroom/internal/replace"
 	"cloakroom/internal/search"
 	"cloakroom/internal/secret"
@@ -46,7 +47,8 @@ type service struct {
 	page     [32]byte // seals what people's browsers keep for the page
 	acts     [32]byte // seals what commands leave in the store
 	log      *record.Log
-	book     *search.Book // fingerprints of every value that ever was in force
+	recorder *recording.Recorder // nil: recording is off
+	book     *search.Book        // fingerprints of every value that ever was in force
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
@@ -97,7 +99,11 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err := s.openState(ctx, cfg, root); err != nil {
 		return nil, err
 	}
+	if err := s.openRecorder(ctx, cfg); err != nil {
+		return nil, err
+	}
 	s.export()
+	s.exportRecorder()
 	return s, s.openCores(r)
 }
 
@@ -206,6 +212,7 @@ func (s *service) openCores(r *rules) error {
 	}
 	if s.engine, err = exchange.New(exchange.Deps{
 		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
+		Tapes: s.tapes(), Rule: s.recordingRule,
 	}); err != nil {
 		return err
 	}
@@ -241,7 +248,7 @@ func (s *service) background(ctx context.Context) {
 
 // ready tells why the service cannot let anything go, nil if it can.
 func (s *service) ready() error {
-	return errors.Join(s.log.Err(), s.keeper.Err())
+	return errors.Join(s.log.Err(), s.keeper.Err(), s.engine.Ready())
 }
 
 // close tells people what they are still to hear, ends the log, waits for its index, and closes the store.
@@ -249,6 +256,7 @@ func (s *service) close() {
 	if s.notices != nil {
 		s.notices.close()
 	}
+	s.closeRecorder()
 	if s.log != nil {
 		if s.indexed != nil {
 			s.noteAct("stop")
