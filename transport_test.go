@@ -217,7 +217,7 @@ func newTransport(t *testing.T) (p *handler, logs func() string) {
 		Rules:  []inventory.Rule{{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/repos/**"}}}}},
 		[]inventory.Upstream{{Host: "api.example.com", Route: "route", Cluster: "cluster"}}, false)
 	must(err)
-	snapshot, err := exchange.Compile(rules, map[string]secret.Value{"github": secret.New([]byte(value))}, nil)
+	snapshot, err := exchange.Compile([32]byte{5}, rules, map[string]secret.Value{"github": secret.New([]byte(value))}, nil)
 	must(err)
 	dir := filepath.Join(t.TempDir(), "log")
 	log, err := record.Open(dir, snapshot, record.Options{Logger: quiet})
@@ -229,10 +229,10 @@ func newTransport(t *testing.T) (p *handler, logs func() string) {
 	p = &handler{}
 	p.codec, err = grant.New([32]byte{2})
 	must(err)
-	p.decider, err = decide.New(decide.Deps{Inventory: func() *inventory.Set { return rules }, Identity: caller{}, Policy: policy,
-		Leases: keeper, Log: log, Now: time.Now, Logger: quiet})
-	must(err)
 	p.engine, err = exchange.New(exchange.Deps{Snapshot: func() *exchange.Snapshot { return snapshot }, Leases: leases{keeper}, Grants: p.codec, Log: log})
+	must(err)
+	p.decider, err = decide.New(decide.Deps{Inventory: func() *inventory.Set { return rules }, Identity: caller{}, Policy: policy,
+		Leases: keeper, Log: log, Recorder: p.engine, Now: time.Now, Logger: quiet})
 	must(err)
 	return p, func() string {
 		must(log.Close())

@@ -1,9 +1,6 @@
 package authz
 
 import (
-	"slices"
-	"strconv"
-
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -45,37 +42,22 @@ func allowed(d access.Decision, sealed string) *authv3.CheckResponse {
 	}
 }
 
-// denied is the refusal as the caller gets it. A decision without one is a
-// denial without words.
+// denied is the refusal as the caller gets it.
 func denied(d access.Decision) *authv3.CheckResponse {
-	r := d.Refusal
-	if r == nil {
-		r = &access.Refusal{Code: access.Denied, Message: "the request was refused", Record: d.Exchange}
-	}
-	code, grpcCode := r.Code.Status(), codes.PermissionDenied
-	headers := slices.Clip(d.Change.SetResponseHeaders)
-	if d.Change.Status != 0 {
-		code = d.Change.Status
-	}
+	code, headers, body := d.Answer()
+	grpcCode, word := codes.PermissionDenied, access.Denied
 	if code == 401 {
 		grpcCode = codes.Unauthenticated
-		headers = append(headers, access.Header{Name: "www-authenticate", Value: `Bearer realm="cloakroom"`})
 	}
-	if n := r.RetrySeconds(); n > 0 {
-		headers = append(headers, access.Header{Name: "retry-after", Value: strconv.Itoa(n)})
-	}
-	body := string(r.JSON())
-	if d.Change.HasBody {
-		body = d.Change.Body
-	} else {
-		headers = append(headers, access.Header{Name: "content-type", Value: "application/json"})
+	if d.Refusal != nil {
+		word = d.Refusal.Code
 	}
 	return &authv3.CheckResponse{
-		Status: &status.Status{Code: int32(grpcCode), Message: string(r.Code)},
+		Status: &status.Status{Code: int32(grpcCode), Message: string(word)},
 		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
 			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(code)},
 			Headers: options(headers),
-			Body:    body,
+			Body:    string(body),
 		}},
 		DynamicMetadata: &structpb.Struct{Fields: map[string]*structpb.Value{
 			exchangeKey: structpb.NewStringValue(d.Exchange)}},

@@ -8,6 +8,9 @@
 // deliberately measures one size and one number of connections, and prints the
 // table as it stands in the README.
 //
+// With -recordings it measures what recording costs: the service with recording
+// strict, relaxed and off, on either store.
+//
 // With -bodies it measures what takes time or memory by its length or its
 // number instead: bodies of several sizes, server-sent events, 1 GiB either way,
 // thousands of open streams, and answers that mean harm.
@@ -21,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -29,7 +33,7 @@ import (
 type options struct {
 	rounds, requests, connections, credentials int
 
-	bodies              bool
+	bodies, recordings  bool
 	streams             int
 	only                string
 	require             float64
@@ -43,6 +47,7 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 32, "connections at once")
 	flag.IntVar(&o.credentials, "credentials", 20, "credentials in the inventory, all of which are masked")
 	flag.BoolVar(&o.bodies, "bodies", false, "measure bodies, events and memory instead of requests/s")
+	flag.BoolVar(&o.recordings, "recordings", false, "measure recording instead: strict, relaxed and off, on both stores")
 	flag.IntVar(&o.streams, "streams", 10000, "event streams that are open at once, with -bodies")
 	flag.StringVar(&o.only, "only", "", "with -bodies, measure only what has this `text` in its name")
 	flag.Float64Var(&o.require, "require", 0, "fail below this `ratio` of requests/s, or with -bodies of MB/s (and then above the other targets)")
@@ -102,12 +107,19 @@ func bench(ctx context.Context, o options, dir string) error {
 		return err
 	}
 	defer upstream.end()
+	bin, err := buildService(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if o.recordings {
+		return measureRecordings(ctx, o, bin, dir, address)
+	}
 	base, err := startBaseline(ctx, o, address)
 	if err != nil {
 		return err
 	}
 	defer base.close()
-	full, err := startService(ctx, o, dir, address)
+	full, err := startService(ctx, o, bin, state{dir: dir}, address)
 	if err != nil {
 		return err
 	}
@@ -123,13 +135,11 @@ func bench(ctx context.Context, o options, dir string) error {
 
 // takeTurns runs a turn of each side to warm up, and then the rounds, every
 // second one in the other order.
-func takeTurns(ctx context.Context, o options, dir string, base, full *side) error {
+func takeTurns(ctx context.Context, o options, dir string, sides ...*side) error {
+	last := sides[len(sides)-1]
 	for round := -1; round < o.rounds; round++ {
-		order := []*side{base, full}
-		if round%2 == 1 {
-			order[0], order[1] = full, base
-		}
-		for _, s := range order {
+		slices.Reverse(sides)
+		for _, s := range sides {
 			t, err := s.turn(ctx, s.load("/v1/items?page=2", len(answer), o.connections, o.requests))
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
@@ -145,7 +155,7 @@ func takeTurns(ctx context.Context, o options, dir string, base, full *side) err
 		if err != nil {
 			return err
 		}
-		full.syncs = append(full.syncs, took...)
+		last.syncs = append(last.syncs, took...)
 		time.Sleep(100 * time.Millisecond)
 	}
 	return nil

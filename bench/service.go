@@ -16,26 +16,37 @@ import (
 	"cloakroom/examples/quickstart/idp/provider"
 )
 
-// startService builds the product, starts `cloakroom up` with its state in dir,
-// and sees to it that it does its work: the upstream must get the value, and
-// the agent must not.
-func startService(ctx context.Context, o options, dir, upstream string) (*side, error) {
-	bin := filepath.Join(dir, "cloakroom")
+// state is how a service keeps what it must keep.
+type state struct {
+	dir    string // its folder
+	store  string // the store's URL; empty: SQLite in dir
+	record string // what the configuration's record section says beside the folder
+}
+
+// buildService builds the product in dir.
+func buildService(ctx context.Context, dir string) (bin string, err error) {
+	bin = filepath.Join(dir, "cloakroom")
 	build := exec.CommandContext(ctx, "go", "build", "-tags", "profile", "-o", bin, "./cmd/cloakroom")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("building cloakroom: %w", err)
+		return "", fmt.Errorf("building cloakroom: %w", err)
 	}
+	return bin, nil
+}
+
+// startService starts `cloakroom up` and sees to it that it does its work: the
+// upstream must get the value, and the agent must not.
+func startService(ctx context.Context, o options, bin string, kept state, upstream string) (*side, error) {
 	issuer, token, err := startIssuer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	config := filepath.Join(dir, "cloakroom.yaml")
+	config := filepath.Join(kept.dir, "cloakroom.yaml")
 	env := []string{"CLOAKROOM_CPUPROFILE=" + o.profile}
 	for n := range o.credentials {
 		env = append(env, fmt.Sprintf("BENCH_VALUE_%d=%s", n, value(n)))
 	}
-	if err := os.WriteFile(config, []byte(configuration(o, issuer, upstream)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(configuration(o, kept, issuer, upstream)), 0o600); err != nil {
 		return nil, err
 	}
 	service, line, err := begin(ctx, true, env, bin, "up", "--quiet", "--config", config)
@@ -78,8 +89,12 @@ func (s *side) prove(ctx context.Context) error {
 	return nil
 }
 
-func configuration(o options, issuer, upstream string) string {
+func configuration(o options, kept state, issuer, upstream string) string {
 	var b strings.Builder
+	store := kept.store
+	if store == "" {
+		store = "sqlite://state/cloakroom.db"
+	}
 	fmt.Fprintf(&b, "identity:\n  issuers:\n    - issuer: %s\n      audiences: [cloakroom]\n      claims: {groups: groups}\n      groups_allowed: [agents]\n", issuer)
 	b.WriteString("tiers:\n  low: {lease: 1h}\ncredentials:\n")
 	for n := range o.credentials {
@@ -87,7 +102,7 @@ func configuration(o options, issuer, upstream string) string {
 		fmt.Fprintf(&b, "  - {name: bench-%d, tier: low, groups: [agents], value: {env: BENCH_VALUE_%d}, allow: [{hosts: [%s], methods: [GET, POST], paths: [%s]}, "+
 			"{hosts: [%[3]s], methods: [POST], paths: [/upload], in: [header, \"body:/client_secret\"]}]}\n", n, n, strings.Join(hosts(o), ", "), paths)
 	}
-	fmt.Fprintf(&b, "store: {url: \"sqlite://state/cloakroom.db\"}\nrecord: {dir: state/log}\nkeys: {file: state/root}\nlisten: {admin: \"127.0.0.1:0\"}\n")
+	fmt.Fprintf(&b, "store: {url: %q}\nrecord: {dir: state/log%s}\nkeys: {file: state/root}\nlisten: {admin: \"127.0.0.1:0\"}\n", store, kept.record)
 	b.WriteString("envoy:\n  listen: \"127.0.0.1:0\"\n  upstreams:\n")
 	for _, name := range hosts(o) {
 		fmt.Fprintf(&b, "    - {host: %s, address: %q}\n", name, upstream)

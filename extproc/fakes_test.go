@@ -85,7 +85,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := exchange.Compile(rules, map[string]secret.Value{"github": secret.New([]byte(planted))}, nil)
+	snapshot, err := exchange.Compile([32]byte{5}, rules, map[string]secret.Value{"github": secret.New([]byte(planted))}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package extproc
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -134,15 +133,16 @@ func rawLine(name, value string) *corev3.HeaderValue {
 
 // immediateReply puts a refusal in the place of the backend's answer.
 func immediateReply(r *access.Refusal) *extprocv3.ProcessingResponse {
-	headers := []*corev3.HeaderValueOption{overwrite("content-type", "application/json")}
-	if n := r.RetrySeconds(); n > 0 {
-		headers = append(headers, overwrite("retry-after", strconv.Itoa(n)))
+	status, lines, body := r.Answer()
+	var headers []*corev3.HeaderValueOption
+	for _, line := range lines {
+		headers = append(headers, overwrite(line.Name, line.Value))
 	}
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ImmediateResponse{
 		ImmediateResponse: &extprocv3.ImmediateResponse{
-			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(r.Code.Status())},
+			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(status)},
 			Headers: &extprocv3.HeaderMutation{SetHeaders: headers},
-			Body:    r.JSON(),
+			Body:    body,
 			Details: "cloakroom_" + string(r.Code),
 		},
 	}}

@@ -103,13 +103,12 @@ func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 	c.stepping.Lock()
 	defer c.stepping.Unlock()
 	replies, err := c.attempt(msg)
-	if errors.Is(err, exchange.ErrBody) {
-		if r := c.x.Unreadable(); r != nil {
-			replies, err = c.refuse(r), nil
-		}
-	}
 	if err != nil {
-		return refusal(err)
+		r := c.x.Instead(err)
+		if r == nil {
+			return refusal(err)
+		}
+		replies = c.refuse(r)
 	}
 	if why := c.cutBy.Load(); why != nil {
 		return *why
@@ -119,7 +118,11 @@ func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 
 func (c *conversation) send(replies replies) error {
 	for _, r := range replies {
-		if err := c.stream.Send(r); err != nil {
+		err := c.stream.Send(r)
+		if status.Code(err) == codes.Canceled && c.x.Complete() { // an answer to what came behind the end
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -151,7 +154,7 @@ func (c *conversation) end(err error) {
 // Envoy's logs, so it is one of the fixed texts of this package and of package
 // exchange, and never quotes the exchange.
 func refusal(err error) error {
-	for _, known := range []error{exchange.ErrOrder, exchange.ErrBody, exchange.ErrLate, errBodyMode, errObserve, errMessage, errHeader} {
+	for _, known := range []error{exchange.ErrOrder, exchange.ErrBody, exchange.ErrLate, exchange.ErrRecord, errBodyMode, errObserve, errMessage, errHeader} {
 		if errors.Is(err, known) {
 			return status.Error(codes.FailedPrecondition, known.Error())
 		}

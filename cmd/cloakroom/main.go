@@ -66,7 +66,7 @@ masked in whatever comes back.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newUp(&o), newServe(&o), newCheck(&o), newCredential(&o), newLease(&o), newApproval(&o), newMCP(&o),
-		newSession(&o), newStore(&o), newEnvoy(&o), newReady(&o), newVersion(),
+		newSession(&o), newLog(&o), newStore(&o), newEnvoy(&o), newReady(&o), newVersion(),
 	)
 	return root
 }

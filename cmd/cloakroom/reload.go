@@ -131,7 +131,7 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	}
 	old := s.rules.Load().config
 	if !reflect.DeepEqual(cfg.Envoy, old.Envoy) || !reflect.DeepEqual(cfg.Listen, old.Listen) ||
-		!reflect.DeepEqual(cfg.Store, old.Store) || cfg.Record != old.Record || cfg.Keys != old.Keys || cfg.Admin.URL != old.Admin.URL {
+		!reflect.DeepEqual(cfg.Store, old.Store) || !reflect.DeepEqual(cfg.Record, old.Record) || cfg.Keys != old.Keys || cfg.Admin.URL != old.Admin.URL {
 		return errors.New("envoy, listen, store, record, keys and admin.url cannot change without a restart")
 	}
 	if err := routed(cfg, s.started); err != nil {

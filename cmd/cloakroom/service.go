@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cloakroom/internal/approval"
+	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/config"
 	"cloakroom/internal/decide"
 	"cloakroom/internal/exchange"
@@ -20,12 +21,14 @@ import (
 	"cloakroom/internal/metrics"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
+	"cloakroom/internal/search"
 	"cloakroom/internal/secret"
 )
 
 // service is the running service without its listeners.
 type service struct {
 	logger  *slog.Logger
+	root    secret.Root
 	keys    secret.Keys
 	metrics *metrics.Metrics
 	started *config.Config // Envoy's routes follow from it
@@ -41,9 +44,15 @@ type service struct {
 	desk     *approval.Desk
 	notices  *notices
 	page     [32]byte // seals what people's browsers keep for the page
+	acts     [32]byte // seals what commands leave in the store
 	log      *record.Log
+	book     *search.Book // fingerprints of every value that ever was in force
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
+
+	witnesses   witnesses
+	checkpoints *checkpoint.Keeper
+	signed      chan struct{} // closed when the log's end is signed; nil before anything is
 
 	codec  *grant.Codec
 	engine *exchange.Engine
@@ -68,6 +77,7 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
+	s.root = root
 	if s.keys, err = root.Keys(); err != nil {
 		return nil, err
 	}
@@ -76,6 +86,9 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	}
 	r, err := s.compile(ctx, cfg)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.openLog(cfg); err != nil {
 		return nil, err
 	}
 	if err := s.putInForce(r); err != nil {
@@ -94,6 +107,8 @@ func (s *service) export() {
 	s.metrics.Count("log_failures_total", "Commits of the log that failed.", func() float64 { return float64(s.log.Stats().Failures) })
 	s.metrics.Count("log_notes_lost_total", "Entries lost while the log could not be written.", func() float64 { return float64(s.log.Stats().NotesLost) })
 	s.metrics.Gauge("index_lag", "Entries of the log that are not indexed yet.", func() float64 { return float64(s.follower.Lag()) })
+	s.metrics.Gauge("log_entries_unwitnessed", "Entries of the log that some witness has no checkpoint of.", func() float64 { return float64(s.checkpoints.Unwitnessed()) })
+	s.metrics.Count("checkpoint_failures_total", "Checkpoints that were not signed, or not taken by a witness.", func() float64 { return float64(s.checkpoints.Failures()) })
 	s.metrics.Gauge("leases_active", "Leases that are live.", func() float64 { return float64(s.keeper.Active()) })
 	s.metrics.Gauge("requests_held", "Requests that are held for an answer.", func() float64 { return float64(s.holds.Held()) })
 }
@@ -113,7 +128,14 @@ func rootKey(cfg *config.Config) (secret.Root, error) {
 // putInForce compiles the masks for r's inventory and swaps both in.
 func (s *service) putInForce(r *rules) error {
 	current, former := s.vault.Values()
-	snapshot, err := exchange.Compile(r.set, current, former)
+	if err := s.remember(current, former); err != nil {
+		return err
+	}
+	key, err := s.root.Derive("set")
+	if err != nil {
+		return err
+	}
+	snapshot, err := exchange.Compile(key, r.set, current, former)
 	if err != nil {
 		return err
 	}
@@ -147,16 +169,11 @@ func (s *service) tellFailing() {
 
 // openState opens the store, the leases and the log.
 func (s *service) openState(ctx context.Context, cfg *config.Config, root secret.Root) error {
-	for _, dir := range []string{filepath.Dir(cfg.Store.Path), filepath.Dir(cfg.Record.Dir)} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("making folder %q: %w", dir, err)
-		}
+	err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o700)
+	if err != nil {
+		return fmt.Errorf("making the store's folder: %w", err)
 	}
-	var err error
 	if s.notices, err = s.openNotices(cfg); err != nil {
-		return err
-	}
-	if s.log, err = record.Open(cfg.Record.Dir, masker{s}, record.Options{SegmentBytes: cfg.Record.SegmentBytes, Logger: s.logger}); err != nil {
 		return err
 	}
 	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
@@ -172,8 +189,13 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.page, err = root.Derive("page"); err != nil {
 		return err
 	}
-	s.follower, err = record.NewFollower(s.log, s.db, s.logger)
-	return err
+	if s.acts, err = root.Derive("act"); err != nil {
+		return err
+	}
+	if s.follower, err = record.NewFollower(s.log, s.db, s.logger); err != nil {
+		return err
+	}
+	return s.openCheckpoints(ctx, cfg)
 }
 
 // openCores makes the two cores and what ties them.
@@ -182,15 +204,15 @@ func (s *service) openCores(r *rules) error {
 	if s.codec, err = grant.New(s.keys.Grant()); err != nil {
 		return err
 	}
+	if s.engine, err = exchange.New(exchange.Deps{
+		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
+	}); err != nil {
+		return err
+	}
 	if err := s.lead(r); err != nil {
 		return err
 	}
-	if s.desk, err = s.openDesk(); err != nil {
-		return err
-	}
-	s.engine, err = exchange.New(exchange.Deps{
-		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
-	})
+	s.desk, err = s.openDesk()
 	return err
 }
 
@@ -199,6 +221,8 @@ func (s *service) background(ctx context.Context) {
 	go s.vault.Watch(ctx)
 	go s.keeper.Run(ctx)
 	go s.followBars(ctx)
+	go s.followActs(ctx)
+	s.noteAct("start")
 	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)
@@ -207,6 +231,11 @@ func (s *service) background(ctx context.Context) {
 			s.metrics.StoreFailed("index")
 			s.logger.Error("the log's index is behind", "error", err)
 		}
+	}()
+	s.signed = make(chan struct{})
+	go func() {
+		defer close(s.signed)
+		s.checkpoints.Run(context.WithoutCancel(ctx)) // ends after the log is closed
 	}()
 }
 
@@ -221,21 +250,35 @@ func (s *service) close() {
 		s.notices.close()
 	}
 	if s.log != nil {
+		if s.indexed != nil {
+			s.noteAct("stop")
+		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)
 		}
 	}
-	if s.indexed != nil {
-		select {
-		case <-s.indexed:
-		case <-time.After(5 * time.Second):
-			s.logger.Warn("the log's index is behind; it catches up at the next start")
-		}
+	s.await(s.indexed, "the log's index is behind; it catches up at the next start")
+	s.await(s.signed, "the log's end is not signed; it is at the next start")
+	s.witnesses.close()
+	if s.book != nil {
+		s.book.Close() // what counts was synced
 	}
 	if s.db != nil {
 		if err := s.db.Close(); err != nil {
 			s.logger.Error("closing the store", "error", err)
 		}
+	}
+}
+
+// await gives what follows the log some time to end, if it was started.
+func (s *service) await(ended <-chan struct{}, otherwise string) {
+	if ended == nil {
+		return
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		s.logger.Warn(otherwise)
 	}
 }
 

@@ -3,6 +3,8 @@ package access
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -98,6 +100,14 @@ func (r *Refusal) JSON() []byte {
 	return b.Bytes()
 }
 
+// Answer is the refusal as an agent gets it over HTTP.
+func (r *Refusal) Answer() (status int, headers []Header, body []byte) {
+	if n := r.RetrySeconds(); n > 0 {
+		headers = append(headers, Header{"retry-after", strconv.Itoa(n)})
+	}
+	return r.Code.Status(), append(headers, Header{"content-type", "application/json"}), r.JSON()
+}
+
 // Use is one credential that an exchange may use, and where.
 type Use struct {
 	Credential string
@@ -148,4 +158,34 @@ type Change struct {
 	Status               int            // of a refusal; 0: the code's own
 	Body                 string         // of a refusal; empty: the JSON of the Refusal
 	HasBody              bool
+}
+
+// Answer is the decision's refusal as an agent gets it over HTTP, with what policy
+// wants changed of it. A decision without one is a denial without words.
+func (d *Decision) Answer() (status int, headers []Header, body []byte) {
+	r := d.Refusal
+	if r == nil {
+		r = &Refusal{Code: Denied, Message: "the request was refused", Record: d.Exchange}
+	}
+	status, own, body := r.Answer()
+	headers = slices.Clone(d.Change.SetResponseHeaders)
+	if d.Change.Status != 0 {
+		status = d.Change.Status
+	}
+	if status == 401 {
+		headers = append(headers, Header{"www-authenticate", `Bearer realm="cloakroom"`})
+	}
+	if d.Change.HasBody {
+		own, body = own[:len(own)-1], []byte(d.Change.Body) // of what type it is, policy says
+	}
+	return status, append(headers, own...), body
+}
+
+// Refused is a request that was decided on and let nowhere.
+type Refused struct {
+	Request     *Request
+	Target      Target            // zero: unknown
+	Credentials []string          // whose placeholders stood where they count
+	Tickets     map[string]string // by a ticket's text: its lease
+	Decision    Decision
 }

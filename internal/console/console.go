@@ -4,8 +4,10 @@
 // It promises that nobody sees anything who did not log in with an issuer of
 // humans (to the API: show a bearer token of one) and has no role at the desk;
 // that an answer reaches the desk only with a login that was made for it, by the
-// person whose session it is; that a GET changes nothing; and that a page loads
-// nothing from elsewhere and runs nothing inline. What a browser keeps for us is
+// person whose session it is; that a page's GET changes nothing; that nothing that
+// was said in an exchange is shown to anybody but an auditor, nor before the log has
+// an entry that says to whom; and that a page loads nothing from elsewhere and runs
+// nothing inline. What a browser keeps for us is
 // sealed, so that any replica serves any request. The package decides nothing:
 // package approval does. Deliberately absent: answers to several questions at
 // once, and a way to see a value.
@@ -29,6 +31,7 @@ import (
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // Desk is where it is decided who may see, answer and revoke. *approval.Desk is
@@ -49,6 +52,7 @@ type Desk interface {
 type Index interface {
 	Sessions(ctx context.Context, f record.SessionFilter) ([]record.Session, error)
 	Exchanges(ctx context.Context, principal, session string, limit int) ([]record.Exchange, error)
+	Exchange(ctx context.Context, id string) (record.Exchange, error) // record.ErrUnknown: there is none
 	Refusals(ctx context.Context, since time.Time, limit int) ([]record.Exchange, error)
 }
 
@@ -83,12 +87,16 @@ type Health struct {
 	Detail string // never a value, a token or a URL that holds one
 }
 
-// Deps is what the console needs; all are required.
+// Deps is what the console needs; all but Recordings are required.
 type Deps struct {
-	URL      *url.URL // how people reach the listener; its path counts for nothing
-	Key      [32]byte // seals what browsers and clients keep for us
-	Desk     Desk
-	Index    Index
+	URL   *url.URL // how people reach the listener; its path counts for nothing
+	Key   [32]byte // seals what browsers and clients keep for us
+	Desk  Desk
+	Index Index
+	Log   Log
+	// Recordings reads what was recorded; nil: nothing can be read.
+	Recordings recording.Reader
+
 	Logins   func() []Login // in the configuration's order
 	Groups   func() approval.Groups
 	Identify func(ctx context.Context, headers []access.Header, path string) (access.Principal, error)
@@ -116,7 +124,7 @@ type Console struct {
 // New makes a Console.
 func New(d Deps) (*Console, error) {
 	switch {
-	case d.Desk == nil || d.Index == nil || d.Logins == nil || d.Groups == nil || d.Identify == nil || d.Inventory == nil,
+	case d.Desk == nil || d.Index == nil || d.Log == nil || d.Logins == nil || d.Groups == nil || d.Identify == nil || d.Inventory == nil,
 		d.Changes == nil || d.Health == nil || d.Done == nil || d.Logger == nil:
 		return nil, errors.New("making the console: a dependency is missing")
 	case d.Key == [32]byte{}:
@@ -158,6 +166,10 @@ func (c *Console) routes() http.Handler {
 		"GET /inventory":               c.inventory,
 		"GET /sessions":                c.sessions,
 		"GET /session":                 c.session,
+		"POST /session":                c.readSession,
+		"GET /exchanges/{id}":          c.exchange,
+		"POST /exchanges/{id}":         c.readExchange,
+		"POST /exchanges/{id}/har":     c.downloadExchange,
 		"GET /denials":                 c.denials,
 		"GET /health":                  c.health,
 		"GET /events":                  c.events,

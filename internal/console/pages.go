@@ -8,7 +8,6 @@ import (
 
 	"cloakroom/internal/approval"
 	"cloakroom/internal/lease"
-	"cloakroom/internal/record"
 )
 
 // shownLeases bounds how many leases a page lists.
@@ -63,35 +62,6 @@ func (c *Console) leases(w http.ResponseWriter, r *http.Request, v visit) error 
 func (c *Console) inventory(w http.ResponseWriter, r *http.Request, v visit) error {
 	return c.showAll(w, r, v, page{Name: "inventory", Title: "Inventory", Nav: "/inventory"}, func(context.Context) (any, error) {
 		return c.Inventory().Credentials(), nil
-	})
-}
-
-func (c *Console) sessions(w http.ResponseWriter, r *http.Request, v visit) error {
-	return c.showAll(w, r, v, page{Name: "sessions", Title: "Sessions", Nav: "/sessions"}, func(ctx context.Context) (any, error) {
-		f := record.SessionFilter{Principal: r.URL.Query().Get("principal")}
-		all, err := c.Index.Sessions(ctx, f)
-		return struct {
-			Principal string
-			Sessions  []record.Session
-		}{f.Principal, all}, err
-	})
-}
-
-// shownExchanges bounds how many exchanges a page lists.
-const shownExchanges = 500
-
-func (c *Console) session(w http.ResponseWriter, r *http.Request, v visit) error {
-	return c.showAll(w, r, v, page{Name: "session", Title: "Session", Nav: "/sessions"}, func(ctx context.Context) (any, error) {
-		q := r.URL.Query()
-		all, err := c.Index.Exchanges(ctx, q.Get("principal"), q.Get("id"), shownExchanges)
-		if err == nil && len(all) == 0 {
-			err = &problem{404, "not_found", "No session of that name is in the record."}
-		}
-		return struct {
-			ID, Principal string
-			Exchanges     []record.Exchange
-			Most          bool // there may be earlier ones
-		}{q.Get("id"), q.Get("principal"), all, len(all) == shownExchanges}, err
 	})
 }
 

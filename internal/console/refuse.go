@@ -10,6 +10,8 @@ import (
 	"cloakroom/internal/approval"
 	"cloakroom/internal/identity"
 	"cloakroom/internal/lease"
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // problem is why a request was not answered, in words for the caller.
@@ -26,6 +28,9 @@ var (
 	errNoSession   = &problem{401, "unauthenticated", "Your session has ended. Log in again."}
 	errNoRole      = &problem{403, "denied", "You are logged in, but in no group that has a role here."}
 	errNotYours    = &problem{403, "denied", "This page is for operators and auditors."}
+	errNotAuditor  = &problem{403, "denied", "What was said in an exchange is for auditors."}
+	errNotThere    = &problem{404, "not_found", "No session of that name is in the record."}
+	errNotEnded    = &problem{409, "not_ended", "The exchange has not ended: what is said in it can be read then."}
 	errToken       = &problem{403, "denied", "The form did not come from a page of this session. Go back, reload the page and try again."}
 	errCrossOrigin = &problem{403, "denied", "The request came from a page of another site."}
 	errHost        = &problem{421, "misdirected", "This is not the address of the console: see admin.url in the configuration."}
@@ -63,6 +68,12 @@ var problems = []struct {
 	{approval.ErrNobody, 403, "denied"},
 	{approval.ErrNotFresh, 403, "not_fresh"},
 	{lease.ErrUnavailable, 503, "unavailable"},
+	{record.ErrUnknown, 404, "not_found"},
+	{recording.ErrNotRecorded, 404, "not_recorded"},
+	{recording.ErrGone, 410, "gone"},
+	{recording.ErrBroken, 500, "broken"},
+	{recording.ErrUnavailable, 503, "unavailable"},
+	{errNoEntry, 503, "unavailable"},
 }
 
 // judge makes a problem of any error. One that nobody foresaw is not shown.

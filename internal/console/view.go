@@ -47,11 +47,15 @@ func functions(now func() time.Time) template.FuncMap {
 		"sessionURL": func(principal, id string) string {
 			return "/session?" + url.Values{"principal": {principal}, "id": {id}}.Encode()
 		},
-		"barred": func() any { return barred },
-		"entry":  func(p page, path, text string) any { return menuEntry{path, text, p.Nav == path} },
-		"rows":   func(p page, forWhat string, leases []lease.Lease) any { return leaseRows{p, forWhat, leases} },
-		"roles":  roles,
-		"masked": masked, "approvers": approvers,
+		"barred":    func() any { return barred },
+		"entry":     func(p page, path, text string) any { return menuEntry{path, text, p.Nav == path} },
+		"rows":      func(p page, forWhat string, leases []lease.Lease) any { return leaseRows{p, forWhat, leases} },
+		"roles":     roles,
+		"approvers": approvers,
+		"offset":    offset, "size": size, "ms": time.Duration.Milliseconds,
+		"hash":     hashed,
+		"outcomes": func() any { return outcomes },
+		"legend":   func() any { return legend },
 	}
 }
 

@@ -3,9 +3,11 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 	"time"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/approval"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
@@ -42,15 +44,23 @@ func approvers(l lease.Lease) (people []string) {
 	return people
 }
 
-// masked is how many values were masked in an exchange.
-func masked(x record.Exchange) (n int) {
-	if x.End == nil {
-		return 0
+// outcomes are those that sessions can be asked for, as the form names them.
+var outcomes = []struct{ Value, Text string }{
+	{"", "any"}, {"allow", "allowed"}, {"refused", "refused"}, {"deny", "denied"}, {"needs_approval", "needs approval"},
+}
+
+// legend explains a timeline's marks.
+var legend = []mark{
+	{"allow", middle, middle, "allowed"}, {"refused", middle, middle, "refused"}, {"asked", middle, middle, "needs approval"}, {"yes", middle, middle, "approved"}, {"no", middle, middle, "denied or revoked"},
+	{"used", middle, middle, "a placeholder was used"}, {"masked", middle, middle, "a value was masked"},
+}
+
+// hashed is a hash as text; empty: it was not taken.
+func hashed(h record.Hash) string {
+	if h == (record.Hash{}) {
+		return ""
 	}
-	for _, m := range x.End.End.Masks {
-		n += m.N
-	}
-	return n
+	return h.String()
 }
 
 // subject is the part of a principal's ID that its issuer chose.
@@ -66,6 +76,41 @@ func subject(principal string) string {
 // and bidirectional characters, and line breaks.
 func plain(text any) string {
 	return approval.Plain(fmt.Sprint(text))
+}
+
+// outcome is the word by which the style knows how an exchange was decided.
+func outcome(x record.Exchange) string {
+	switch x.Decision.Decision.Outcome {
+	case access.Allow:
+		return "allow"
+	case access.NeedsApproval:
+		return "asked"
+	}
+	return "refused"
+}
+
+// offset is a duration to the millisecond where that matters.
+func offset(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return "0"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return strconv.FormatFloat(float64(d.Milliseconds())/1000, 'f', -1, 64) + " s"
+	}
+	return span(d)
+}
+
+// size is a number of bytes.
+func size(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }
 
 // span is a duration in the two units that matter.

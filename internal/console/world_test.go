@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -45,6 +44,11 @@ type world struct {
 	changed chan struct{}
 	done    chan struct{}
 	logged  strings.Builder
+
+	read    []record.Act // of recordings, as the log has it
+	noLog   error        // of the log
+	noTape  error        // of the recordings
+	hostile string       // stands in what the agent and the backend say
 }
 
 func newWorld(t *testing.T) *world {
@@ -65,7 +69,7 @@ func (w *world) deps(u *url.URL) Deps {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return Deps{URL: u, Key: [32]byte{7}, Desk: desk{w}, Index: index{}, Logins: w.logins, Groups: groups, Identify: w.identify,
+	return Deps{URL: u, Key: [32]byte{7}, Desk: desk{w}, Index: index{}, Log: log{w}, Recordings: tapes{w}, Logins: w.logins, Groups: groups, Identify: w.identify,
 		Inventory: func() *inventory.Set { return set },
 		Changes:   func() (<-chan struct{}, func()) { return w.changed, func() {} },
 		Health: func(context.Context) []Health {
@@ -269,38 +273,6 @@ func (d desk) Lift(_ context.Context, who access.Principal, id string) error {
 		return lease.ErrUnknown
 	}
 	return nil
-}
-
-// index is a record of one session with one denial.
-type index struct{}
-
-func (index) Sessions(context.Context, record.SessionFilter) ([]record.Session, error) {
-	at := time.Now().Add(-time.Hour)
-	return []record.Session{{ID: "s1", Principal: agents + "#refund-bot", First: at, Last: at, Exchanges: 2, Refused: 1}}, nil
-}
-
-func (i index) Refusals(ctx context.Context, _ time.Time, _ int) ([]record.Exchange, error) {
-	all, err := i.Exchanges(ctx, "", "s1", 0)
-	return all[1:], err
-}
-
-func (index) Exchanges(_ context.Context, principal, session string, _ int) ([]record.Exchange, error) {
-	if session == "broken" {
-		return nil, errors.New("the disk at /secret/path")
-	}
-	if session != "s1" {
-		return nil, nil
-	}
-	at := time.Now().Add(-time.Hour)
-	d := record.Decision{Exchange: "x1", Issuer: agents, Subject: "refund-bot", Session: "s1", Method: "POST", Host: "api.pay.test", Path: "/v1/refunds",
-		Outcome: access.Allow, Uses: []record.Use{{Credential: "payments-write", Location: "header:authorization", Lease: "l1"}}}
-	no := d
-	no.Exchange, no.Outcome, no.Code, no.Reason, no.Path, no.Uses = "x2", access.Deny, access.Denied, "the path is not permitted", "/v1/charges", nil
-	end := record.End{Exchange: "x1", Status: 200, Masks: []record.Count{{Name: "payments-write", N: 2}}}
-	return []record.Exchange{
-		{Decision: record.Entry{Seq: 1, Time: at, Decision: &d}, End: &record.Entry{Time: at, End: &end}, DecisionLine: []byte("{}\n"), EndLine: []byte("{}\n")},
-		{Decision: record.Entry{Seq: 2, Time: at, Decision: &no}, DecisionLine: []byte("{}\n")},
-	}, nil
 }
 
 // browser is a person's: it keeps cookies and follows nothing by itself.

@@ -23,6 +23,7 @@ type attempt struct {
 	targetKnown bool
 	who         access.Principal
 	remove      []string // request headers that must not go on
+	tokens      []string // those of them that held an identity token
 	sessionID   string
 	lasting     bool // sessionID is more than the name of one token
 	found       []inventory.Found

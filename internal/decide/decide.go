@@ -63,6 +63,14 @@ type Log interface {
 	CountRefusal(code access.Code, source string)
 }
 
+// Recorder records what is refused: the request, masked, and the answer. What it
+// is given may hold values, tokens and tickets.
+type Recorder interface {
+	// Ready tells why no exchange may begin now: it could not be recorded.
+	Ready() error
+	Refused(access.Refused)
+}
+
 // Observer hears of decisions, for metrics. Its methods must not block.
 type Observer interface {
 	Decided(outcome access.Outcome, code access.Code)
@@ -82,6 +90,7 @@ type Deps struct {
 	Log       Log
 	Now       func() time.Time
 	Logger    *slog.Logger
+	Recorder  Recorder
 	Observer  Observer // nil: nobody listens
 	// InForce tells whether Inventory and Policy are in force still: a request
 	// that was held is not decided by rules that are not. nil: they always are.
@@ -110,6 +119,8 @@ func New(d Deps) (*Decider, error) {
 		missing = "leases"
 	case d.Log == nil:
 		missing = "log"
+	case d.Recorder == nil:
+		missing = "recorder"
 	case d.Now == nil:
 		missing = "clock"
 	case d.Logger == nil:

@@ -38,6 +38,7 @@ type fakes struct {
 	useLease func(lease.Lease) lease.Lease
 	tickets  map[lease.Digest]lease.Lease
 	logErr   error
+	unready  error // why nothing can be recorded
 	revision string
 	approved bool                                 // people have approved what is asked for
 	answer   func(id string) (lease.Lease, error) // to who waits; nil: none comes
@@ -54,6 +55,7 @@ type fakes struct {
 	asked   *access.Input
 	entries []record.Entry
 	counted []string
+	records []access.Refused
 	used    []string
 	revoked []string
 	phases  []string
@@ -94,13 +96,16 @@ func (f *fakes) tiers(t testing.TB, change func(low, high *inventory.Tier)) {
 func (f *fakes) decider(t testing.TB) *Decider {
 	t.Helper()
 	d, err := New(Deps{Inventory: func() *inventory.Set { return f.set }, Identity: f, Policy: f, Leases: f, Log: f,
-		Now: func() time.Time { return f.now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Observer: f,
+		Now: func() time.Time { return f.now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Observer: f, Recorder: f,
 		InForce: func() bool { return !f.outdated }, Holds: f.holds, AdminURL: "https://desk.example.com/"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
+
+func (f *fakes) Ready() error             { return f.unready }
+func (f *fakes) Refused(r access.Refused) { f.records = append(f.records, r) }
 
 func (f *fakes) Issuers() int { return f.issuers }
 

@@ -121,8 +121,14 @@ func (d *Decider) grant(_ context.Context, a *attempt) *refusal {
 	return nil
 }
 
-// record writes the decision to the log, and refuses what it cannot write.
+// record writes the decision to the log, and refuses what it cannot write, and what
+// could not be recorded once it goes on.
 func (d *Decider) record(ctx context.Context, a *attempt) *refusal {
+	if err := d.Recorder.Ready(); err != nil {
+		r := refused(access.Unavailable, "every exchange must be recorded here, and recording is not possible now; try again, then tell the operator of this gateway")
+		r.reason = "recording is not possible: " + err.Error()
+		return r
+	}
 	err := d.Log.Append(ctx, a.entry(access.Allow, "", a.verdict.Reason))
 	if err == nil {
 		return nil
@@ -137,7 +143,7 @@ func (a *attempt) entry(outcome access.Outcome, code access.Code, reason string)
 	if a.targetKnown { // beside the upstream's host: a prefix is the gateway's
 		path = a.input.Target.Path
 	}
-	e := &record.Decision{Exchange: a.id, Issuer: a.who.Issuer, Subject: a.who.Subject, Ticket: a.who.Ticket,
+	e := &record.Decision{Exchange: a.id, Issuer: a.who.Issuer, Subject: a.who.Subject, Groups: a.who.Groups, Ticket: a.who.Ticket, Tokens: a.tokens,
 		Session: a.sessionID, Source: r.Source, Method: r.Method, Host: a.input.Target.Host, Authority: r.Authority,
 		Path: path, Route: r.Route, Outcome: outcome, Code: code, Reason: reason, Revision: a.verdict.Revision, Uses: a.uses}
 	for i, f := range a.found {

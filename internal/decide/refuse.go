@@ -37,7 +37,28 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 		r.Record = a.id
 	}
 	out.Refusal = &r.Refusal
+	if r.Record != "" {
+		d.Recorder.Refused(a.refused(out))
+	}
 	return out
+}
+
+// refused is what is recorded of a request that was refused.
+func (a *attempt) refused(out access.Decision) access.Refused {
+	r := access.Refused{Request: a.request, Target: a.input.Target, Decision: out}
+	for i, f := range a.found {
+		if !f.Counts {
+			continue
+		}
+		r.Credentials = append(r.Credentials, f.Name)
+		if l := a.leases[i]; !f.Named && l.ID != "" {
+			if r.Tickets == nil {
+				r.Tickets = make(map[string]string)
+			}
+			r.Tickets[f.Text] = l.ID
+		}
+	}
+	return r
 }
 
 // named is the session that the request names, or its token: a refusal before

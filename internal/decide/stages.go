@@ -36,7 +36,7 @@ func (d *Decider) identify(ctx context.Context, a *attempt) *refusal {
 		return nil
 	}
 	who, remove, err := d.Identity.Identify(ctx, a.request.Headers, a.request.Path)
-	a.remove = remove
+	a.remove, a.tokens = remove, remove
 	if err != nil {
 		r := refused(access.Unauthenticated, err.Error())
 		r.counted = true

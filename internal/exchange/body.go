@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"errors"
+	"slices"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/replace"
@@ -20,10 +21,10 @@ type stage interface {
 	Append(dst, src []byte, last bool) ([]byte, error)
 }
 
-// masking is the stage that masks.
-type masking struct{ *replace.Rewriter }
+// masker is the stage that masks.
+type masker struct{ *replace.Rewriter }
 
-func (m masking) Append(dst, src []byte, last bool) ([]byte, error) {
+func (m masker) Append(dst, src []byte, last bool) ([]byte, error) {
 	return m.Rewriter.Append(dst, src, last), nil
 }
 
@@ -51,9 +52,9 @@ func (x *Exchange) openBody(h ResponseHead) {
 	case h.Status == 101:
 		x.down = x.openSocket()
 	case prefixed:
-		x.down = &messages{inside: masking{x.filler()}, ends: ends}
+		x.down = &messages{inside: masker{x.filler()}, ends: ends}
 	default:
-		x.down = masking{x.label(replace.FlushFor(contentType))}
+		x.down = masker{x.label(replace.FlushFor(contentType))}
 	}
 	if x.decoder != nil {
 		x.down = &chain{first: decoding{x}, second: x.down}
@@ -81,23 +82,32 @@ func (x *Exchange) counted(r *replace.Rewriter) *replace.Rewriter {
 // renew takes the masks that are in force now to those that the exchange began
 // with: values may have changed since, and either may come back.
 func (x *Exchange) renew() {
-	now := x.deps.Snapshot().masks
-	if now == x.masks[len(x.masks)-1] {
+	now := x.deps.Snapshot()
+	if now == x.last {
 		return
 	}
-	x.masks = replace.Renewed(x.masks, now)
-	for _, r := range x.rewriters {
-		r.Renew(now)
+	x.last = now
+	if !slices.Contains(x.sets, now.id) {
+		x.sets = append(x.sets, now.id)
 	}
+	x.masks = replace.Renewed(x.masks, masking(now))
+	for _, r := range x.rewriters {
+		r.Renew(masking(now))
+	}
+	x.reel.heard.renew(now.masks)
 }
 
-// Unreadable puts a refusal in the place of a response, if a step has returned
-// ErrBody before anything of the body went down. It returns nil where it is too
-// late for that. Whether the head has already gone is the transport's to know;
-// then it ends the response.
-func (x *Exchange) Unreadable() *access.Refusal {
-	if x.phase != answered || x.entry.bytesTo > 0 {
-		return nil
+// Instead puts a refusal in the place of a response, if a step has returned
+// ErrBody or ErrRecord before anything of the body went down. It returns nil where it
+// is too late for that, and for any other error. Whether the head has already gone is
+// the transport's to know; then it ends the response.
+func (x *Exchange) Instead(err error) *access.Refusal {
+	switch {
+	case x.phase != answered || x.entry.bytesTo > 0:
+	case errors.Is(err, ErrBody):
+		return x.told(x.refuse(access.Denied, "", "the backend's answer cannot be read as what its head says it is"))
+	case errors.Is(err, ErrRecord):
+		return x.refuse(access.Unavailable, "", unrecorded)
 	}
-	return x.refuse(access.Denied, "", "the backend's answer cannot be read as what its head says it is")
+	return nil
 }

@@ -102,7 +102,7 @@ func TestUnreadable(t *testing.T) {
 		for _, piece := range tt.pieces {
 			_, err = x.ResponseBody(nil, []byte(piece), false)
 		}
-		refused := x.Unreadable()
+		refused := x.Instead(ErrBody)
 		if (refused != nil) != tt.refused || tt.refused && (refused.Code != access.Denied || !errors.Is(err, ErrBody) || !x.Complete()) {
 			t.Errorf("%s: %v, %v", tt.name, refused, err)
 		}

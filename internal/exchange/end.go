@@ -59,6 +59,7 @@ func (x *Exchange) End(err error) {
 	if x.up != nil {
 		x.up.reader.Close()
 	}
+	x.reel.heard.close()
 	took := x.deps.Now().Sub(x.entry.began)
 	substituted := make(map[string]int)
 	for _, s := range x.entry.substituted {
@@ -71,7 +72,13 @@ func (x *Exchange) End(err error) {
 		}
 		return
 	}
-	x.deps.Log.Note(record.Entry{End: x.entry.record(x.grant.Exchange, err, took)})
+	end := x.entry.record(x.grant.Exchange, err, took)
+	end.Set = strings.Join(x.sets, ",")
+	if x.reel.tape == nil {
+		x.deps.Log.Note(record.Entry{End: end})
+		return
+	}
+	x.reel.tape.End(x.deps.Now(), *end) // it notes the entry once what it names is durable
 }
 
 func (o *outcome) record(exchange string, err error, took time.Duration) *record.End {

@@ -4,9 +4,11 @@
 // It alone touches values, and only for an exchange whose grant it has opened
 // against its own view of the request. It promises that nothing is substituted
 // without a live lease, that every byte of a response has been through the
-// mask, and that every doubt ends the exchange. Its steps touch memory only: none
-// of them waits for a disk, a network or a person. Leases alone may have to ask
-// their store, a second at most, where uses are limited.
+// mask, that where exchanges are recorded the last of an answer goes only once what
+// came before is, and that every doubt ends the exchange. None of its steps waits
+// for a disk, a network or a person: what is recorded is written to the operating
+// system's memory. Leases alone may have to ask their store, a second at most, where
+// uses are limited.
 //
 // It deliberately knows neither Envoy nor gRPC, makes no decision of its own
 // about who may use what, and reads no value source.
@@ -21,6 +23,7 @@ import (
 	"cloakroom/internal/coding"
 	"cloakroom/internal/grant"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 	"cloakroom/internal/replace"
 )
 
@@ -45,14 +48,18 @@ type Observer interface {
 	Ended(substituted, masked map[string]int, err error, took time.Duration)
 }
 
-// Deps is what an Engine needs. All but Observer are required.
+// Deps is what an Engine needs. All that may be nil says so.
 type Deps struct {
 	Snapshot func() *Snapshot // the rules and values in force
 	Leases   Leases
 	Grants   Grants
 	Log      Log
-	Observer Observer
+	Observer Observer         // nil: nobody listens
 	Now      func() time.Time // nil: time.Now
+	Tapes    recording.Tapes  // nil: nothing is recorded but the log's entries
+	// Rule says how an exchange is recorded that may use the credentials; nil: without
+	// Tapes only.
+	Rule func(t access.Target, credentials []string) recording.Rule
 }
 
 // Engine begins exchanges. It is safe for concurrent use.
@@ -62,7 +69,7 @@ type Engine struct{ deps Deps }
 func New(d Deps) (*Engine, error) {
 	for name, missing := range map[string]bool{
 		"Snapshot": d.Snapshot == nil, "Leases": d.Leases == nil,
-		"Grants": d.Grants == nil, "Log": d.Log == nil,
+		"Grants": d.Grants == nil, "Log": d.Log == nil, "Rule": d.Tapes != nil && d.Rule == nil,
 	} {
 		if missing {
 			return nil, fmt.Errorf("making exchange engine: no %s", name)
@@ -114,11 +121,14 @@ type Exchange struct {
 	spent     []string            // leases of which a use was counted
 	sent      map[string]string   // by credential: the text that the client sent
 	up        *upload             // the request's body; nil: it has none, or none is shown
+	last      *Snapshot           // that was in force when it was looked at last
+	sets      []string            // ids of the snapshots that it has lived under
 	masks     []*replace.Set      // of the snapshot, and of those that came since
 	rewriters []*replace.Rewriter // mask what goes down
 	decoder   *coding.Decoder     // of the response's body; nil: it is not coded
 	down      stage               // what the response's body goes through, masking last
 	socket    socket
+	reel      reel
 	entry     outcome
 }
 
@@ -129,7 +139,7 @@ type Exchange struct {
 func (e *Engine) Begin(cut func()) *Exchange {
 	e.deps.Observer.Began()
 	x := &Exchange{deps: e.deps, snap: e.deps.Snapshot(), cut: cut}
-	x.masks = []*replace.Set{x.snap.masks}
+	x.last, x.sets, x.masks = x.snap, []string{x.snap.id}, []*replace.Set{masking(x.snap)}
 	x.entry.began = e.deps.Now()
 	return x
 }

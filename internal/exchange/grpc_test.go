@@ -116,7 +116,7 @@ func TestUnreadableMessages(t *testing.T) {
 		if _, err := x.ResponseBody(nil, []byte(prefixed(1, "x")), false); err != ErrBody {
 			t.Errorf("a compressed message behind %q: %v", first, err)
 		}
-		if r := x.Unreadable(); (r != nil) != refused {
+		if r := x.Instead(ErrBody); (r != nil) != refused {
 			t.Errorf("behind %q: %v", first, r)
 		}
 	}

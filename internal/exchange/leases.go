@@ -88,7 +88,7 @@ func (x *Exchange) Revoked() *access.Refusal {
 		return nil
 	}
 	x.entry.detail = "a lease was revoked"
-	return x.refuse(access.LeaseExpired, "", "a lease that this request was made under has been revoked; ask for another lease")
+	return x.told(x.refuse(access.LeaseExpired, "", "a lease that this request was made under has been revoked; ask for another lease"))
 }
 
 // LivesUnder returns the channels that are closed as the leases of the grant end,

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"cloakroom/internal/access"
 	"cloakroom/internal/grant"
 	"cloakroom/internal/inventory"
+	"cloakroom/internal/recording"
 )
 
 // RequestHead is a request's head as the substituting half sees it, after the
@@ -46,35 +48,49 @@ func (x *Exchange) RequestHead(h RequestHead) (Change, *access.Refusal, error) {
 		return Change{}, nil, ErrOrder
 	}
 	x.entry.asked, x.entry.source = true, h.Source
-	if r := x.open(h); r != nil {
-		return Change{}, r, nil
-	}
-	x.alarm(h) // before values of ours stand there
-	found, r := x.granted(h)
+	change, r := x.ask(h)
 	if r != nil {
-		return Change{}, r, nil
-	}
-	if r := x.carries(h); r != nil {
-		return Change{}, r, nil
-	}
-	change, r := x.substitute(h, found)
-	if r != nil {
-		return Change{}, r, nil
-	}
-	if r := x.openUpload(h, &change); r != nil {
-		return Change{}, r, nil
-	}
-	if r := x.spend(found); r != nil {
-		return Change{}, r, nil
-	}
-	change.clear(h.Headers)
-	if x.target.Path != h.Path && change.Path == "" {
-		change.Path = x.target.Path
+		return Change{}, x.told(r), nil
 	}
 	x.phase = asked
 	x.watch()
 	x.entry.up, x.entry.declared = x.deps.Now(), declaredLength(h.Headers)
 	return change, nil, nil
+}
+
+func (x *Exchange) ask(h RequestHead) (Change, *access.Refusal) {
+	if r := x.open(h); r != nil {
+		return Change{}, r
+	}
+	if r := x.record(); r != nil {
+		return Change{}, r
+	}
+	found, refused := x.granted(h)
+	// before values of ours stand there
+	if r := x.asks(x.shown(h)); r != nil {
+		return Change{}, r
+	}
+	if refused != nil {
+		return Change{}, refused
+	}
+	if r := x.carries(h); r != nil {
+		return Change{}, r
+	}
+	change, r := x.substitute(h, found)
+	if r != nil {
+		return Change{}, r
+	}
+	if r := x.openUpload(h, &change); r != nil {
+		return Change{}, r
+	}
+	if r := x.spend(found); r != nil {
+		return Change{}, r
+	}
+	change.clear(h.Headers)
+	if x.target.Path != h.Path && change.Path == "" {
+		change.Path = x.target.Path
+	}
+	return change, nil
 }
 
 // clear takes off what must not reach a backend.
@@ -154,6 +170,9 @@ func (x *Exchange) allows(f inventory.Found) *access.Refusal {
 	if _, ok := x.snap.values[f.Name]; !ok {
 		return x.refuse(access.Unavailable, "", "the value of credential %q cannot be read now", f.Name)
 	}
+	if !f.Named {
+		x.ticket(f.Text, use.Lease)
+	}
 	return nil
 }
 
@@ -200,17 +219,48 @@ func (x *Exchange) carries(h RequestHead) *access.Refusal {
 	return nil
 }
 
-// alarm tells of credentials whose real value the caller itself sent: it should
-// not know one. It is an alarm, not a refusal.
-func (x *Exchange) alarm(h RequestHead) {
-	look := func(text string) {
-		if name, ok := x.snap.masks.Contains(text); ok && !slices.Contains(x.entry.valuesSent, name) {
-			x.entry.valuesSent = append(x.entry.valuesSent, name)
-			x.deps.Observer.ValueSent(name)
+// shown is the head as the agent sent it, with values masked that the agent itself
+// sent, and how many by credential.
+func (x *Exchange) shown(h RequestHead) (recording.Head, map[string]int) {
+	head, masked := x.snap.shown(h.Method, h.Authority, h.Path, h.Headers)
+	for _, name := range slices.Sorted(maps.Keys(masked)) {
+		x.alarm(name)
+	}
+	return head, masked
+}
+
+// alarm tells of a credential whose real value the caller itself sent: it should not
+// know one. It is an alarm, not a refusal.
+func (x *Exchange) alarm(credential string) {
+	if !slices.Contains(x.entry.valuesSent, credential) {
+		x.entry.valuesSent = append(x.entry.valuesSent, credential)
+		x.deps.Observer.ValueSent(credential)
+	}
+}
+
+// shown masks a request's head as an agent sent it.
+func (s *Snapshot) shown(method, authority, path string, lines []access.Header) (h recording.Head, masked map[string]int) {
+	note := func(credential string) {
+		if masked == nil {
+			masked = make(map[string]int)
+		}
+		masked[credential]++
+	}
+	hide := func(text string) string {
+		name, ok := s.masks.Contains(text)
+		if !ok {
+			return text
+		}
+		note(name)
+		return s.Mask(text).String()
+	}
+	h = recording.Head{Method: hide(method), Authority: hide(authority), Path: hide(path), Headers: make([]access.Header, len(lines))}
+	for i, line := range lines {
+		h.Headers[i] = access.Header{Name: line.Name, Value: hide(line.Value)}
+		if name, ok := s.masks.ContainsFold(line.Name); ok {
+			note(name)
+			h.Headers[i].Name = "[masked]"
 		}
 	}
-	look(h.Path)
-	for _, line := range h.Headers {
-		look(line.Value)
-	}
+	return h, masked
 }

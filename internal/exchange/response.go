@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/recording"
 )
 
 // ResponseHead is a response's head as it came from the backend, or from Envoy
@@ -27,17 +28,20 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 	x.entry.status, x.entry.down = h.Status, x.deps.Now()
 	x.renew()
 	if r := x.readable(h); r != nil {
-		return Change{}, r, nil
+		return Change{}, x.told(r), nil
 	}
 	if r := x.decodable(h); r != nil {
-		return Change{}, r, nil
+		return Change{}, x.told(r), nil
 	}
-	change := x.maskHead(h.Headers)
+	change, masked := x.maskHead(h.Headers)
 	if x.decoder != nil {
 		change.decoded(h.Headers)
 	}
 	if h.Status == 101 {
 		x.answerKey(h, &change)
+	}
+	if x.getsHead(recording.Response, h.Status, change.applied(h.Headers, h.End), masked, h.End) != nil {
+		return Change{}, x.refuse(access.Unavailable, "", unrecorded), nil
 	}
 	x.phase = answered
 	if h.End {
@@ -104,8 +108,8 @@ func searchable(contentType string) bool {
 // maskHead masks header lines, or trailers. A name that holds a value is
 // removed, since no mask could stand in a name, and so is what describes the
 // bytes before masking.
-func (x *Exchange) maskHead(lines []access.Header) Change {
-	var change Change
+func (x *Exchange) maskHead(lines []access.Header) (change Change, masked map[string]int) {
+	masked = make(map[string]int)
 	touched := make(map[string]bool)
 	for i, line := range lines {
 		if describesUnmasked(line) {
@@ -115,12 +119,12 @@ func (x *Exchange) maskHead(lines []access.Header) Change {
 		for _, masks := range x.masks {
 			// Envoy writes names in lower case, HTTP/2 demands it.
 			if name, ok := masks.ContainsFold(line.Name); ok {
-				x.entry.masked(name, 1)
+				masked[name]++
 				change.Remove = append(change.Remove, line.Name)
 				break
 			}
 			if name, ok := masks.Contains(lines[i].Value); ok {
-				x.entry.masked(name, 1)
+				masked[name]++
 				lines[i].Value = masks.Mask(lines[i].Value, x.mask).String()
 				touched[line.Name] = true
 			}
@@ -131,7 +135,26 @@ func (x *Exchange) maskHead(lines []access.Header) Change {
 			change.Set = append(change.Set, line)
 		}
 	}
-	return change
+	for name, n := range masked {
+		x.entry.masked(name, n)
+	}
+	return change, masked
+}
+
+// applied is what has become of header lines, or trailers, once c is made. What tells
+// the length of a body that is not at its end is the transport's to write anew.
+func (c *Change) applied(lines []access.Header, end bool) []access.Header {
+	gone := func(name string) bool {
+		return !end && name == "content-length" || slices.Contains(c.Remove, name) ||
+			slices.ContainsFunc(c.Set, func(line access.Header) bool { return line.Name == name })
+	}
+	left := make([]access.Header, 0, len(lines)+len(c.Set))
+	for _, line := range lines {
+		if !gone(line.Name) {
+			left = append(left, line)
+		}
+	}
+	return append(left, c.Set...)
 }
 
 // ResponseBody masks a piece of the body and appends to dst what of it may go
@@ -159,8 +182,12 @@ func (x *Exchange) ResponseBody(dst, chunk []byte, end bool) ([]byte, error) {
 	if err != nil {
 		return dst[:before], err
 	}
+	last := end || x.socket.closed()
+	if err := x.gets(dst[before:], last); err != nil {
+		return dst[:before], err
+	}
 	x.entry.bytesTo += int64(len(dst) - before)
-	if end || x.socket.closed() {
+	if last {
 		x.finishBody(drained)
 	}
 	return dst, nil
@@ -181,9 +208,16 @@ func (x *Exchange) ResponseTrailers(dst []byte, lines []access.Header) ([]byte, 
 	if err != nil {
 		return dst[:before], Change{}, err
 	}
+	change, masked := x.maskHead(lines)
+	if err = x.gets(dst[before:], false); err == nil {
+		err = x.getsHead(recording.Trailers, 0, change.applied(lines, true), masked, true)
+	}
+	if err != nil {
+		return dst[:before], Change{}, err
+	}
 	x.entry.bytesTo += int64(len(dst) - before)
 	x.finishBody(complete)
-	return dst, x.maskHead(lines), nil
+	return dst, change, nil
 }
 
 func (x *Exchange) finishBody(next phase) {

@@ -324,7 +324,7 @@ func TestValuesChangeUnderWay(t *testing.T) {
 	both := "old " + values["plain"] + " new " + renewed
 	p := named("plain")
 	change := func() {
-		snap, err := Compile(w.snap.rules, map[string]secret.Value{"plain": secret.New([]byte(renewed))}, nil)
+		snap, err := Compile([32]byte{5}, w.snap.rules, map[string]secret.Value{"plain": secret.New([]byte(renewed))}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,9 +34,11 @@ var describesBody = []string{"content-md5", "digest", "repr-digest", "content-di
 // of the body was seen.
 func (x *Exchange) openUpload(h RequestHead, change *Change) *access.Refusal {
 	if !h.Body {
+		x.unheard(h)
 		return nil
 	}
 	x.up = &upload{}
+	x.listen(h)
 	switch {
 	case access.ShowsMessages(h.Route):
 		x.openMessages()
@@ -94,7 +96,7 @@ func (x *Exchange) Held() bool { return x.up != nil && x.up.held && x.phase != r
 // DecodesUp tells whether the request's body may grow much on its way: it is to be
 // given in small pieces, so that what they become is small too.
 func (x *Exchange) DecodesUp() bool {
-	return x.up != nil && x.up.reader != nil && x.up.reader.Decodes()
+	return x.up != nil && (x.up.reader != nil && x.up.reader.Decodes() || x.reel.heard.decodes())
 }
 
 // RequestBody puts values in their places in a piece of the request's body, and
@@ -113,6 +115,22 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 		return dst, nil, nil
 	}
 	u.ended = end
+	before := len(dst)
+	dst, refused, err := x.goUp(dst, chunk, end)
+	unheard := x.sends(chunk, end)
+	switch {
+	case err != nil || refused != nil || unheard == nil:
+		return dst, x.told(refused), err
+	case x.phase == asked && errors.Is(unheard, ErrRecord):
+		return dst[:before], x.refuse(access.Unavailable, "", unrecorded), nil
+	}
+	x.entry.detail = unheard.Error()
+	return dst[:before], nil, unheard
+}
+
+// goUp is RequestBody, but for what is recorded.
+func (x *Exchange) goUp(dst, chunk []byte, end bool) ([]byte, *access.Refusal, error) {
+	u := x.up
 	switch {
 	case x.socket.fill != nil:
 		dst, err := x.sendFrames(dst, chunk, end)

@@ -225,7 +225,7 @@ func TestAPlaceThatGoesWhileABodyComes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.snap, err = Compile(none, nil, nil); err != nil {
+	if w.snap, err = Compile([32]byte{5}, none, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if out, r, err := x.RequestBody(nil, []byte(member(named("plain"))), true); r == nil || r.Code != access.NotGranted || err != nil || len(out) > 0 {

@@ -76,7 +76,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.snap, err = Compile(rules, w.values, map[string][]secret.Value{"plain": {secret.New([]byte("former-Zk3vQ9x1LmT7rW2"))}})
+	w.snap, err = Compile([32]byte{5}, rules, w.values, map[string][]secret.Value{"plain": {secret.New([]byte("former-Zk3vQ9x1LmT7rW2"))}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ type Tier struct {
 	Reuse    bool          // a lease is good in other sessions of its principal than the one that asked
 	Bound    bool          // a ticket counts only beside its holder's own token
 	Approval *Approval     // nil: none needed
+	// Retention is how long what is recorded of its exchanges is kept; 0: as long as
+	// any other's.
+	Retention time.Duration
 }
 
 // Rule says where a credential may go and where in the request it may stand.

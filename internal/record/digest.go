@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"cloakroom/internal/access"
@@ -23,7 +26,21 @@ type DecisionDigest struct {
 	Issuer   string `json:"issuer"`
 	Subject  string `json:"subject"`
 	Session  string `json:"session"`
+	Host     string `json:"host"`
 	Outcome  string `json:"outcome"`
+
+	Uses []UseDigest  `json:"uses"`
+	Seen []SeenDigest `json:"seen"`
+}
+
+// UseDigest is as much of a use.
+type UseDigest struct {
+	Credential string `json:"credential"`
+}
+
+// SeenDigest is as much of a placeholder that was seen.
+type SeenDigest struct {
+	Placeholder string `json:"placeholder"`
 }
 
 // EndDigest is as much of an end.
@@ -39,6 +56,43 @@ func (d *DecisionDigest) Principal() string {
 // Refused tells whether the decision let nothing pass.
 func (d *DecisionDigest) Refused() bool { return d.Outcome != access.Allow.String() }
 
+const placeholderStart = "ckr_"
+
+// Credentials are the names of those that the exchange may use, or of those whose
+// placeholders stood in what was refused, each once.
+func (d *DecisionDigest) Credentials() (names []string) {
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, u := range d.Uses {
+		add(u.Credential)
+	}
+	for _, s := range d.Seen {
+		if _, rest, ok := strings.Cut(s.Placeholder, placeholderStart); ok && d.Refused() {
+			name, _, _ := strings.Cut(rest, "_")
+			add(name)
+		}
+	}
+	return names
+}
+
+// Touch is what an exchange was about, for an index to find its session by.
+type Touch struct {
+	Credential string // empty: any, or none
+	Host       string
+	Outcome    access.Outcome // what is not known is a denial
+}
+
+// Touches are what the exchange was about: over any credential, and over each.
+func (d *DecisionDigest) Touches() (all []Touch) {
+	for _, name := range append(d.Credentials(), "") {
+		all = append(all, Touch{name, d.Host, outcomes[d.Outcome]})
+	}
+	return all
+}
+
 // Digest reads the line. The log's form is canonical, so that all but lines
 // with an escaped character in them can be read without parsing the whole: in
 // these every quote begins or ends a string, and no text looks like a key.
@@ -49,8 +103,15 @@ func (l Line) Digest() (x Digest, err error) {
 		switch {
 		case known != nil:
 		case bytes.Contains(raw, []byte(`,"decision":{"exchange":"`)):
-			return Digest{Time: at, Decision: &DecisionDigest{Exchange: text(raw, `{"exchange":"`), Issuer: text(raw, `,"issuer":"`),
-				Subject: text(raw, `,"subject":"`), Session: text(raw, `,"session":"`), Outcome: text(raw, `,"outcome":"`)}}, nil
+			d := &DecisionDigest{Exchange: text(raw, `{"exchange":"`), Issuer: text(raw, `,"issuer":"`), Subject: text(raw, `,"subject":"`),
+				Session: text(raw, `,"session":"`), Host: text(raw, `,"host":"`), Outcome: text(raw, `,"outcome":"`)}
+			for name := range texts(raw, `{"credential":"`) {
+				d.Uses = append(d.Uses, UseDigest{name})
+			}
+			for placeholder := range texts(raw, `{"placeholder":"`) {
+				d.Seen = append(d.Seen, SeenDigest{placeholder})
+			}
+			return Digest{Time: at, Decision: d}, nil
 		case bytes.Contains(raw, []byte(`,"end":{"exchange":"`)):
 			return Digest{Time: at, End: &EndDigest{Exchange: text(raw, `{"exchange":"`)}}, nil
 		}
@@ -66,4 +127,17 @@ func text(raw []byte, key string) string {
 	_, rest, _ := bytes.Cut(raw, []byte(key))
 	s, _, _ := bytes.Cut(rest, []byte{'"'})
 	return string(s)
+}
+
+// texts are the strings behind each key.
+func texts(raw []byte, key string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for {
+			i := bytes.Index(raw, []byte(key))
+			if i < 0 || !yield(text(raw[i:], key)) {
+				return
+			}
+			raw = raw[i+len(key):]
+		}
+	}
 }

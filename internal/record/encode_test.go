@@ -69,7 +69,7 @@ func full() []Entry {
 			Phases: []Phase{{"policy", 1234 * time.Microsecond}}, Code: access.NotGranted, Error: "broken",
 			Set: "s1", Kept: "full", Recording: parts(at), Until: at, Lost: true}},
 		{Time: at, Refusals: &Refusals{Since: at, Counts: []RefusalCount{{access.Unauthenticated, "10.0.0.1", 5}}}},
-		{Time: at, Reload: &Reload{Revision: "r", Credentials: 6, Error: "e", Start: true, Set: "s1", Rules: parts(at)}},
+		{Time: at, Reload: &Reload{Revision: "r", Credentials: 6, Error: "e", Start: true, Set: "s1", Rules: parts(at), Prints: 9, Book: Hash{8}}},
 		{Time: at, Lease: &Lease{ID: "l", Issuer: "i", Subject: "s", Person: "p", Credential: "c", Session: "x", Reason: "r",
 			Operation: "GET h/p", Body: "00", Scope: "path", State: "ended", Ending: "revoked", Ticket: true, By: "b", Ends: at}},
 		{Time: at, Approval: &Approval{Lease: "l", Issuer: "i", Subject: "s", Credential: "c", Session: "x", Approve: true, Scope: "path",

@@ -198,7 +198,9 @@ type Reload struct {
 	Error       string `json:"error"`       // why the old rules stay in force; empty: they do not
 	Start       bool   `json:"start"`       // the service began with it
 	Set         string `json:"set"`         // id of the pattern set now in force
-	Rules       []Part `json:"rules"`       // the inventory now in force; see recording.Rules
+	Rules       []Part `json:"rules"`       // the inventory now in force, see inventory.Decode
+	Prints      int    `json:"prints"`      // values that are fingerprinted so far
+	Book        Hash   `json:"book"`        // SHA-256 of the lines with their fingerprints, see search.Head
 }
 
 // Act is what a person or the service did to the records, or to the instance.

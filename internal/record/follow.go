@@ -16,10 +16,10 @@ const (
 	followRetry = 2 * time.Second        // after an error
 )
 
-// Follower keeps an Index behind a Log. The log never waits for it.
+// Follower keeps what is derived from a Log behind it. The log never waits for it.
 type Follower struct {
 	log    *Log
-	index  Index
+	index  Derived
 	logger *slog.Logger
 	pause  time.Duration
 	retry  time.Duration
@@ -29,7 +29,7 @@ type Follower struct {
 }
 
 // NewFollower makes a follower; logger nil: slog.Default.
-func NewFollower(l *Log, ix Index, logger *slog.Logger) (*Follower, error) {
+func NewFollower(l *Log, ix Derived, logger *slog.Logger) (*Follower, error) {
 	if l == nil || ix == nil {
 		return nil, errors.New("following a log: a log and an index are required")
 	}

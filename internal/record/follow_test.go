@@ -54,6 +54,8 @@ func (x *slate) Sessions(context.Context, SessionFilter) ([]Session, error) { re
 
 func (x *slate) Exchanges(context.Context, string, string, int) ([]Exchange, error) { return nil, nil }
 
+func (x *slate) Exchange(context.Context, string) (Exchange, error) { return Exchange{}, nil }
+
 func (x *slate) Refusals(context.Context, time.Time, int) ([]Exchange, error) { return nil, nil }
 
 // follow runs a follower, and returns what waits for its end.

@@ -21,6 +21,10 @@ func (e *encoder) payload(x Entry) {
 		e.flag("start", x.Reload.Start)
 		e.text("set", x.Reload.Set, itemMax)
 		e.parts("rules", x.Reload.Rules)
+		if x.Reload.Prints > 0 {
+			e.number("prints", int64(x.Reload.Prints))
+			e.hash("book", x.Reload.Book)
+		}
 	case x.Lease != nil:
 		e.lease(x.Lease)
 	case x.Approval != nil:

@@ -25,24 +25,52 @@ type Reader struct {
 // ReadAfter opens the log in dir for reading behind p. An entry at p with
 // another hash, or none, is ErrBroken.
 func ReadAfter(dir string, p Position) (*Reader, error) {
-	firsts, err := segments(dir)
-	if err != nil {
-		return nil, err
-	}
-	r := newReader(dir, 0)
-	if p.Seq == 0 {
-		return r, nil
-	}
-	for _, first := range firsts {
-		if first <= p.Seq {
-			r = newReader(dir, first-1)
-		}
+	r, err := readSegmentOf(dir, p.Seq)
+	if err != nil || p.Seq == 0 {
+		return r, err
 	}
 	if err := r.skipTo(p); err != nil {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
+}
+
+// LineAt is the line of the entry seq of the log in dir; ErrBroken: there is no
+// such entry.
+func LineAt(dir string, seq uint64) (Line, error) {
+	r, err := readSegmentOf(dir, seq)
+	if err != nil {
+		return Line{}, err
+	}
+	defer r.Close()
+	if seq == 0 || r.pos.Seq >= seq {
+		return Line{}, fmt.Errorf("reading log %q: it has no entry %d: %w", dir, seq, ErrBroken)
+	}
+	if err := r.read(seq - 1); err != nil {
+		return Line{}, err
+	}
+	l, err := r.Next()
+	if err == io.EOF {
+		err = fmt.Errorf("reading log %q: it ends before entry %d: %w", dir, seq, ErrBroken)
+	}
+	l.Raw = bytes.Clone(l.Raw)
+	return l, err
+}
+
+// readSegmentOf reads from the beginning of the segment that holds the entry seq.
+func readSegmentOf(dir string, seq uint64) (*Reader, error) {
+	firsts, err := segments(dir)
+	if err != nil {
+		return nil, err
+	}
+	from := uint64(1)
+	for _, first := range firsts {
+		if first <= seq {
+			from = first
+		}
+	}
+	return newReader(dir, from-1), nil
 }
 
 // newReader reads behind the entry seq, which must be the last of a segment.
@@ -53,17 +81,25 @@ func newReader(dir string, seq uint64) *Reader {
 
 // skipTo reads up to p.
 func (r *Reader) skipTo(p Position) error {
-	for r.pos.Seq < p.Seq {
+	if err := r.read(p.Seq); err != nil {
+		return err
+	}
+	if r.pos != p {
+		return fmt.Errorf("reading log %q: entry %d is not the expected one: %w", r.dir, p.Seq, ErrBroken)
+	}
+	return nil
+}
+
+// read reads up to the entry seq, which is there.
+func (r *Reader) read(seq uint64) error {
+	for r.pos.Seq < seq {
 		_, err := r.Next()
 		if err == io.EOF {
-			return fmt.Errorf("reading log %q: it ends before entry %d: %w", r.dir, p.Seq, ErrBroken)
+			err = fmt.Errorf("reading log %q: it ends before entry %d: %w", r.dir, seq, ErrBroken)
 		}
 		if err != nil {
 			return err
 		}
-	}
-	if r.pos != p {
-		return fmt.Errorf("reading log %q: entry %d is not the expected one: %w", r.dir, p.Seq, ErrBroken)
 	}
 	return nil
 }

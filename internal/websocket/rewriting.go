@@ -1,6 +1,6 @@
 // Package websocket rewrites the messages of a WebSocket (RFC 6455) as they
 // stream by, each direction by itself: [Rewriting] all that a server sends,
-// [First] the first text message of a client.
+// [First] the first text message of a client. [Reading] only reads a client's.
 //
 // It promises that however the bytes are cut, the messages are the same; that a
 // value cut by fragments is seen whole; that a message goes when its end has

@@ -1,6 +1,7 @@
 package recordtest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -39,6 +40,8 @@ func TestIndex(t *testing.T, open func(t *testing.T) record.Index) {
 		{"a gap changes nothing", testGap},
 		{"reset forgets everything", testReset},
 		{"sums up sessions", testSessions},
+		{"finds sessions by what they were about", testNarrow},
+		{"finds an exchange", testExchange},
 		{"joins a decision with its end", testExchanges},
 		{"lists what was refused", testRefusals},
 		{"batches of any size give the same", testBatches},
@@ -171,6 +174,77 @@ func testSessions(t *testing.T, ix record.Index) {
 		if got := sessions(t, ix, c.f); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: got  %+v\nwant %+v", c.name, got, c.want)
 		}
+	}
+}
+
+// about is the n-th decision, in session s, over a credential at a host.
+func about(n int, session, credential, host string, o access.Outcome) record.Entry {
+	e := decision(n, "alice", session, o)
+	e.Decision.Host = host
+	switch {
+	case credential == "":
+	case o == access.Allow:
+		e.Decision.Uses = []record.Use{{Credential: credential, Location: "path"}}
+	default:
+		e.Decision.Seen = []record.Seen{{Placeholder: record.Placeholder{Text: "ckr_" + credential + "_0123456789abcdefghjkmnpqrs"}}}
+	}
+	return e
+}
+
+func testNarrow(t *testing.T, ix record.Index) {
+	apply(t, ix, Lines(t,
+		about(1, "a", "read", "one", access.Allow), about(2, "a", "write", "two", access.Deny),
+		about(3, "b", "read", "two", access.NeedsApproval), about(4, "c", "", "one", access.Allow)))
+	at := func(n int) time.Time { return Epoch.Add(time.Duration(n) * time.Second) }
+	refused := []access.Outcome{access.Deny, access.NeedsApproval}
+	for _, c := range []struct {
+		name string
+		f    record.SessionFilter
+		want string // names
+	}{
+		{"credential", record.SessionFilter{Credential: "read"}, "ba"},
+		{"host", record.SessionFilter{Host: "one"}, "ca"},
+		{"allowed", record.SessionFilter{Outcomes: []access.Outcome{access.Allow}}, "ca"},
+		{"refused", record.SessionFilter{Outcomes: refused}, "ba"},
+		{"of one exchange", record.SessionFilter{Credential: "read", Host: "two"}, "b"},
+		{"of two exchanges", record.SessionFilter{Credential: "write", Host: "one"}, ""},
+		{"all of it", record.SessionFilter{Principal: issuer + "#alice", Credential: "write", Host: "two", Outcomes: refused}, "a"},
+		{"another's", record.SessionFilter{Principal: issuer + "#bob", Host: "two"}, ""},
+		{"that late", record.SessionFilter{Credential: "read", Since: at(2)}, "b"},
+		{"that early", record.SessionFilter{Credential: "read", Until: at(2)}, "a"},
+		{"until", record.SessionFilter{Until: at(3)}, "ba"},
+		{"between", record.SessionFilter{Since: at(3), Until: at(3)}, "b"},
+		{"limit", record.SessionFilter{Host: "one", Limit: 1}, "c"},
+		{"none", record.SessionFilter{Credential: "other"}, ""},
+	} {
+		got := ""
+		for _, s := range sessions(t, ix, c.f) {
+			got += s.ID
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+	if err := ix.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if ss := sessions(t, ix, record.SessionFilter{Host: "one"}); len(ss) != 0 {
+		t.Errorf("after a reset: %+v", ss)
+	}
+}
+
+func testExchange(t *testing.T, ix record.Index) {
+	lines := Lines(t, day()...)
+	apply(t, ix, lines)
+	want, err := record.ReadExchange(lines[0].Raw, lines[2].Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ix.Exchange(t.Context(), exchange(1)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
+	if _, err := ix.Exchange(t.Context(), exchange(9)); !errors.Is(err, record.ErrUnknown) {
+		t.Errorf("an unknown one: %v", err)
 	}
 }
 

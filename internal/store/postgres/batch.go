@@ -24,7 +24,11 @@ type gain struct {
 	key                int64 // once it is written
 	first, last        int64
 	exchanges, refused int64
+	touched            map[record.Touch]*span
 }
+
+// span is from the first to the last exchange, in microseconds since 1970.
+type span struct{ first, last int64 }
 
 type decided struct {
 	session  *gain
@@ -60,7 +64,7 @@ func (b *batch) gain(x *record.DecisionDigest, at int64) *gain {
 	k := sessionKey{x.Principal(), x.Session}
 	g := b.sessions[k]
 	if g == nil {
-		g = &gain{first: at, last: at}
+		g = &gain{first: at, last: at, touched: map[record.Touch]*span{}}
 		b.sessions[k] = g
 	}
 	g.first, g.last = min(g.first, at), max(g.last, at)
@@ -68,12 +72,27 @@ func (b *batch) gain(x *record.DecisionDigest, at int64) *gain {
 	if x.Refused() {
 		g.refused++
 	}
+	for _, k := range x.Touches() {
+		g.touch(k, at)
+	}
 	return g
+}
+
+func (g *gain) touch(k record.Touch, at int64) {
+	s := g.touched[k]
+	if s == nil {
+		s = &span{at, at}
+		g.touched[k] = s
+	}
+	s.first, s.last = min(s.first, at), max(s.last, at)
 }
 
 func (b *batch) write(ctx context.Context, tx pgx.Tx, log int32) error {
 	if err := b.writeSessions(ctx, tx, log); err != nil {
 		return fmt.Errorf("sessions: %w", err)
+	}
+	if err := b.writeTouched(ctx, tx); err != nil {
+		return fmt.Errorf("what they were about: %w", err)
 	}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"decision"}, []string{"log", "seq", "session", "at", "exchange", "refused", "line"},
 		pgx.CopyFromSlice(len(b.decisions), func(i int) ([]any, error) {
@@ -116,5 +135,24 @@ func (b *batch) writeSessions(ctx context.Context, tx pgx.Tx, log int32) error {
 		b.sessions[sessionKey{string(principal), string(name)}].key = key
 		return nil
 	})
+	return err
+}
+
+// writeTouched writes what the sessions' exchanges were about; their keys are known.
+func (b *batch) writeTouched(ctx context.Context, tx pgx.Tx) error {
+	var sessions, firsts, lasts []int64
+	var credentials, hosts [][]byte
+	var outcomes []int16
+	for _, g := range b.sessions {
+		for k, s := range g.touched {
+			sessions, firsts, lasts = append(sessions, g.key), append(firsts, s.first), append(lasts, s.last)
+			credentials, hosts, outcomes = append(credentials, []byte(k.Credential)), append(hosts, []byte(k.Host)), append(outcomes, int16(k.Outcome))
+		}
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO touch (session, credential, host, outcome, first, last)
+		SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bigint[], $6::bigint[])
+		ON CONFLICT (session, credential, host, outcome) DO UPDATE SET
+			first = least(touch.first, excluded.first), last = greatest(touch.last, excluded.last)`,
+		sessions, credentials, hosts, outcomes, firsts, lasts)
 	return err
 }

@@ -64,6 +64,7 @@ func (d *DB) Reset(ctx context.Context) error {
 	err := d.indexed(ctx, func(tx pgx.Tx, log int32, _ record.Position) error {
 		b := &pgx.Batch{}
 		b.Queue("SET LOCAL statement_timeout = 0")
+		b.Queue("DELETE FROM touch USING session WHERE touch.session = session.key AND session.log = $1", log)
 		for _, table := range []string{"decision", "finish", "session"} {
 			b.Queue("DELETE FROM "+table+" WHERE log = $1", log)
 		}

@@ -3,8 +3,12 @@ package postgres
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/record"
@@ -102,4 +106,46 @@ func wantStatuses(t *testing.T, d *DB, want ...int) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %d, %v; want %d", got, err, want)
 	}
+}
+
+// What a migration reads from the lines that are there is what Apply files.
+func TestOldLinesAreFiled(t *testing.T) {
+	d := open(t)
+	denied := decision(2, "s")
+	denied.Decision.Outcome, denied.Decision.Reason = access.Deny, "a \\u0000 and a \x00"
+	denied.Decision.Seen = []record.Seen{{Placeholder: record.Placeholder{Text: "ghp_ckr_read_0123456789abcdefghjkmnpqrs"}}}
+	allowed := decision(1, "s")
+	allowed.Decision.Host = "api.example"
+	allowed.Decision.Uses = []record.Use{{Credential: "read"}, {Credential: "write"}}
+	allowed.Decision.Seen = []record.Seen{{Placeholder: record.Placeholder{Text: "ckr_other_0123456789abcdefghjkmnpqrs"}}}
+	pending := decision(3, "\x00")
+	pending.Decision.Outcome = access.NeedsApproval
+	apply(t, d, allowed, denied, pending, allowed, end(1))
+	want := touched(t, d)
+	if len(want) != 6 {
+		t.Fatalf("filed %q", want)
+	}
+	_, fill, found := strings.Cut(migrations[3], "-- A replica")
+	if !found {
+		t.Fatal("the migration fills no table")
+	}
+	if _, err := d.pool.Exec(t.Context(), "DELETE FROM touch; -- A replica"+fill); err != nil {
+		t.Fatal(err)
+	}
+	if got := touched(t, d); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func touched(t *testing.T, d *DB) []string {
+	t.Helper()
+	rows, err := d.pool.Query(t.Context(), "SELECT touch::text FROM touch ORDER BY 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

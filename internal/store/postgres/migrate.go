@@ -88,6 +88,37 @@ CREATE INDEX decision_refused ON decision (at) WHERE refused;
 CREATE INDEX lease_whose ON lease (sha256(principal), ends); -- the hash, for the reason that lease_open has one
 CREATE INDEX lease_over  ON lease (ends) WHERE state <> 3;
 CREATE INDEX lease_past ON lease (question) WHERE state = 3;
+`, `
+CREATE TABLE act (id BYTEA PRIMARY KEY, at BIGINT NOT NULL, body BYTEA NOT NULL); -- what a log is still to have
+CREATE TABLE touch (           -- what the exchanges of a session were about
+  session    BIGINT NOT NULL,  -- session.key
+  credential BYTEA NOT NULL,   -- '': any, or none
+  host       BYTEA NOT NULL,
+  outcome    SMALLINT NOT NULL, -- access.Outcome: 0 deny, 1 allow, 2 needs approval
+  first      BIGINT NOT NULL,  -- microseconds since 1970
+  last       BIGINT NOT NULL,
+  PRIMARY KEY (session, credential, host, outcome)
+);
+CREATE INDEX touch_host    ON touch (credential, host, outcome, last);
+CREATE INDEX touch_outcome ON touch (credential, outcome, last);
+CREATE INDEX decision_exchange ON decision USING hash (exchange);
+-- A replica that is gone cannot index its log again: so its lines say what
+-- belongs in the new table.
+INSERT INTO touch (session, credential, host, outcome, first, last)
+WITH told AS (SELECT session, at, refused,
+    replace(convert_from(line, 'UTF8'), '\u0000', '\ufffd')::jsonb -> 'decision' AS said FROM decision),
+  named AS (
+    SELECT session, at, said, value ->> 'credential' AS credential
+      FROM told, jsonb_array_elements(coalesce(said -> 'uses', '[]'))
+    UNION ALL SELECT session, at, said, substring(value ->> 'placeholder' from 'ckr_([a-z0-9-]+)_')
+      FROM told, jsonb_array_elements(coalesce(said -> 'seen', '[]')) WHERE refused),
+  nameless AS (SELECT session, at, said, '' FROM told)
+SELECT session, convert_to(coalesce(credential, ''), 'UTF8'), convert_to(coalesce(said ->> 'host', ''), 'UTF8'),
+  CASE said ->> 'outcome' WHEN 'allow' THEN 1 WHEN 'needs_approval' THEN 2 ELSE 0 END, min(at), max(at)
+FROM (SELECT * FROM named UNION ALL SELECT * FROM nameless) AS every
+GROUP BY 1, 2, 3, 4;
+`, `
+CREATE TABLE head (log TEXT PRIMARY KEY, size BIGINT NOT NULL, note BYTEA NOT NULL); -- see package checkpoint
 `}
 
 // migrate brings the schema to this program's version. Replicas that start

@@ -81,6 +81,14 @@ func TestMachine(t *testing.T) {
 	leasetest.TestMachine(t, 100, func(t *testing.T) lease.Store { return openAt(t, quick.Database(t), "log") })
 }
 
+func TestActs(t *testing.T) {
+	recordtest.TestActs(t, func(t *testing.T) record.Acts { return open(t) })
+}
+
 func TestIndex(t *testing.T) {
 	recordtest.TestIndex(t, func(t *testing.T) record.Index { return open(t) })
+}
+
+func TestSnapshot(t *testing.T) {
+	recordtest.TestSnapshot(t, "log", func(t *testing.T) recordtest.Shown { return open(t) })
 }

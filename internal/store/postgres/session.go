@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -12,26 +11,16 @@ import (
 	"cloakroom/internal/record"
 )
 
-// latest finds sessions by the latest rows: a session has at most one in each
-// log, so that enough rows hold enough sessions.
-const latest = `SELECT DISTINCT name, principal FROM (
-	SELECT name, principal FROM session WHERE ($1 = ''::bytea OR principal = $1) AND last >= $2
-	ORDER BY last DESC LIMIT $3 * (SELECT count(*) FROM log)) AS row`
-
-// Sessions implements record.Index.
+// Sessions implements record.Index. The sessions are found by the latest rows: a
+// session has at most one in each log, so that enough rows hold enough sessions.
 func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Session, error) {
-	limit, since := f.Limit, int64(math.MinInt64)
-	if limit <= 0 {
-		limit = 100
-	}
-	if !f.Since.IsZero() {
-		since = f.Since.UnixMicro()
-	}
+	where, args := filteredSessions(f)
 	rows, err := d.pool.Query(ctx, `SELECT name, principal, min(first), max(last),
 		sum(exchanges)::bigint, sum(refused)::bigint
-		FROM session JOIN (`+latest+`) AS latest USING (name, principal)
-		GROUP BY name, principal ORDER BY max(last) DESC, max(key) DESC LIMIT $3`,
-		[]byte(f.Principal), since, limit)
+		FROM session JOIN (SELECT DISTINCT name, principal FROM (
+			SELECT name, principal FROM session WHERE `+where+`
+			ORDER BY last DESC LIMIT $1 * (SELECT count(*) FROM log)) AS row) AS latest USING (name, principal)
+		GROUP BY name, principal ORDER BY max(last) DESC, max(key) DESC LIMIT $1`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing sessions: %w", err)
 	}
@@ -42,6 +31,34 @@ func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Ses
 	return ss, nil
 }
 
+// filteredSessions is a filter's condition on rows. $1 is its limit.
+func filteredSessions(f record.SessionFilter) (where string, args []any) {
+	since, until := f.Between()
+	where, args = "last >= $2 AND first <= $3", []any{f.Most(), since, until}
+	add := func(condition string, value any) {
+		args = append(args, value)
+		where += fmt.Sprintf(" AND "+condition, len(args))
+	}
+	if f.Principal != "" {
+		add("principal = $%d", []byte(f.Principal))
+	}
+	if !f.Narrow() {
+		return where, args
+	}
+	add("key IN (SELECT session FROM touch WHERE last >= $2 AND first <= $3 AND credential = $%d", []byte(f.Credential))
+	if f.Host != "" {
+		add("host = $%d", []byte(f.Host))
+	}
+	if len(f.Outcomes) > 0 {
+		var numbers []int16
+		for _, o := range f.Outcomes {
+			numbers = append(numbers, int16(o))
+		}
+		add("outcome = ANY ($%d)", numbers)
+	}
+	return where + ")", args
+}
+
 func scanSession(row pgx.CollectableRow) (s record.Session, err error) {
 	var name, principal []byte
 	var first, last int64
@@ -49,6 +66,18 @@ func scanSession(row pgx.CollectableRow) (s record.Session, err error) {
 	s.ID, s.Principal = string(name), string(principal)
 	s.First, s.Last = time.UnixMicro(first).UTC(), time.UnixMicro(last).UTC()
 	return s, err
+}
+
+// Exchange implements record.Index.
+func (d *DB) Exchange(ctx context.Context, id string) (record.Exchange, error) {
+	xs, err := d.exchanges(ctx, `decision.exchange = $2`, 1, []byte(id))
+	if err == nil && len(xs) == 0 {
+		err = record.ErrUnknown
+	}
+	if err != nil {
+		return record.Exchange{}, fmt.Errorf("finding exchange %q: %w", id, err)
+	}
+	return xs[0], nil
 }
 
 // Exchanges implements record.Index.

@@ -100,11 +100,18 @@ func (s *Server) URL(database string) string {
 // Database makes an empty database and returns its URL.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test%d", s.made.Add(1))
-	if err := s.run("createdb", "-h", s.dir, "-U", "cloakroom", name); err != nil {
+	url, err := s.Create()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return s.URL(name)
+	return url
+}
+
+// Create is Database for who has no test at hand.
+func (s *Server) Create() (url string, err error) {
+	name := fmt.Sprintf("test%d", s.made.Add(1))
+	err = s.run("createdb", "-h", s.dir, "-U", "cloakroom", name)
+	return s.URL(name), err
 }
 
 // Start starts the server again, unless it runs.

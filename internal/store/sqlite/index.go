@@ -59,7 +59,7 @@ func (d *DB) Apply(ctx context.Context, lines []record.Line) error {
 // Reset implements record.Index.
 func (d *DB) Reset(ctx context.Context) error {
 	err := d.write(ctx, d.index, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM decision; DELETE FROM finish; DELETE FROM session;
+		_, err := tx.ExecContext(ctx, `DELETE FROM decision; DELETE FROM finish; DELETE FROM touch; DELETE FROM session;
 			UPDATE applied SET seq = 0, hash = zeroblob(32)`)
 		return err
 	})
@@ -84,7 +84,11 @@ type gain struct {
 	key                int64
 	first, last        int64
 	exchanges, refused int
+	touched            map[record.Touch]*span
 }
+
+// span is from the first to the last exchange, in microseconds since 1970.
+type span struct{ first, last int64 }
 
 func newApplier(ctx context.Context, tx *sql.Tx) *applier {
 	return &applier{ctx, tx, make(map[sessionKey]*gain)}
@@ -129,7 +133,7 @@ func (a *applier) gain(x record.Digest) (*gain, error) {
 	k, at := sessionKey{x.Decision.Principal(), x.Decision.Session}, x.Time.UnixMicro()
 	g := a.sessions[k]
 	if g == nil {
-		g = &gain{first: at, last: at}
+		g = &gain{first: at, last: at, touched: map[record.Touch]*span{}}
 		err := a.tx.QueryRowContext(a.ctx, `INSERT INTO session (principal, name, first, last, exchanges, refused)
 			VALUES (?,?,?,?,0,0) ON CONFLICT DO UPDATE SET last = last RETURNING key`,
 			k.principal, k.name, at, at).Scan(&g.key)
@@ -143,7 +147,19 @@ func (a *applier) gain(x record.Digest) (*gain, error) {
 	if x.Decision.Refused() {
 		g.refused++
 	}
+	for _, k := range x.Decision.Touches() {
+		g.touch(k, at)
+	}
 	return g, nil
+}
+
+func (g *gain) touch(k record.Touch, at int64) {
+	s := g.touched[k]
+	if s == nil {
+		s = &span{at, at}
+		g.touched[k] = s
+	}
+	s.first, s.last = min(s.first, at), max(s.last, at)
 }
 
 // flush writes the gains.
@@ -154,6 +170,14 @@ func (a *applier) flush() error {
 			g.first, g.last, g.exchanges, g.refused, g.key)
 		if err != nil {
 			return err
+		}
+		for k, s := range g.touched {
+			_, err := a.tx.ExecContext(a.ctx, `INSERT INTO touch (session, credential, host, outcome, first, last) VALUES (?,?,?,?,?,?)
+				ON CONFLICT DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)`,
+				g.key, k.Credential, k.Host, int(k.Outcome), s.first, s.last)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

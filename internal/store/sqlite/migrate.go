@@ -93,6 +93,27 @@ CREATE INDEX decision_refused ON decision (seq) WHERE refused = 1;
 CREATE INDEX lease_whose   ON lease (principal, credential, ends);
 CREATE INDEX lease_unended ON lease (ends) WHERE state != 3;
 CREATE INDEX lease_past ON lease (question) WHERE state = 3;
+`, `
+CREATE TABLE act (id TEXT PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT; -- what a log is still to have
+CREATE TABLE touch (           -- what the exchanges of a session were about
+  session    INTEGER NOT NULL, -- session.key
+  credential TEXT NOT NULL,    -- '': any, or none
+  host       TEXT NOT NULL,
+  outcome    INTEGER NOT NULL, -- access.Outcome
+  first      INTEGER NOT NULL, -- microseconds since 1970
+  last       INTEGER NOT NULL,
+  PRIMARY KEY (session, credential, host, outcome)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX touch_host    ON touch (credential, host, outcome, last);
+CREATE INDEX touch_outcome ON touch (credential, outcome, last);
+CREATE INDEX decision_exchange ON decision (exchange);
+-- The log says what belongs in the new table: it is read again.
+DELETE FROM decision;
+DELETE FROM finish;
+DELETE FROM session;
+UPDATE applied SET seq = 0, hash = zeroblob(32);
+`, `
+CREATE TABLE head (log TEXT PRIMARY KEY, size INTEGER NOT NULL, note BLOB NOT NULL) STRICT; -- see package checkpoint
 `}
 
 // migrate brings the schema to this program's version.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"cloakroom/internal/record"
@@ -13,16 +13,9 @@ import (
 
 // Sessions implements record.Index.
 func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Session, error) {
-	limit, since := f.Limit, int64(math.MinInt64)
-	if limit <= 0 {
-		limit = 100
-	}
-	if !f.Since.IsZero() {
-		since = f.Since.UnixMicro()
-	}
+	where, args := filteredSessions(f)
 	rows, err := d.reads.QueryContext(ctx, `SELECT name, principal, first, last, exchanges, refused FROM session
-		WHERE (?1 = '' OR principal = ?1) AND last >= ?2 ORDER BY last DESC, key DESC LIMIT ?3`,
-		f.Principal, since, limit)
+		WHERE `+where+` ORDER BY last DESC, key DESC LIMIT ?`, append(args, f.Most())...)
 	if err != nil {
 		return nil, fmt.Errorf("listing sessions: %w", err)
 	}
@@ -41,6 +34,44 @@ func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Ses
 		return nil, fmt.Errorf("listing sessions: %w", err)
 	}
 	return ss, nil
+}
+
+// filteredSessions is a filter's condition.
+func filteredSessions(f record.SessionFilter) (where string, args []any) {
+	since, until := f.Between()
+	where, args = "last >= ? AND first <= ?", []any{since, until}
+	if f.Principal != "" {
+		where += " AND principal = ?"
+		args = append(args, f.Principal)
+	}
+	if !f.Narrow() {
+		return where, args
+	}
+	where += " AND key IN (SELECT session FROM touch WHERE credential = ? AND last >= ? AND first <= ?"
+	args = append(args, f.Credential, since, until)
+	if f.Host != "" {
+		where += " AND host = ?"
+		args = append(args, f.Host)
+	}
+	if len(f.Outcomes) > 0 {
+		where += " AND outcome IN (?" + strings.Repeat(",?", len(f.Outcomes)-1) + ")"
+		for _, o := range f.Outcomes {
+			args = append(args, int(o))
+		}
+	}
+	return where + ")", args
+}
+
+// Exchange implements record.Index.
+func (d *DB) Exchange(ctx context.Context, id string) (record.Exchange, error) {
+	xs, err := d.exchanges(ctx, `decision.exchange = ?2`, 1, id)
+	if err == nil && len(xs) == 0 {
+		err = record.ErrUnknown
+	}
+	if err != nil {
+		return record.Exchange{}, fmt.Errorf("finding exchange %q: %w", id, err)
+	}
+	return xs[0], nil
 }
 
 // Exchanges implements record.Index.

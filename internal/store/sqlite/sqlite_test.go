@@ -39,8 +39,16 @@ func TestMachine(t *testing.T) {
 	leasetest.TestMachine(t, 200, func(t *testing.T) lease.Store { return open(t) })
 }
 
+func TestActs(t *testing.T) {
+	recordtest.TestActs(t, func(t *testing.T) record.Acts { return open(t) })
+}
+
 func TestIndex(t *testing.T) {
 	recordtest.TestIndex(t, func(t *testing.T) record.Index { return open(t) })
+}
+
+func TestSnapshot(t *testing.T) {
+	recordtest.TestSnapshot(t, "", func(t *testing.T) recordtest.Shown { return open(t) })
 }
 
 func TestFilesAreOursAlone(t *testing.T) {

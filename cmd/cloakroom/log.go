@@ -1,0 +1,7 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newLog(o *options) *cobra.Command {
+	return group("log", "The log of what was decided and done", newLogExport(o))
+}

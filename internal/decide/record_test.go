@@ -1,0 +1,69 @@
+package decide
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
+)
+
+// TestWhatCannotBeRecordedIsRefused, before it is said that it may go.
+func TestWhatCannotBeRecordedIsRefused(t *testing.T) {
+	f := newFakes(t)
+	f.unready = errors.New("the disk is full")
+	d := f.decider(t).Decide(t.Context(), get("authorization", "Bearer "+named("read")), nil)
+	if d.Outcome != access.Deny || d.Refusal.Code != access.Unavailable || d.Grant != nil {
+		t.Fatalf("got %+v, %+v", d, d.Refusal)
+	}
+	if e := f.entries[0].Decision; len(f.entries) != 1 || e.Outcome != access.Deny || e.Reason != "recording is not possible: the disk is full" {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// TestRefusalsAreRecorded where it is known who asked, once they are in the log.
+func TestRefusalsAreRecorded(t *testing.T) {
+	ticket, err := inventory.NewTicket("read")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := get("authorization", "Bearer "+ticket, "x-other", named("more"))
+	f := newFakes(t)
+	f.tickets[inventory.TicketHash(ticket)] = lease.Lease{ID: "l1", Credential: "read", State: lease.Active,
+		Principal: agent.ID(), Issuer: agent.Issuer, Subject: agent.Subject, Ends: start.Add(1)}
+	f.says(access.Verdict{Reason: "no"}, nil)
+	d := f.decider(t).Decide(t.Context(), q, nil)
+	if len(f.records) != 1 {
+		t.Fatalf("%d are recorded: %+v", len(f.records), d.Refusal)
+	}
+	r := f.records[0]
+	if r.Request != q || r.Decision.Refusal != d.Refusal || r.Decision.Exchange != d.Exchange || r.Target.Host != "api.example.com" ||
+		!slices.Equal(r.Credentials, []string{"read"}) || len(r.Tickets) != 1 || r.Tickets[ticket] != "l1" {
+		t.Errorf("got %+v", r)
+	}
+	for name, change := range map[string]func(f *fakes){
+		"nobody asked":              func(f *fakes) { f.who = access.Principal{} },
+		"it is not in the log":      func(f *fakes) { f.logErr = errors.New("full") },
+		"it was let go, and by all": func(f *fakes) { f.says(access.Verdict{Outcome: access.Allow}, nil) },
+	} {
+		f := newFakes(t)
+		f.says(access.Verdict{Reason: "no"}, nil)
+		change(f)
+		f.decider(t).Decide(t.Context(), get(), nil)
+		if len(f.records) != 0 {
+			t.Errorf("%s: %+v", name, f.records)
+		}
+	}
+}
+
+// TestTheLogTellsOfWhoAsked: the groups, and where a token stood.
+func TestTheLogTellsOfWhoAsked(t *testing.T) {
+	f := newFakes(t)
+	f.decider(t).Decide(t.Context(), get(), nil)
+	e := f.entries[0].Decision
+	if !slices.Equal(e.Groups, agent.Groups) || !slices.Equal(e.Tokens, []string{"x-cloakroom-token"}) {
+		t.Errorf("got groups %q, tokens %q", e.Groups, e.Tokens)
+	}
+}

@@ -1,0 +1,73 @@
+package exchange
+
+import (
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+	"cloakroom/internal/replace"
+)
+
+// Ready tells why no exchange may begin now: it could not be recorded.
+func (e *Engine) Ready() error {
+	if e.deps.Tapes == nil {
+		return nil
+	}
+	return e.deps.Tapes.Ready()
+}
+
+// Refused records a request that was refused before it became an exchange: what is
+// known of it, masked, and the answer that its caller gets.
+func (e *Engine) Refused(r access.Refused) {
+	if e.deps.Tapes == nil {
+		return
+	}
+	snap, q, now := e.deps.Snapshot(), r.Request, e.deps.Now()
+	rule := e.deps.Rule(r.Target, r.Credentials)
+	tape := e.deps.Tapes.Begin(r.Decision.Exchange, q.Time, rule)
+	tape.Tickets(r.Tickets)
+	head, masked := snap.shown(q.Method, q.Authority, q.Path, q.Headers)
+	for name := range masked {
+		e.deps.Observer.ValueSent(name)
+	}
+	tape.Head(q.Time, recording.Request, head, masked)
+	l := listener{tape: tape, keep: rule.Bodies, now: func() time.Time { return q.Time }, alarm: e.deps.Observer.ValueSent}
+	snap.hearAll(l, q)
+	status, bytes := snap.recordAnswer(tape, now, r.Decision)
+	end := record.End{Exchange: r.Decision.Exchange, Status: status, ResponseBytes: bytes, RequestBytes: declaredLength(q.Headers),
+		Set: snap.id, Phases: []record.Phase{{Name: "total", Took: now.Sub(q.Time)}}}
+	if why := r.Decision.Refusal; why != nil {
+		end.Code = why.Code
+	}
+	tape.End(now, end)
+}
+
+// hearAll records what of a body was seen before it was refused.
+func (s *Snapshot) hearAll(l listener, q *access.Request) {
+	if l.keep == recording.None || len(q.Body) == 0 {
+		l.tape.Skipped(recording.Sent, int64(len(q.Body)))
+		return
+	}
+	heard := s.listenTo(l, q.Headers, false)
+	defer heard.close()
+	_ = heard.hear(q.Body, true) // what cannot be read is counted
+}
+
+// recordAnswer records a refusal as its caller gets it: Envoy has its answers masked
+// like any other.
+func (s *Snapshot) recordAnswer(tape recording.Tape, now time.Time, d access.Decision) (status int, bytes int64) {
+	status, lines, body := d.Answer()
+	masked := make(map[string]int)
+	for i, line := range lines {
+		if name, ok := s.masks.Contains(line.Value); ok {
+			masked[name]++
+			lines[i].Value = s.Mask(line.Value).String()
+		}
+	}
+	tape.Head(now, recording.Response, recording.Head{Status: status, Headers: lines}, masked)
+	r := s.masks.NewRewriter(replace.None, nil)
+	body = r.Append(nil, body, true)
+	tape.Piece(now, recording.Got, body, r.Hits())
+	return status, int64(len(body))
+}

@@ -1,0 +1,139 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"cloakroom/internal/record"
+)
+
+// Sink takes events.
+type Sink interface {
+	// Deliver returns nil once the events are where they should be; of several
+	// that are delivered together, all or it is not known which.
+	Deliver(ctx context.Context, events []Event) error
+	Close() error
+}
+
+const (
+	batch = 500             // entries that are delivered together, at most
+	pause = time.Second     // between two looks at a log that is followed
+	retry = 5 * time.Second // behind a delivery that failed
+)
+
+// Job is what is to be exported.
+type Job struct {
+	Dir    string // of the log
+	Mapper *Mapper
+	Sink   Sink
+	State  string    // file that keeps the position; empty: none does
+	Since  time.Time // earlier entries are left out
+	// Follow goes on until the context ends, and over failures of the sink: these
+	// are told to Failed, and what was not taken is delivered again.
+	Follow bool
+	Failed func(error) // nil: nobody is told
+	retry  time.Duration
+}
+
+// Summary tells what was exported.
+type Summary struct {
+	Log     string `json:"log"`
+	Entries int    `json:"entries"`
+	Events  int    `json:"events"`
+	Last    uint64 `json:"last"` // entry up to which the log was read
+}
+
+// Run exports a log from where the state is: to its end as it is now or, where
+// the job says so, until ctx ends. A log that is not the one whose position the
+// state has is an error, and nothing is exported.
+func Run(ctx context.Context, j Job) (Summary, error) {
+	done := Summary{Log: j.Mapper.Log}
+	if j.retry == 0 {
+		j.retry = retry
+	}
+	from, err := readState(j.State, j.Mapper.Log)
+	if err != nil {
+		return done, err
+	}
+	done.Last = from.Seq
+	r, err := record.ReadAfter(j.Dir, from)
+	if err != nil {
+		return done, fmt.Errorf("going on behind entry %d: %w", from.Seq, err)
+	}
+	defer r.Close()
+	for {
+		n, err := j.step(ctx, r, &done)
+		switch {
+		case err != nil && j.Follow && ctx.Err() != nil: // asked to stop: what was not delivered is, the next time
+			return done, nil
+		case err != nil:
+			return done, err
+		case n == 0 && !j.Follow:
+			return done, nil
+		case n > 0:
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return done, nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// step exports some entries, and says how many it has read.
+func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, error) {
+	var events []Event
+	var behind record.Position
+	entries, n := 0, 0
+	for ; n < batch; n++ {
+		l, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return n, err
+		}
+		made, err := j.Mapper.Events(l)
+		if err != nil {
+			return n, err
+		}
+		behind = l.Position()
+		if made[0].Time.Before(j.Since) {
+			continue
+		}
+		events = append(events, made...)
+		entries++
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	if len(events) > 0 {
+		if err := j.deliver(ctx, events); err != nil {
+			return n, fmt.Errorf("delivering %d events up to entry %d: %w", len(events), behind.Seq, err)
+		}
+	}
+	done.Entries, done.Events, done.Last = done.Entries+entries, done.Events+len(events), behind.Seq
+	return n, writeState(j.State, j.Mapper.Log, behind)
+}
+
+// deliver hands events to the sink, as often as it takes where a log is followed.
+func (j Job) deliver(ctx context.Context, events []Event) error {
+	for {
+		err := j.Sink.Deliver(ctx, events)
+		if err == nil || !j.Follow {
+			return err
+		}
+		if j.Failed != nil && ctx.Err() == nil {
+			j.Failed(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(j.retry):
+		}
+	}
+}

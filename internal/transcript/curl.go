@@ -1,0 +1,127 @@
+package transcript
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/recording"
+)
+
+// Curl is the request as one line for a POSIX shell, placeholders in place, that
+// sends it through the gateway again; lines that begin with "#" before it say what
+// it cannot do. gateway is the base URL at which agents reach the gateway; empty:
+// the authority that the agent named, by http.
+//
+// Tickets and identity tokens are in no recording: the line takes them from
+// $CLOAKROOM_TICKET and $CLOAKROOM_TOKEN. Whatever stands in the request, the
+// shell runs nothing of it.
+func (x *Exchange) Curl(gateway string) string {
+	h := x.head(recording.Request)
+	if h == nil {
+		return "# exchange " + Visible(x.ID()) + ": its request is not recorded\n"
+	}
+	c := &curl{notes: []string{"exchange " + Visible(x.ID())}, words: []string{"curl", "-sS", "-g", "--path-as-is"}}
+	if !strings.HasPrefix(h.Path, "/") {
+		return "# exchange " + Visible(x.ID()) + ": curl has no way to ask for " + Visible(h.Path) + "\n"
+	}
+	c.method(h.Method)
+	c.headers(h, gateway)
+	c.body(x)
+	if gateway == "" {
+		gateway = "http://" + h.Authority
+	}
+	c.words = append(c.words, quote(strings.TrimSuffix(gateway, "/")+h.Path))
+	return c.String()
+}
+
+// curl is a command line in the making.
+type curl struct {
+	notes []string
+	input string // a command whose output is the body; empty: none
+	words []string
+}
+
+func (c *curl) String() string {
+	var b strings.Builder
+	for _, n := range c.notes {
+		b.WriteString("# " + n + "\n")
+	}
+	b.WriteString(c.input + strings.Join(c.words, " ") + "\n")
+	return b.String()
+}
+
+func (c *curl) method(m string) {
+	if m == "HEAD" {
+		c.words = append(c.words, "-I")
+		return
+	}
+	c.words = append(c.words, "-X", quote(m))
+}
+
+// own are headers that curl makes itself, or that were about the connection.
+var own = map[string]bool{"content-length": true, "transfer-encoding": true, "connection": true, "host": true,
+	"upgrade": true, "http2-settings": true, "keep-alive": true, "proxy-connection": true}
+
+// unasked are headers that curl adds where nothing is said of them.
+var unasked = []string{"accept", "user-agent", "content-type"}
+
+func (c *curl) headers(h *recording.Head, gateway string) {
+	if u, err := url.Parse(gateway); gateway != "" && (err != nil || u.Host != h.Authority) {
+		c.words = append(c.words, "-H", quote("host: "+h.Authority))
+	}
+	for _, f := range h.Headers {
+		switch {
+		case own[f.Name] || strings.HasPrefix(f.Name, ":"):
+		case f.Value == "":
+			c.words = append(c.words, "-H", quote(f.Name+";"))
+		default:
+			c.words = append(c.words, "-H", quote(f.Name+": "+f.Value))
+		}
+	}
+	for _, name := range unasked {
+		if !has(h.Headers, name) {
+			c.words = append(c.words, "-H", quote(name+":"))
+		}
+	}
+}
+
+func has(headers []access.Header, name string) bool {
+	for _, f := range headers {
+		if f.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// longest is what fits in one argument; printf is the shell's own, and has none.
+const longest = 64 << 10
+
+func (c *curl) body(x *Exchange) {
+	sum := x.Recording.Sent
+	if x.first(recording.MessageSent, recording.MessageGot) != nil {
+		c.notes = append(c.notes, "the messages of a WebSocket are not sent again")
+		return
+	}
+	if sum.Bytes == 0 {
+		return
+	}
+	body, err := x.Body(recording.Sent)
+	if err != nil {
+		body = nil
+	}
+	if int64(len(body)) < sum.Bytes {
+		c.notes = append(c.notes, fmt.Sprintf("of the body %d of %d bytes are kept", len(body), sum.Bytes))
+	}
+	if len(body) < longest && simple(string(body)) {
+		c.words = append(c.words, "--data-raw", quote(string(body)))
+		return
+	}
+	if marked.Match(body) {
+		c.notes = append(c.notes, "a ticket or token in the body is not put back")
+	}
+	c.input = "printf " + octal(string(body)) + " | "
+	c.words = append(c.words, "--data-binary", "@-")
+}

@@ -1,0 +1,103 @@
+package transcript
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/recording"
+)
+
+func TestCurl(t *testing.T) {
+	var b strings.Builder
+	xs := session()
+	for i := range xs {
+		b.WriteString(xs[i].Curl("http://127.0.0.1:8080"))
+	}
+	golden(t, "session.sh", b.String())
+}
+
+// run runs a line in a shell where curl is a program that prints its arguments,
+// and what it is given.
+func run(t *testing.T, line string) (args []string, body string) {
+	t.Helper()
+	dir := t.TempDir()
+	script := "#!/bin/sh\nprintf '%s\\0' \"$@\"\nprintf 'END\\0'\ncase \"$*\" in *--data-binary*) cat;; esac\n"
+	if err := os.WriteFile(filepath.Join(dir, "curl"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("sh", "-c", line)
+	c.Dir = dir
+	c.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "CLOAKROOM_TOKEN=the token", "CLOAKROOM_TICKET=the ticket"}
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	head, body, _ := strings.Cut(string(out), "END\x00")
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("%s: left %v", line, left)
+	}
+	return strings.Split(strings.TrimSuffix(head, "\x00"), "\x00"), body
+}
+
+func post(body string, headers ...access.Header) Exchange {
+	x := exchange(1, "POST", "/")
+	x.request("POST", "/a?b='$(touch x)'&c=`touch y`", headers...)
+	if body != "" {
+		x.piece(1, recording.Sent, body, nil)
+	}
+	return x
+}
+
+// Whatever an agent sent, the shell hands it to curl as it was, and runs none of it.
+func TestCurlQuotes(t *testing.T) {
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	for name, body := range map[string]string{
+		"quotes": `'"\'; touch x; #`, "a file": "@/etc/passwd", "an option": "-v\x01", "lines": "a\nb\r\n\n", "percents": "%s%d\n%%\\n",
+		"every byte": string(all), "long": strings.Repeat("x", longest+1), "expansions": "$HOME `touch x` $(touch y) !!\n",
+		"an escape": "\x1b[2J",
+	} {
+		x := post(body)
+		args, given := run(t, x.Curl(""))
+		if i := slices.Index(args, "--data-raw"); i >= 0 {
+			given = args[i+1]
+		}
+		if given != body || args[len(args)-1] != "http://gateway:8080/a?b='$(touch x)'&c=`touch y`" {
+			t.Errorf("%s: got %.100q and %.100q", name, args, given)
+		}
+	}
+}
+
+func TestCurlHeaders(t *testing.T) {
+	x := post("", access.Header{Name: "authorization", Value: "Bearer [token 0123456789abcdef]"}, access.Header{Name: "x-key", Value: "ghp_ckr_read_[ticket lease-1]'s"},
+		access.Header{Name: "x-empty"}, access.Header{Name: "x-tab", Value: "a\t\xe9"}, access.Header{Name: "accept", Value: "*/*"}, access.Header{Name: "content-length", Value: "0"})
+	args, _ := run(t, x.Curl("http://127.0.0.1:8080/"))
+	want := []string{"-sS", "-g", "--path-as-is", "-X", "POST", "-H", "host: gateway:8080", "-H", "authorization: Bearer the token",
+		"-H", "x-key: the ticket's", "-H", "x-empty;", "-H", "x-tab: a\t\xe9", "-H", "accept: */*", "-H", "user-agent:", "-H", "content-type:",
+		"http://127.0.0.1:8080/a?b='$(touch x)'&c=`touch y`"}
+	if !slices.Equal(args, want) {
+		t.Errorf("got  %q\nwant %q", args, want)
+	}
+}
+
+func FuzzCurl(f *testing.F) {
+	f.Add("/", "a", "b")
+	f.Add("/'$(x)", "@\x00%\\", "\x1b")
+	f.Fuzz(func(t *testing.T, path, body, value string) {
+		x := exchange(1, "GET", "/")
+		x.request("GET", "/"+path, access.Header{Name: "x-a", Value: value})
+		x.piece(1, recording.Sent, body, nil)
+		for _, line := range strings.Split(strings.TrimSuffix(x.Curl(""), "\n"), "\n") {
+			if strings.ContainsFunc(line, hidden) {
+				t.Fatalf("a line with what is not shown: %q", line)
+			}
+		}
+	})
+}

@@ -1,0 +1,93 @@
+package transcript
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"cloakroom/internal/recording"
+)
+
+// Moment is one thing that happened in an exchange.
+type Moment struct {
+	At       time.Time
+	Exchange *Exchange
+	// Event is what the agent sent or got; nil: the decision was made, or with
+	// Last the exchange ended.
+	Event *recording.Event
+	Last  bool
+}
+
+// Moments are what happened in the exchanges, in the order of their times. Of one
+// exchange the order is as recorded, the decision comes first and the end last.
+func Moments(xs []Exchange) []Moment {
+	var all []Moment
+	for i := range xs {
+		all = append(all, xs[i].moments()...)
+	}
+	slices.SortStableFunc(all, func(a, b Moment) int { return a.At.Compare(b.At) })
+	return all
+}
+
+// moments never go back in time: a clock may, between a decision and its
+// exchange, which may be two machines' too.
+func (x *Exchange) moments() []Moment {
+	all := []Moment{{At: x.Decision.Time, Exchange: x}}
+	add := func(m Moment) {
+		if last := all[len(all)-1].At; m.At.Before(last) {
+			m.At = last
+		}
+		all = append(all, m)
+	}
+	if x.Recording != nil {
+		for i := range x.Recording.Events {
+			e := &x.Recording.Events[i]
+			add(Moment{At: x.Recording.Began.Add(e.At), Exchange: x, Event: e})
+		}
+	}
+	if x.End != nil {
+		add(Moment{At: x.End.Time, Exchange: x, Last: true})
+	}
+	return all
+}
+
+// joined are an exchange's moments with the pieces of a body in one, for a reader
+// who cares for no times. Events of an event stream and messages stay as they came.
+func (x *Exchange) joined() []Moment {
+	var all []Moment
+	for _, m := range x.moments() {
+		if n := len(all); n > 0 && x.joins(all[n-1].Event, m.Event) {
+			all[n-1].Event = join(all[n-1].Event, m.Event)
+			continue
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func (x *Exchange) joins(a, b *recording.Event) bool {
+	if a == nil || b == nil || a.Kind != b.Kind {
+		return false
+	}
+	return b.Kind == recording.Sent || b.Kind == recording.Got && !x.streamed()
+}
+
+// streamed tells whether the response's body is a stream of events.
+func (x *Exchange) streamed() bool {
+	kind, _, _ := strings.Cut(header(x.head(recording.Response), "content-type"), ";")
+	return strings.TrimSpace(kind) == "text/event-stream"
+}
+
+func join(a, b *recording.Event) *recording.Event {
+	both := *a
+	both.Data = slices.Concat(a.Data, b.Data)
+	both.Masked = maps.Clone(a.Masked)
+	for name, n := range b.Masked {
+		if both.Masked == nil {
+			both.Masked = map[string]int{}
+		}
+		both.Masked[name] += n
+	}
+	return &both
+}

@@ -1,0 +1,95 @@
+// Package transcript makes of recorded exchanges what people and tools read: text
+// for a terminal, curl lines, HAR 1.2 and the bytes of a body.
+//
+// What an agent or a backend wrote is untrusted. In Write, Play and Curl no byte of
+// it reaches a terminal that is not printed as itself: other characters are shown
+// as ‹U+001B›, and in a curl line escaped. HAR and Body give bytes as they are.
+//
+// The package reads nothing itself and decides nothing about who may read.
+package transcript
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+)
+
+// Exchange is an exchange with what is recorded of it.
+type Exchange struct {
+	record.Exchange
+	Recording *recording.Transcript // nil: see Missing
+	Missing   error                 // why there is no recording: recording.ErrGone, ErrNotRecorded, …
+}
+
+// ID is the exchange's id.
+func (x *Exchange) ID() string { return x.Decision.Decision.Exchange }
+
+// began is when the exchange began.
+func (x *Exchange) began() time.Time {
+	if x.Recording != nil {
+		return x.Recording.Began
+	}
+	return x.Decision.Time
+}
+
+// head is the first head of a kind; nil: none is recorded.
+func (x *Exchange) head(k recording.Kind) *recording.Head {
+	if e := x.first(k); e != nil {
+		return e.Head
+	}
+	return nil
+}
+
+func (x *Exchange) first(kinds ...recording.Kind) *recording.Event {
+	if x.Recording == nil {
+		return nil
+	}
+	i := slices.IndexFunc(x.Recording.Events, func(e recording.Event) bool { return slices.Contains(kinds, e.Kind) })
+	if i < 0 {
+		return nil
+	}
+	return &x.Recording.Events[i]
+}
+
+// ErrNoBody means that nothing of the body is kept.
+var ErrNoBody = errors.New("nothing of the body is kept")
+
+// Body is what is kept of the body that the agent sent (recording.Sent) or got
+// (recording.Got). Of a WebSocket it is the messages, one behind another.
+func (x *Exchange) Body(side recording.Kind) ([]byte, error) {
+	switch {
+	case x.Missing != nil:
+		return nil, x.Missing
+	case x.Recording == nil:
+		return nil, recording.ErrNotRecorded
+	}
+	sum, message := x.Recording.Got, recording.MessageGot
+	if side == recording.Sent {
+		sum, message = x.Recording.Sent, recording.MessageSent
+	}
+	body := []byte{}
+	for _, e := range x.Recording.Events {
+		if e.Kind == side || e.Kind == message {
+			body = append(body, e.Data...)
+		}
+	}
+	if len(body) == 0 && sum.Bytes > 0 {
+		return nil, ErrNoBody
+	}
+	return body, nil
+}
+
+// header is the first value of a header; empty: there is none.
+func header(h *recording.Head, name string) string {
+	if h != nil {
+		for _, f := range h.Headers {
+			if f.Name == name {
+				return f.Value
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,203 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+)
+
+// judge judges an exchange, and forgets it.
+func (a *sessionAudit) judge(ctx context.Context, x *exchange) {
+	if x.decision == nil { // an end whose decision is wanted, and then was not there
+		a.found(x.end.finding(NoDecision, "no log has its decision"))
+		return
+	}
+	a.report.Exchanges++
+	a.line(x.decision)
+	if x.decision.entry.Decision.Outcome != access.Allow {
+		a.report.Refused++
+	}
+	if x.end == nil {
+		a.report.Unfinished++
+	} else {
+		a.line(x.end)
+		a.substituted(x)
+		a.recording(ctx, x)
+	}
+	x.decision, x.end, x.judged = nil, nil, true
+}
+
+// line searches an entry's line.
+func (a *sessionAudit) line(p *place) {
+	a.use(p)
+	a.search(p, Kept, passage{where: "log", text: p.line.Raw})
+}
+
+// recording reads what was recorded and searches it.
+func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
+	e := x.end.entry.End
+	if e.Lost {
+		a.report.Lost++
+	}
+	if len(e.Recording) == 0 {
+		a.report.Off++
+		a.trust(e, e.ResponseBytes)
+		return
+	}
+	t, err := a.Replicas[x.end.replica].Packs.Read(ctx, x.id, e.Recording)
+	switch {
+	case errors.Is(err, recording.ErrGone) && !e.Until.IsZero() && a.Now.After(e.Until):
+		a.report.Expired++
+		a.trust(e, e.ResponseBytes)
+	case errors.Is(err, recording.ErrBroken):
+		a.found(x.end.finding(Changed, err.Error()))
+	case err != nil:
+		a.found(x.end.finding(Unrecorded, err.Error()))
+	default:
+		a.transcript(x, t)
+	}
+}
+
+// trust counts bytes that reached the agent and were not searched anew.
+func (a *sessionAudit) trust(e *record.End, n int64) {
+	if n <= 0 {
+		return
+	}
+	a.report.Trusted += n
+	if e.Set != "" {
+		a.report.Sets = append(a.report.Sets, strings.Split(e.Set, ",")...)
+	}
+}
+
+// transcript searches all that is recorded of an exchange.
+func (a *sessionAudit) transcript(x *exchange, t recording.Transcript) {
+	a.report.Recorded++
+	e := x.end.entry.End
+	if rest := t.Got.Bytes - t.Got.Kept; rest > 0 {
+		a.report.Partly++
+		a.trust(e, rest)
+	}
+	if t.Exchange != x.id {
+		a.found(x.end.finding(Changed, "it is the recording of another exchange"))
+	}
+	if !t.Complete && !e.Lost && e.Error == "" {
+		a.found(x.end.finding(Changed, "it has no end"))
+	}
+	for _, p := range passages(t) {
+		what := Kept
+		if p.got {
+			what = Leak
+			a.report.Searched += p.bytes
+		} else {
+			a.report.Sent += p.bytes
+		}
+		a.search(x.end, what, p)
+	}
+	a.sum(x, "request body", t.Sent, t.Events, recording.Sent, recording.MessageSent)
+	a.sum(x, "response body", t.Got, t.Events, recording.Got, recording.MessageGot)
+}
+
+// search looks for values in a passage of p's exchange.
+func (a *sessionAudit) search(p *place, w What, in passage) {
+	for _, h := range a.Search.Find(in.text) {
+		f := p.finding(w, "")
+		f.Credential, f.Form = h.Credential, h.Kind.String()
+		f.Where, f.Start, f.End = in.place(h.Start), h.Start, h.End
+		a.found(f)
+	}
+}
+
+// sum compares what is kept of a body with what the recording says of it. Where a
+// ticket or a token was marked, the hash cannot be made anew.
+func (a *sessionAudit) sum(x *exchange, where string, s recording.Sum, events []recording.Event, kinds ...recording.Kind) {
+	text := joined(events, kinds...)
+	if s.Kept < s.Bytes || s.SHA256 == (record.Hash{}) || bytes.Contains(text, []byte("[ticket")) || bytes.Contains(text, []byte("[token")) {
+		return
+	}
+	if int64(len(text)) != s.Bytes || sha256.Sum256(text) != s.SHA256 {
+		f := x.end.finding(Changed, "it is not what its hash says")
+		f.Where = where
+		a.found(f)
+	}
+}
+
+// passage is a text that is searched by itself.
+type passage struct {
+	where string
+	text  []byte
+	got   bool  // it reached the agent
+	bytes int64 // to be counted; 0: they are part of another passage
+	head  bool  // lines "name: value"
+}
+
+// place says where a byte stands.
+func (p passage) place(at int) string {
+	if !p.head {
+		return p.where
+	}
+	line := p.text[bytes.LastIndexByte(p.text[:at], '\n')+1:]
+	name, _, _ := bytes.Cut(line, []byte(": "))
+	if at < len(p.text)-len(line)+len(name) { // the name may be the value
+		return p.where + ", a name"
+	}
+	return fmt.Sprintf("%s, %s", p.where, name)
+}
+
+// passages are the texts of a recording: heads, trailers, whole bodies, messages
+// one by one, and all messages one behind another.
+func passages(t recording.Transcript) (all []passage) {
+	whole := func(where string, got bool, kind recording.Kind) {
+		if text := joined(t.Events, kind); len(text) > 0 {
+			all = append(all, passage{where: where, text: text, got: got, bytes: int64(len(text))})
+		}
+	}
+	n := 0
+	for _, e := range t.Events {
+		got := e.Kind == recording.Response || e.Kind == recording.Trailers || e.Kind == recording.MessageGot
+		switch {
+		case e.Head != nil:
+			text := headText(e.Head)
+			all = append(all, passage{where: names[e.Kind], text: text, got: got, bytes: int64(len(text)), head: true})
+		case e.Kind == recording.MessageGot || e.Kind == recording.MessageSent:
+			n++
+			all = append(all, passage{where: fmt.Sprintf("message %d", n), text: e.Data, got: got})
+		}
+	}
+	whole("request body", false, recording.Sent)
+	whole("messages that were sent", false, recording.MessageSent)
+	whole("response body", true, recording.Got)
+	whole("messages", true, recording.MessageGot)
+	return all
+}
+
+var names = map[recording.Kind]string{recording.Request: "request head", recording.Response: "response head", recording.Trailers: "trailers"}
+
+func headText(h *recording.Head) []byte {
+	var b bytes.Buffer
+	if h.Method != "" {
+		fmt.Fprintf(&b, ":method: %s\n:authority: %s\n:path: %s\n", h.Method, h.Authority, h.Path)
+	}
+	for _, line := range h.Headers {
+		fmt.Fprintf(&b, "%s: %s\n", line.Name, line.Value)
+	}
+	return b.Bytes()
+}
+
+// joined is the data of the events of some kinds, one behind another.
+func joined(events []recording.Event, kinds ...recording.Kind) (text []byte) {
+	for _, e := range events {
+		for _, k := range kinds {
+			if e.Kind == k {
+				text = append(text, e.Data...)
+			}
+		}
+	}
+	return text
+}

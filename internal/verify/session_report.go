@@ -1,0 +1,137 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+
+	"cloakroom/internal/record"
+)
+
+// SessionReport is what a verification of sessions found, and what it rests on.
+type SessionReport struct {
+	Exchanges     int `json:"exchanges"`
+	Refused       int `json:"refused"`       // of them, by the decision
+	Unfinished    int `json:"unfinished"`    // they have no end
+	Substitutions int `json:"substitutions"` // values that were put in
+	Unjudged      int `json:"unjudged"`      // of them, whose rules of the time are not kept, or whose path is not known to its end
+
+	Recorded int `json:"recorded"` // exchanges of which a recording was read
+	Partly   int `json:"partly"`   // of them, where not all bytes are kept
+	Expired  int `json:"expired"`  // their recording's time is over
+	Off      int `json:"off"`      // nothing was recorded of them
+	Lost     int `json:"lost"`     // a part could not be written
+
+	Searched int64    `json:"searched"` // bytes that reached an agent and were searched
+	Sent     int64    `json:"sent"`     // bytes that agents sent and were searched
+	Trusted  int64    `json:"trusted"`  // bytes that reached an agent and rest on the masker's word
+	Sets     []string `json:"sets"`     // the pattern sets that these were masked with
+
+	Found    int              `json:"found"` // findings
+	Findings []SessionFinding `json:"findings"`
+}
+
+// findingsMax is how many findings a report lists. All are counted.
+const findingsMax = 1000
+
+// What is the kind of a finding.
+type What string
+
+// The kinds of findings about sessions.
+const (
+	Leak         What = "leak"              // a value reached the agent
+	Kept         What = "kept value"        // a value stands in what the agent sent, or in the log
+	BrokenLog    What = "broken log"        // the chain of entries does not hold
+	NoDecision   What = "no decision"       // an end without its decision
+	Twice        What = "twice"             // a second decision or end
+	Unrecorded   What = "no recording"      // the end names a recording that is not there
+	Changed      What = "changed recording" // it is not what the log says
+	NoUse        What = "not granted"       // a value was put in that the decision does not name
+	NoLease      What = "no lease"          // no entry says that its lease was active
+	OtherLease   What = "another's lease"   // the lease is another principal's, or over another credential
+	Ended        What = "ended lease"       // the lease had ended
+	Unapproved   What = "not approved"      // its tier needs people, and too few approved
+	NotPermitted What = "not permitted"     // the rules of the time do not permit it
+	Fingerprints What = "fingerprints"      // past values that the log tells of are not searched for
+)
+
+// SessionFinding is one thing that is wrong, and where. It never holds a value nor
+// the text around it.
+type SessionFinding struct {
+	What       What   `json:"what"`
+	Log        string `json:"log,omitempty"` // its id
+	Entry      uint64 `json:"entry,omitempty"`
+	Exchange   string `json:"exchange,omitempty"`
+	Part       int    `json:"part,omitempty"`  // of the recording, from 1
+	Where      string `json:"where,omitempty"` // in the exchange: "response body", …
+	Start      int    `json:"start,omitempty"` // in it, the first byte and the one behind the last
+	End        int    `json:"end,omitempty"`
+	Credential string `json:"credential,omitempty"`
+	Form       string `json:"form,omitempty"`
+	Lease      string `json:"lease,omitempty"`
+	Detail     string `json:"detail,omitempty"`
+}
+
+// String is the finding in one line.
+func (f SessionFinding) String() string {
+	var b strings.Builder
+	b.WriteString(string(f.What))
+	say := func(present bool, format string, args ...any) {
+		if present {
+			fmt.Fprintf(&b, format, args...)
+		}
+	}
+	say(f.Credential != "", " of credential %q", f.Credential)
+	say(f.Form != "", " as %s", f.Form)
+	say(f.Where != "", " in the %s", f.Where)
+	say(f.End > 0, ", bytes %d to %d", f.Start, f.End)
+	say(f.Lease != "", ", lease %s", f.Lease)
+	say(f.Exchange != "", ", exchange %s", f.Exchange)
+	say(f.Log != "", ", log %s entry %d", f.Log, f.Entry)
+	say(f.Detail != "", ": %s", f.Detail)
+	return b.String()
+}
+
+// finding is one about p.
+func (p place) finding(w What, detail string) SessionFinding {
+	f := SessionFinding{What: w, Log: p.log, Entry: p.line.Seq, Detail: detail}
+	switch e := p.entry; {
+	case e.Decision != nil:
+		f.Exchange = e.Decision.Exchange
+	case e.End != nil:
+		f.Exchange = e.End.Exchange
+	}
+	return f
+}
+
+func (a *sessionAudit) found(f SessionFinding) {
+	a.report.Found++
+	if len(a.report.Findings) < findingsMax {
+		a.report.Findings = append(a.report.Findings, f)
+	}
+}
+
+// tellLines tells Line of the lines that were used.
+func (a *sessionAudit) tellLines() error {
+	if a.Line == nil {
+		return nil
+	}
+	for _, log := range sortedKeys(a.used) {
+		for _, seq := range sortedKeys(a.used[log]) {
+			if err := a.Line(log, a.used[log][seq]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// use notes that the report rests on a line.
+func (a *sessionAudit) use(p *place) {
+	if a.Line == nil {
+		return
+	}
+	if a.used[p.log] == nil {
+		a.used[p.log] = map[uint64]record.Line{}
+	}
+	a.used[p.log][p.line.Seq] = p.line
+}

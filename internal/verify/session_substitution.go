@@ -1,0 +1,167 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/record"
+)
+
+// substituted judges every value that was put in.
+func (a *sessionAudit) substituted(x *exchange) {
+	d, judged := x.decision.entry.Decision, map[string]bool{}
+	for _, s := range x.end.entry.End.Substitutions {
+		a.report.Substitutions += s.N
+		u := useOf(d, s)
+		switch {
+		case d.Outcome != access.Allow:
+			a.about(x, s, NoUse, "the decision refused the request")
+		case u == nil && d.UsesCut > 0:
+			a.report.Unjudged += s.N
+		case u == nil:
+			a.about(x, s, NoUse, "the decision does not name it at "+s.Location)
+		default:
+			if !judged[u.Lease] {
+				judged[u.Lease] = true
+				a.underLease(x, u)
+			}
+			a.byRules(x, s, u)
+		}
+	}
+}
+
+// about is a finding about a substitution.
+func (a *sessionAudit) about(x *exchange, s record.Substitution, w What, detail string) {
+	f := x.end.finding(w, detail)
+	f.Credential = s.Credential
+	a.found(f)
+}
+
+// useOf is the use of the decision under which a value was put in.
+func useOf(d *record.Decision, s record.Substitution) *record.Use {
+	i := slices.IndexFunc(d.Uses, func(u record.Use) bool {
+		return u.Credential == s.Credential && covers(u.Location, s.Location)
+	})
+	if i < 0 {
+		return nil
+	}
+	return &d.Uses[i]
+}
+
+// covers tells whether a location, as it prints, holds another.
+func covers(location, at string) bool {
+	l, err := access.ParseLocation(location)
+	if err != nil {
+		return false
+	}
+	exact, err := access.ParseLocation(at)
+	return err == nil && l.Covers(exact)
+}
+
+// underLease judges the lease of a use by what the logs have of it.
+func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
+	at := x.decision.entry.Time
+	tell := func(w What, detail string) {
+		f := x.decision.finding(w, detail)
+		f.Credential, f.Lease = u.Credential, u.Lease
+		a.found(f)
+	}
+	l := a.leases[u.Lease]
+	if l == nil {
+		tell(NoLease, "no entry tells of it")
+		return
+	}
+	active, ends := false, time.Time{}
+	for i := range l.states {
+		p, s := &l.states[i], l.states[i].entry.Lease
+		a.use(p)
+		d := x.decision.entry.Decision
+		switch {
+		case s.Credential != u.Credential || s.Issuer != d.Issuer || s.Subject != d.Subject:
+			tell(OtherLease, "its entry names another principal or credential")
+			return
+		case s.State == "active" && p.before(*x.decision):
+			active = true
+			ends = later(ends, s.Ends)
+		case s.State == "ended" && p.before(*x.decision) && p.entry.Time.Add(skew).Before(at):
+			tell(Ended, "it was "+s.Ending)
+			return
+		}
+	}
+	switch {
+	case !active:
+		tell(NoLease, "no entry before the decision says that it is active")
+	case !at.Before(u.LeaseEnds) || u.LeaseEnds.After(ends.Add(skew)):
+		tell(Ended, "its time was over")
+	}
+	if n := a.needs(x, u.Credential); n > a.approvers(l, x) {
+		tell(Unapproved, "its tier asks for more people")
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// needs is how many people the rules of the time asked for a credential's lease.
+func (a *sessionAudit) needs(x *exchange, credential string) int {
+	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
+	if !known {
+		return 0
+	}
+	least := -1
+	for _, r := range sets {
+		n := 0
+		if c := r.set.Credential(credential); c != nil && c.Tier.Approval != nil {
+			n = c.Tier.Approval.Count
+		}
+		if least < 0 || n < least {
+			least = n
+		}
+	}
+	return least
+}
+
+// approvers counts the people who approved a lease before the decision, but for
+// who asked.
+func (a *sessionAudit) approvers(l *authority, x *exchange) int {
+	people := map[string]bool{}
+	for i := range l.answers {
+		p := &l.answers[i]
+		answer := p.entry.Approval
+		if !answer.Approve || !p.before(*x.decision) || answer.By == (access.Principal{Issuer: answer.Issuer, Subject: answer.Subject}).ID() {
+			continue
+		}
+		a.use(p)
+		people[answer.Person] = true
+	}
+	return len(people)
+}
+
+// byRules judges where a value went, and where it stood, by the rules of the time.
+func (a *sessionAudit) byRules(x *exchange, s record.Substitution, u *record.Use) {
+	d := x.decision.entry.Decision
+	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
+	if !known || strings.HasSuffix(d.Path, "…") {
+		a.report.Unjudged += s.N
+		return
+	}
+	for i := range sets {
+		a.use(&sets[i].place)
+	}
+	target := access.Target{Method: d.Method, Host: d.Host, Path: d.Path}
+	if !slices.ContainsFunc(sets, func(r inForce) bool { return permits(r.set, target, s) }) {
+		a.about(x, s, NotPermitted, "the rules of the time do not permit it there")
+	}
+}
+
+func permits(set *inventory.Set, t access.Target, s record.Substitution) bool {
+	in, ok := set.Credential(s.Credential).Permits(t)
+	return ok && slices.ContainsFunc(in, func(l access.Location) bool { return covers(l.String(), s.Location) })
+}

@@ -1,0 +1,195 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+)
+
+// TestACleanSession accuses nobody.
+func TestACleanSession(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	w.happen(noon.Add(time.Minute), usual("e1"))
+	refused := usual("e2")
+	refused.decision.Outcome, refused.decision.Uses, refused.end.Substitutions = access.Deny, nil, nil
+	w.happen(noon.Add(2*time.Minute), refused)
+	off := usual("e3")
+	off.end.Kept, off.end.ResponseBytes = "", 100
+	w.happen(noon.Add(3*time.Minute), off)
+	cut := usual("e4")
+	cut.tape.Got.Bytes += 1000
+	w.happen(noon.Add(4*time.Minute), cut)
+	w.append(record.Entry{Time: noon.Add(5 * time.Minute), Decision: &usual("e5").decision})
+	w.lease(noon.Add(6*time.Minute), "ended", "revoked")
+
+	got := w.verify(nil)
+	searched := got.Searched
+	want := SessionReport{Exchanges: 5, Refused: 1, Unfinished: 1, Substitutions: 3, Recorded: 3, Partly: 1, Off: 1,
+		Searched: searched, Sent: got.Sent, Trusted: 1100, Sets: []string{"set1"}}
+	if !reflect.DeepEqual(got, want) || searched < 3*64 || got.Sent == 0 {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestWhatIsWrongIsFound harms an exchange in one way, and looks for what is said
+// of it.
+func TestWhatIsWrongIsFound(t *testing.T) {
+	tests := []struct {
+		name string
+		harm func(w *world, c *call)
+		what What
+		says string // part of the finding
+	}{
+		{"the value in a body", func(_ *world, c *call) { c.gets(`{"token":"` + value + `"}`) }, Leak, `in the response body, bytes 10 to 50`},
+		{"cut in pieces", func(_ *world, c *call) { c.gets(value[:7], value[7:8], value[8:]) }, Leak, "bytes 0 to 40"},
+		{"as base64", func(_ *world, c *call) { c.gets(std("user:" + value)) }, Leak, "as base64"},
+		{"a past value", func(_ *world, c *call) { c.gets(former) }, Leak, `credential "old"`},
+		{"in a header", func(_ *world, c *call) {
+			c.tape.Events[1].Head.Headers = append(c.tape.Events[1].Head.Headers, access.Header{Name: "x-echo", Value: value})
+		}, Leak, "response head, x-echo"},
+		{"in a header's name", func(_ *world, c *call) {
+			c.tape.Events[1].Head.Headers = append(c.tape.Events[1].Head.Headers, access.Header{Name: "x-" + value, Value: "1"})
+		}, Leak, "response head, a name"},
+		{"in a trailer", func(_ *world, c *call) {
+			c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.Trailers, Head: &recording.Head{Headers: []access.Header{{Name: "t", Value: value}}}})
+		}, Leak, "in the trailers, t"},
+		{"in a message", func(_ *world, c *call) {
+			c.tape.Events = append(c.tape.Events[:2], recording.Event{Kind: recording.MessageGot, Data: []byte(value)})
+			c.tape.Got = recording.Sum{Bytes: 40, Kept: 40, SHA256: sha256.Sum256([]byte(value))}
+		}, Leak, "in the message 1"},
+		{"over two messages", func(_ *world, c *call) {
+			c.tape.Events = append(c.tape.Events[:2], recording.Event{Kind: recording.MessageGot, Data: []byte(value[:20])},
+				recording.Event{Kind: recording.MessageGot, Data: []byte(value[20:])})
+			c.tape.Got = recording.Sum{Bytes: 40, Kept: 40, SHA256: sha256.Sum256([]byte(value))}
+		}, Leak, "in the messages,"},
+		{"in what was sent", func(_ *world, c *call) { c.tape.Events[0].Head.Path = "/a?" + value }, Kept, "request head, :path"},
+		{"in the log", func(_ *world, c *call) { c.decision.Reason = value }, Kept, "in the log"},
+
+		{"another hash", func(_ *world, c *call) { c.tape.Got.SHA256[0]++ }, Changed, "response body"},
+		{"a byte less", func(_ *world, c *call) { c.tape.Events[2].Data = c.tape.Events[2].Data[1:] }, Changed, "response body"},
+		{"no end of the tape", func(_ *world, c *call) { c.tape.Complete = false }, Changed, "it has no end"},
+		{"another's recording", func(_ *world, c *call) { c.tape.Exchange = "e9" }, Changed, "another exchange"},
+		{"changed parts", func(w *world, _ *call) { w.gone["e1"] = recording.ErrBroken }, Changed, "e1"},
+		{"deleted before its time", func(w *world, _ *call) { w.gone["e1"] = recording.ErrGone }, Unrecorded, "e1"},
+
+		{"at another place", func(_ *world, c *call) { c.end.Substitutions[0].Location = "query:k" }, NoUse, "query:k"},
+		{"another credential", func(_ *world, c *call) { c.end.Substitutions[0].Credential = "other" }, NoUse, `"other"`},
+		{"refused, and put in", func(_ *world, c *call) { c.decision.Outcome = access.Deny }, NoUse, "refused"},
+		{"another path", func(_ *world, c *call) { c.decision.Path = "/b" }, NotPermitted, "git"},
+		{"another reading of the path", func(_ *world, c *call) { c.decision.Path = "/a/%2e%2e/b" }, NotPermitted, "git"},
+		{"another method", func(_ *world, c *call) { c.decision.Method = "POST" }, NotPermitted, "git"},
+		{"another host", func(_ *world, c *call) { c.decision.Host = "evil.example.com" }, NotPermitted, "git"},
+		{"where no rule lets it stand", func(_ *world, c *call) {
+			c.decision.Uses[0].Location, c.end.Substitutions[0].Location = "query:k", "query:k"
+		}, NotPermitted, "git"},
+
+		{"a lease that nobody knows", func(_ *world, c *call) { c.decision.Uses[0].Lease = "lease2" }, NoLease, "lease2"},
+		{"another's lease", func(_ *world, c *call) { c.decision.Subject = "mallory" }, OtherLease, "lease1"},
+		{"after its time", func(_ *world, c *call) { c.decision.Uses[0].LeaseEnds = noon }, Ended, "time was over"},
+		{"longer than it lasts", func(_ *world, c *call) { c.decision.Uses[0].LeaseEnds = noon.Add(time.Hour) }, Ended, "time was over"},
+		{"revoked", func(w *world, _ *call) { w.lease(noon.Add(10*time.Second), "ended", "revoked") }, Ended, "revoked"},
+		{"without approval", func(w *world, _ *call) {
+			w.inForce(noon.Add(20*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}})
+		}, Unapproved, "more people"},
+		{"approved by itself", func(w *world, _ *call) {
+			w.inForce(noon.Add(20*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}})
+			w.approve(issuer+"#agent", "p1")
+		}, Unapproved, "more people"},
+		{"one person twice", func(w *world, _ *call) {
+			w.inForce(noon.Add(20*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 2}})
+			w.approve(issuer+"#p1", "p1")
+			w.approve(issuer+"#p1b", "p1")
+		}, Unapproved, "more people"},
+		{"a second decision", func(w *world, c *call) { w.append(record.Entry{Time: noon.Add(time.Minute), Decision: &c.decision}) }, Twice, "e1"},
+		{"a second end", func(w *world, c *call) { w.append(record.Entry{End: &c.end}) }, Twice, "e1"},
+		{"an end of nothing", func(w *world, _ *call) { w.append(record.Entry{End: &usual("e7").end}) }, NoDecision, "e7"},
+		{"fingerprints that are not there", func(w *world, _ *call) {
+			w.append(record.Entry{Time: noon, Reload: &record.Reload{Error: "none", Prints: 3, Book: record.Hash{1}}})
+		}, Fingerprints, "lines"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.lease(noon, "active", "")
+			c := usual("e1")
+			tt.harm(w, c)
+			w.happen(noon.Add(time.Minute), c)
+			r := w.verify(nil)
+			if r.Found == 0 || r.Found != len(r.Findings) {
+				t.Fatalf("%d findings: %v", r.Found, r.Findings)
+			}
+			for _, f := range r.Findings {
+				if f.What != tt.what {
+					t.Errorf("found %s", f)
+				}
+			}
+			if f := r.Findings[0].String(); !strings.Contains(f, tt.says) {
+				t.Errorf("found %s, want %q in it", f, tt.says)
+			}
+		})
+	}
+}
+
+func (w *world) approve(by, person string) {
+	w.append(record.Entry{Time: noon.Add(30 * time.Second), Approval: &record.Approval{Lease: "lease1", Issuer: issuer, Subject: "agent",
+		Credential: "git", Approve: true, By: by, Person: person}})
+}
+
+// TestApproved is the other side of the rows above.
+func TestApproved(t *testing.T) {
+	w := newWorld(t)
+	w.inForce(noon.Add(20*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 2}})
+	w.lease(noon.Add(25*time.Second), "pending", "")
+	w.approve(issuer+"#p1", "p1")
+	w.approve(issuer+"#p2", "p2")
+	w.lease(noon.Add(35*time.Second), "active", "")
+	w.happen(noon.Add(time.Minute), usual("e1"))
+	if r := w.verify(nil); r.Found > 0 {
+		t.Errorf("found %v", r.Findings)
+	}
+}
+
+// TestWhatIsOverOrUnknown is counted, and nobody accused.
+func TestWhatIsOverOrUnknown(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	expired := usual("e1")
+	expired.end.Until = noon.Add(2 * time.Minute)
+	w.gone["e1"] = recording.ErrGone
+	w.happen(noon.Add(time.Minute), expired)
+	long := usual("e2")
+	long.decision.Path = "/a/" + strings.Repeat("x", 5000)
+	w.happen(noon.Add(time.Minute), long)
+	lost := usual("e3")
+	lost.end.Lost, lost.tape.Complete = true, false
+	w.happen(noon.Add(time.Minute), lost)
+	marked := usual("e4").gets(`{"ticket":"ckr_git_[ticket lease1]"}`)
+	marked.tape.Got.SHA256[0]++ // it was made before the ticket was marked
+	w.happen(noon.Add(time.Minute), marked)
+	r := w.verify(nil)
+	if r.Found > 0 || r.Expired != 1 || r.Unjudged != 1 || r.Lost != 1 || r.Recorded != 3 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// TestOneSession verifies no more than what is asked for.
+func TestOneSession(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	other := usual("e1").gets(value)
+	other.decision.Session = "s2"
+	w.happen(noon.Add(time.Minute), other)
+	w.happen(noon.Add(time.Minute), usual("e2"))
+	r := w.verify(func(d *record.Decision, _ time.Time) bool { return d.Session == "s1" })
+	if r.Exchanges != 1 || r.Found != 0 {
+		t.Errorf("got %+v", r)
+	}
+}
