@@ -16,15 +16,12 @@ import (
 	"cloakroom/internal/record"
 )
 
-const (
-	shipEvery  = 2 * time.Second
-	pruneEvery = time.Hour
-)
+const pruneEvery = time.Hour
 
 // keepHouse takes closed packs to the outside store and deletes those whose time
 // is over, until ctx ends.
 func (r *Recorder) keepHouse(ctx context.Context) {
-	tick := time.NewTicker(shipEvery)
+	tick := time.NewTicker(r.o.tick)
 	defer tick.Stop()
 	var pruned time.Time
 	outage := false
