@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"cloakroom/internal/record"
+
+	"gocloud.dev/blob"
 )
 
 const pruneEvery = time.Hour
@@ -93,7 +95,7 @@ func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err er
 	}
 	defer f.Close()
 	key := strings.TrimSuffix(filepath.Base(path), closedExt) + "-" + sum + closedExt
-	if err := r.bucket.Upload(ctx, key, f, nil); err != nil {
+	if err := r.bucket.Upload(ctx, key, f, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
 		return 0, err
 	}
 	back, err := r.bucket.NewReader(ctx, key, nil)
