@@ -77,7 +77,6 @@ var only = map[string][]string{
 	"golang.org/x/oauth2":                       {"internal/identity"},
 	"golang.org/x/text":                         {"internal/identity"},
 	"github.com/klauspost/compress":             {"internal/coding", "internal/recording", "integration/..."},
-	"gocloud.dev":                               {"internal/recording"},
 	"github.com/andybalholm/brotli":             {"internal/coding", "integration/..."},
 	"github.com/envoyproxy/go-control-plane":    {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"modernc.org/sqlite":                        {"internal/store/..."},

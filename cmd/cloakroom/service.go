@@ -47,8 +47,8 @@ type service struct {
 	page     [32]byte // seals what people's browsers keep for the page
 	acts     [32]byte // seals what commands leave in the store
 	log      *record.Log
-	recorder *recording.Recorder // nil: recording is off
 	book     *search.Book        // fingerprints of every value that ever was in force
+	recorder *recording.Recorder // nil: recording is off
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
@@ -99,11 +99,7 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err := s.openState(ctx, cfg, root); err != nil {
 		return nil, err
 	}
-	if err := s.openRecorder(ctx, cfg); err != nil {
-		return nil, err
-	}
 	s.export()
-	s.exportRecorder()
 	return s, s.openCores(r)
 }
 
@@ -162,7 +158,9 @@ func (s *service) valuesChanged() {
 	}
 	if err := s.putInForce(r); err != nil {
 		s.logger.Error("changed values are not in force", "error", err)
+		return
 	}
+	s.noteRules(context.Background(), false)
 }
 
 // tellFailing tells of the sources that fail.
@@ -180,6 +178,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 		return fmt.Errorf("making the store's folder: %w", err)
 	}
 	if s.notices, err = s.openNotices(cfg); err != nil {
+		return err
+	}
+	if err := s.openRecorder(ctx, cfg); err != nil {
 		return err
 	}
 	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
@@ -230,6 +231,7 @@ func (s *service) background(ctx context.Context) {
 	go s.followBars(ctx)
 	go s.followActs(ctx)
 	s.noteAct("start")
+	s.noteRules(ctx, true)
 	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)
@@ -256,10 +258,14 @@ func (s *service) close() {
 	if s.notices != nil {
 		s.notices.close()
 	}
-	s.closeRecorder()
 	if s.log != nil {
 		if s.indexed != nil {
 			s.noteAct("stop")
+		}
+		if s.recorder != nil {
+			if err := s.recorder.Close(); err != nil {
+				s.logger.Error("closing the recordings", "error", err)
+			}
 		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)
