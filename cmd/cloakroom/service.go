@@ -99,9 +99,6 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err := s.openState(ctx, cfg, root); err != nil {
 		return nil, err
 	}
-	if err := s.openRecorder(ctx, cfg); err != nil {
-		return nil, err
-	}
 	s.export()
 	s.exportRecorder()
 	return s, s.openCores(r)
