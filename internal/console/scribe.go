@@ -120,4 +120,3 @@ func eventStream(h *recording.Head) bool {
 	}
 	return false
 }
-
