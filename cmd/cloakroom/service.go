@@ -49,6 +49,7 @@ type service struct {
 	log      *record.Log
 	book     *search.Book        // fingerprints of every value that ever was in force
 	recorder *recording.Recorder // nil: recording is off
+	packs    recordings          // what was recorded, to be read on the page
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
@@ -99,7 +100,14 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err := s.openState(ctx, cfg, root); err != nil {
 		return nil, err
 	}
+	if err := s.openRecorder(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if s.packs, err = openRecordings(ctx, cfg, root); err != nil {
+		return nil, err
+	}
 	s.export()
+	s.exportRecorder()
 	return s, s.openCores(r)
 }
 
@@ -258,14 +266,13 @@ func (s *service) close() {
 	if s.notices != nil {
 		s.notices.close()
 	}
+	s.closeRecorder()
+	if s.packs != nil {
+		s.packs.Close() // nothing was written by it
+	}
 	if s.log != nil {
 		if s.indexed != nil {
 			s.noteAct("stop")
-		}
-		if s.recorder != nil {
-			if err := s.recorder.Close(); err != nil {
-				s.logger.Error("closing the recordings", "error", err)
-			}
 		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)
@@ -273,7 +280,7 @@ func (s *service) close() {
 	}
 	s.await(s.indexed, "the log's index is behind; it catches up at the next start")
 	s.await(s.signed, "the log's end is not signed; it is at the next start")
-	s.witnesses.close()
+	s.witnesses.Close() // everything was written before
 	if s.book != nil {
 		s.book.Close() // what counts was synced
 	}
