@@ -19,6 +19,8 @@ const (
 // room is what a page has room for.
 type room struct{ blocks, bytes int }
 
+func (r room) none() bool { return r.blocks == 0 || r.bytes <= 0 }
+
 // said is a transcript as a page shows it: blocks in the order in which they began.
 type said struct {
 	Blocks    []block
@@ -82,7 +84,7 @@ func saidIn(a axis, x transcript.Exchange, left *room) said {
 	}
 	out := said{Sent: t.Sent, Got: t.Got, Complete: t.Complete}
 	for i, b := range s.all {
-		if left.blocks == 0 || left.bytes <= 0 {
+		if left.none() {
 			out.Rest = len(s.all) - i
 			break
 		}
@@ -111,7 +113,7 @@ func (s *scribe) finish(b *block) block {
 	}
 	if b.What == whatBody || b.What == whatEvent || b.What == whatMessage {
 		c := contentOf(b.data, b.binary, s.kindAt(b, here))
-		b.Body = &c
+		b.Body, b.data = &c, nil
 	}
 	return *b
 }

@@ -112,6 +112,10 @@ func (c *Console) open(ctx context.Context, view *sessionView) {
 	left := room{mostBlocks, mostShown}
 	for _, x := range view.Exchanges[view.Unread:] {
 		id := x.Decision.Decision.Exchange
+		if left.none() {
+			view.Gone[id] = "The page has no room left: open the exchange by itself."
+			continue
+		}
 		t, err := c.contents(ctx, x.Exchange)
 		if err != nil {
 			p, foreseen := judge(err)
