@@ -49,6 +49,7 @@ type service struct {
 	log      *record.Log
 	book     *search.Book        // fingerprints of every value that ever was in force
 	recorder *recording.Recorder // nil: recording is off
+	packs    recordings          // what was recorded, to be read on the page
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
@@ -97,6 +98,12 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 		return nil, err
 	}
 	if err := s.openState(ctx, cfg, root); err != nil {
+		return nil, err
+	}
+	if err := s.openRecorder(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if s.packs, err = openRecordings(ctx, cfg, root); err != nil {
 		return nil, err
 	}
 	s.export()
@@ -260,6 +267,9 @@ func (s *service) close() {
 		s.notices.close()
 	}
 	s.closeRecorder()
+	if s.packs != nil {
+		s.packs.Close() // nothing was written by it
+	}
 	if s.log != nil {
 		if s.indexed != nil {
 			s.noteAct("stop")
