@@ -21,13 +21,13 @@ type SessionReport struct {
 	Off      int `json:"off"`      // nothing was recorded of them
 	Lost     int `json:"lost"`     // a part could not be written
 
-	Searched int64    `json:"searched"` // bytes that reached an agent and were searched
-	Sent     int64    `json:"sent"`     // bytes that agents sent and were searched
-	Trusted  int64    `json:"trusted"`  // bytes that reached an agent and rest on the masker's word
-	Sets     []string `json:"sets"`     // the pattern sets that these were masked with
+	Searched int64    `json:"searched"`       // bytes that reached an agent and were searched
+	Sent     int64    `json:"sent"`           // bytes that agents sent and were searched
+	Trusted  int64    `json:"trusted"`        // bytes that reached an agent and rest on the masker's word
+	Sets     []string `json:"sets,omitempty"` // the pattern sets that these were masked with
 
 	Found    int              `json:"found"` // findings
-	Findings []SessionFinding `json:"findings"`
+	Findings []SessionFinding `json:"findings,omitempty"`
 }
 
 // findingsMax is how many findings a report lists. All are counted.
