@@ -76,7 +76,7 @@ var only = map[string][]string{
 	"github.com/coreos/go-oidc":                 {"internal/identity"},
 	"golang.org/x/oauth2":                       {"internal/identity"},
 	"golang.org/x/text":                         {"internal/identity"},
-	"github.com/klauspost/compress":             {"internal/coding", "integration/..."},
+	"github.com/klauspost/compress":             {"internal/coding", "internal/recording", "integration/..."},
 	"github.com/andybalholm/brotli":             {"internal/coding", "integration/..."},
 	"github.com/envoyproxy/go-control-plane":    {"authz", "extproc", "envoy", "bench/...", "integration/..."},
 	"modernc.org/sqlite":                        {"internal/store/..."},

@@ -17,8 +17,8 @@ import (
 const JudgedBody = 64 << 10
 
 // fielded are the content types of bodies that have fields. A body of another
-// type, an upload for instance, is not shown to the service, so that it keeps
-// its length.
+// type, an upload for instance, is not judged, and keeps its length where it is not
+// recorded either.
 const fielded = `(?i)\s*(application/json|text/json|[^;,\s]+\+json|application/x-www-form-urlencoded|multipart/form-data)\s*(;.*)?`
 
 // streamed are the content types of bodies that are streams of messages, which a
@@ -44,8 +44,9 @@ func (b *builder) bodyRoutes(u Upstream) []*routev3.Route {
 }
 
 // checkRoutes take the requests of which a person may have to approve, and show
-// their body to Check alone: what was approved is what it holds. To the backend
-// it goes as it came, with its length. Streams of messages are not held for it.
+// their body to Check: what was approved is what it holds. To the backend it goes as
+// it came, with its length where it is not recorded. Streams of messages are not held
+// for it.
 func (b *builder) checkRoutes(u Upstream) []*routev3.Route {
 	var routes []*routev3.Route
 	for _, o := range u.Approvals {

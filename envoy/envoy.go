@@ -109,7 +109,7 @@ type Upstream struct {
 	SNI     string // the certificate's name; empty: Host
 	HTTP2   bool   // speak HTTP/2 to it; else HTTP/1.1
 	// Bodies are the operations in whose request's body something may be
-	// substituted. The body of any other request is not shown to the service.
+	// substituted. The body of any other request is not judged.
 	Bodies []Operation
 	// Approvals are the operations of which a person may have to approve: Check
 	// is shown their body too.
@@ -117,6 +117,9 @@ type Upstream struct {
 	// Messages shows the service what agents send on a WebSocket: something may
 	// be substituted in the first message.
 	Messages bool
+	// Recorded shows the service the body of every request, and what agents send on
+	// a WebSocket. Bodies then go on without their length, chunked on HTTP/1.1.
+	Recorded bool
 }
 
 // Operation is a kind of request by method and path.

@@ -84,6 +84,9 @@ func (b *builder) upstreamRoute(u Upstream, name string) *routev3.Route {
 	if !b.o.Omit.ExtAuthz {
 		r.TypedPerFilterConfig[authzFilter] = b.checked(b.headAlone(extensions(u, name)))
 	}
+	if u.Recorded && !b.o.Omit.ExtProc {
+		r.TypedPerFilterConfig[procFilter] = b.bothWays()
+	}
 	return r
 }
 

@@ -118,7 +118,11 @@ func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 
 func (c *conversation) send(replies replies) error {
 	for _, r := range replies {
-		if err := c.stream.Send(r); err != nil {
+		err := c.stream.Send(r)
+		if status.Code(err) == codes.Canceled && c.x.Complete() { // an answer to what came behind the end
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -47,6 +47,9 @@ credentials:
       - {hosts: [pay.test], methods: [GET], paths: ["/v1/**"]}
 `
 
+// hostile would like to be more than text, on a page and in a terminal.
+const hostile = "<script>document.title='hit'</script></pre><img src=x onerror=\"document.title='hit'\"><style>*{display:none}</style> \u202eexe.txt \x1b[2J"
+
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	return newHouseOf(t, payments, aliceClient, erinClient)
@@ -65,6 +68,10 @@ func newHouseOf(t *testing.T, config string, clients ...string) *house {
 				w.(http.Flusher).Flush()
 				time.Sleep(20 * time.Millisecond)
 			}
+		}
+		if r.URL.Path == "/v1/echo" {
+			fmt.Fprintf(w, "%s\n%s", r.Header.Get("authorization"), hostile)
+			return
 		}
 		fmt.Fprint(w, "refunded")
 	})

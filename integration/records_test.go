@@ -106,7 +106,7 @@ func TestRecords(t *testing.T) {
 			!strings.HasSuffix(d.Path, "?key=[masked]") || len(d.Seen) != 1 || d.Seen[0].Placeholder != other || len(d.Uses) != 0 {
 			t.Errorf("%s: refused: %+v for %s", state, d, refusal)
 		}
-		table, _, _ := command(t, m.dir, m.env, "session", "show", "s1")
+		table, _, _ := command(t, m.dir, m.env, "session", "show", "s1", "--brief")
 		if strings.Count(table, "\n") != 4 || !strings.Contains(table, "deny (not_granted)") {
 			t.Errorf("%s: the table: %s", state, table)
 		}

@@ -43,17 +43,25 @@ store's index of it is made anew from there.`,
 			if err != nil {
 				return err
 			}
-			err = sqlite.Backup(cmd.Context(), cfg.Store.Path, args[0])
-			if errors.Is(err, fs.ErrExist) {
-				return hinted{fmt.Errorf("%q is there already, and is not written over", args[0]), "name a new file, such as cloakroom-$(date +%F).db"}
-			}
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "copied %s to %s\n", cfg.Store.Path, args[0])
-			return err
+			return backup(cmd.Context(), cfg, args[0], cmd.OutOrStdout())
 		},
 	}
+}
+
+func backup(ctx context.Context, cfg *config.Config, to string, w io.Writer) error {
+	err := sqlite.Backup(ctx, cfg.Store.Path, to)
+	if errors.Is(err, fs.ErrExist) {
+		return hinted{fmt.Errorf("%q is there already, and is not written over", to), "name a new file, such as cloakroom-$(date +%F).db"}
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "copied %s to %s\n", cfg.Store.Path, to)
+	err = withLedger(ctx, cfg, func(l ledger) error { return l.leave(ctx, record.Act{Name: "backup", Target: to}) })
+	if err != nil { // a backup is made of any version, and the file is there
+		fmt.Fprintf(w, "the log does not tell of it: %v\n", err)
+	}
+	return nil
 }
 
 func newStoreRestore(o *options) *cobra.Command {
@@ -99,6 +107,8 @@ func onlySQLite(cfg *config.Config, tool string) error {
 }
 
 func restore(ctx context.Context, cfg *config.Config, backup string, w io.Writer) error {
+	// What commands left in the store that is there; a broken one is no obstacle.
+	_ = withLedger(ctx, cfg, func(l ledger) error { return l.write(ctx) })
 	lock, err := record.Lock(cfg.Record.Dir)
 	if errors.Is(err, record.ErrLocked) {
 		return hinted{fmt.Errorf("restoring %q: a service runs", cfg.Store.Path), "stop it first"}
@@ -111,15 +121,14 @@ func restore(ctx context.Context, cfg *config.Config, backup string, w io.Writer
 	if err != nil {
 		return err
 	}
-	r := restoring{leases: leases{config: cfg}}
-	if r.key, err = root.Derive("lease"); err != nil {
-		return err
-	}
+	r := restoring{from: backup}
 	if err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o700); err != nil {
 		return fmt.Errorf("making folder for the store: %w", err)
 	}
 	kept, err := sqlite.Restore(ctx, backup, cfg.Store.Path, func(db *sqlite.DB) error {
-		r.db = db
+		if r.leases, err = leasesIn(cfg, db, root); err != nil {
+			return err
+		}
 		return r.prepare(ctx)
 	})
 	if errors.Is(err, sqlite.ErrOpen) {
@@ -139,6 +148,7 @@ func restore(ctx context.Context, cfg *config.Config, backup string, w io.Writer
 // restoring is a copy of a backup that is about to become the store.
 type restoring struct {
 	leases
+	from          string
 	ended, barred int
 	barsLost      error // why the bars of the store that was there are not known
 }
@@ -158,6 +168,9 @@ func (r *restoring) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := r.db.Mark(ctx, time.Now()); err != nil {
+		return err
+	}
+	if err := r.leave(ctx, record.Act{Name: "restore", Target: r.from, N: r.ended, Detail: "so many leases were revoked"}); err != nil {
 		return err
 	}
 	was, err := openIndex(ctx, r.config)

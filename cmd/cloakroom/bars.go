@@ -11,6 +11,7 @@ import (
 
 	"cloakroom/internal/approval"
 	"cloakroom/internal/lease"
+	"cloakroom/internal/record"
 )
 
 // shownBar is one bar as `lease bars --json` prints it.
@@ -82,10 +83,12 @@ func newLeaseLift(o *options) *cobra.Command {
 				if errors.Is(err, lease.ErrUnknown) {
 					return hinted{fmt.Errorf("no bar %q", args[0]), "cloakroom lease bars lists them"}
 				}
+				if err == nil {
+					err = l.leave(cmd.Context(), record.Act{Name: "lift", Target: args[0]})
+				}
 				if err != nil {
 					return err
 				}
-				l.tellUnrecorded(cmd.ErrOrStderr())
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "lifted bar %s\n", args[0])
 				return err
 			})

@@ -1,17 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
-	"gocloud.dev/blob"
-	"golang.org/x/mod/sumdb/note"
-
-	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
 	"cloakroom/internal/search"
@@ -59,46 +53,4 @@ func (s *service) remember(current map[string]secret.Value, former map[string][]
 		}
 	}
 	return s.book.Add(time.Now(), all)
-}
-
-// openCheckpoints opens the log's tree and the witnesses of its checkpoints.
-func (s *service) openCheckpoints(ctx context.Context, cfg *config.Config) error {
-	key, err := checkpoint.NewKey(s.keys.Log())
-	if err != nil {
-		return err
-	}
-	o := checkpoint.Options{Every: cfg.Record.Checkpoint.Every, Logger: s.logger}
-	if heads, ok := any(s.db).(checkpoint.Heads); ok && cfg.Store.URL != "" {
-		o.Heads = heads
-	}
-	for _, w := range cfg.Record.Checkpoint.Witnesses {
-		witness, err := openWitness(ctx, w, key.Verifier())
-		if err != nil {
-			return err
-		}
-		o.Witnesses = append(o.Witnesses, witness)
-	}
-	if s.checkpoints, err = checkpoint.NewKeeper(s.log, cfg.Record.Dir, key, o); err != nil {
-		return err
-	}
-	s.metrics.Count("checkpoint_failures_total", "Checkpoints that could not be signed, or given to a witness.", func() float64 { return float64(s.checkpoints.Failures()) })
-	s.metrics.Gauge("log_unwitnessed", "Entries of the log that some witness has not heard of yet.", func() float64 { return float64(s.checkpoints.Unwitnessed()) })
-	return nil
-}
-
-// openWitness opens one; key is what checkpoints are signed with.
-func openWitness(ctx context.Context, w config.Witness, key note.Verifier) (checkpoint.Witness, error) {
-	switch {
-	case w.Dir != "":
-		return checkpoint.NewDir(w.Dir, key)
-	case w.URL != "":
-		return checkpoint.NewURL(w.URL, w.Key, key)
-	case w.Bucket != "":
-		bucket, err := blob.OpenBucket(ctx, w.Bucket)
-		if err != nil {
-			return nil, fmt.Errorf("opening witness %q: %w", checkpoint.BucketName(w.Bucket), err)
-		}
-		return checkpoint.NewBucket(w.Bucket, bucket, key)
-	}
-	return nil, errors.New("opening a witness: none is named")
 }

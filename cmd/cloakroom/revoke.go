@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,7 +49,9 @@ stays barred for the rest of its time; others have to be asked for anew anyway.`
 				if err != nil {
 					return err
 				}
-				l.tellUnrecorded(cmd.ErrOrStderr())
+				if err := l.leave(cmd.Context(), done.acts()...); err != nil {
+					return err
+				}
 				return done.print(cmd.OutOrStdout(), r.asJSON)
 			})
 		},
@@ -97,6 +98,15 @@ func (r revocation) check(args []string) error {
 type revoked struct {
 	Revoked []shownLease `json:"revoked"`
 	Bar     *shownBar    `json:"bar,omitempty"` // nil: none was put up
+}
+
+// acts are what the log is told. Of a bar the services tell themselves.
+func (r revoked) acts() []record.Act {
+	var all []record.Act
+	for _, l := range r.Revoked {
+		all = append(all, record.Act{Name: "revoke", Target: l.Lease, Principal: l.Principal, Session: l.Session, Detail: "over " + l.Credential})
+	}
+	return all
 }
 
 func (r revocation) run(ctx context.Context, k *lease.Keeper, args []string) (revoked, error) {
@@ -160,17 +170,4 @@ func (r revoked) print(w io.Writer, asJSON bool) error {
 	_, err := fmt.Fprintf(w, "nothing new is opened for %s over %s %s: cloakroom lease lift %s\n",
 		orAll(r.Bar.Principal, "anybody"), orAll(r.Bar.Credential, "any credential"), r.Bar.until(), r.Bar.Bar)
 	return err
-}
-
-// tellUnrecorded says so where no service runs that would log what was done.
-func (l leases) tellUnrecorded(w io.Writer) {
-	if _, err := os.Stat(l.config.Record.Dir); err != nil {
-		return // services are elsewhere
-	}
-	lock, err := record.Lock(l.config.Record.Dir)
-	if err != nil {
-		return // one runs, or nobody can tell
-	}
-	lock.Close()
-	fmt.Fprintf(w, "cloakroom: no service writes the log in %q now: unless a replica elsewhere does, what was done is in the store only\n", l.config.Record.Dir)
 }

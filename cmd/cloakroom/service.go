@@ -44,13 +44,15 @@ type service struct {
 	desk     *approval.Desk
 	notices  *notices
 	page     [32]byte // seals what people's browsers keep for the page
+	acts     [32]byte // seals what commands leave in the store
 	log      *record.Log
 	book     *search.Book // fingerprints of every value that ever was in force
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
+	witnesses   witnesses
 	checkpoints *checkpoint.Keeper
-	signed      chan struct{} // closed when the last checkpoint is signed; nil before it is started
+	signed      chan struct{} // closed when the log's end is signed; nil before anything is
 
 	codec  *grant.Codec
 	engine *exchange.Engine
@@ -105,6 +107,8 @@ func (s *service) export() {
 	s.metrics.Count("log_failures_total", "Commits of the log that failed.", func() float64 { return float64(s.log.Stats().Failures) })
 	s.metrics.Count("log_notes_lost_total", "Entries lost while the log could not be written.", func() float64 { return float64(s.log.Stats().NotesLost) })
 	s.metrics.Gauge("index_lag", "Entries of the log that are not indexed yet.", func() float64 { return float64(s.follower.Lag()) })
+	s.metrics.Gauge("log_entries_unwitnessed", "Entries of the log that some witness has no checkpoint of.", func() float64 { return float64(s.checkpoints.Unwitnessed()) })
+	s.metrics.Count("checkpoint_failures_total", "Checkpoints that were not signed, or not taken by a witness.", func() float64 { return float64(s.checkpoints.Failures()) })
 	s.metrics.Gauge("leases_active", "Leases that are live.", func() float64 { return float64(s.keeper.Active()) })
 	s.metrics.Gauge("requests_held", "Requests that are held for an answer.", func() float64 { return float64(s.holds.Held()) })
 }
@@ -185,6 +189,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.page, err = root.Derive("page"); err != nil {
 		return err
 	}
+	if s.acts, err = root.Derive("act"); err != nil {
+		return err
+	}
 	if s.follower, err = record.NewFollower(s.log, s.db, s.logger); err != nil {
 		return err
 	}
@@ -214,11 +221,8 @@ func (s *service) background(ctx context.Context) {
 	go s.vault.Watch(ctx)
 	go s.keeper.Run(ctx)
 	go s.followBars(ctx)
-	s.signed = make(chan struct{})
-	go func() {
-		defer close(s.signed)
-		s.checkpoints.Run(context.WithoutCancel(ctx)) // ends after the log is closed
-	}()
+	go s.followActs(ctx)
+	s.noteAct("start")
 	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)
@@ -227,6 +231,11 @@ func (s *service) background(ctx context.Context) {
 			s.metrics.StoreFailed("index")
 			s.logger.Error("the log's index is behind", "error", err)
 		}
+	}()
+	s.signed = make(chan struct{})
+	go func() {
+		defer close(s.signed)
+		s.checkpoints.Run(context.WithoutCancel(ctx)) // ends after the log is closed
 	}()
 }
 
@@ -241,24 +250,16 @@ func (s *service) close() {
 		s.notices.close()
 	}
 	if s.log != nil {
+		if s.indexed != nil {
+			s.noteAct("stop")
+		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)
 		}
 	}
-	if s.indexed != nil {
-		select {
-		case <-s.indexed:
-		case <-time.After(5 * time.Second):
-			s.logger.Warn("the log's index is behind; it catches up at the next start")
-		}
-	}
-	if s.signed != nil {
-		select {
-		case <-s.signed:
-		case <-time.After(10 * time.Second):
-			s.logger.Warn("the log's end is not signed; the next start signs it")
-		}
-	}
+	s.await(s.indexed, "the log's index is behind; it catches up at the next start")
+	s.await(s.signed, "the log's end is not signed; it is at the next start")
+	s.witnesses.close()
 	if s.book != nil {
 		s.book.Close() // what counts was synced
 	}
@@ -266,6 +267,18 @@ func (s *service) close() {
 		if err := s.db.Close(); err != nil {
 			s.logger.Error("closing the store", "error", err)
 		}
+	}
+}
+
+// await gives what follows the log some time to end, if it was started.
+func (s *service) await(ended <-chan struct{}, otherwise string) {
+	if ended == nil {
+		return
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		s.logger.Warn(otherwise)
 	}
 }
 

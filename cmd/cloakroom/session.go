@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -11,10 +10,11 @@ import (
 
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
+	"cloakroom/internal/transcript"
 )
 
 func newSession(o *options) *cobra.Command {
-	return group("session", "What agents did", newSessionList(o), newSessionShow(o))
+	return group("session", "What agents did", newSessionList(o), newSessionShow(o), newSessionReplay(o))
 }
 
 // shownSession is one session as `session ls --json` prints it.
@@ -29,13 +29,18 @@ type shownSession struct {
 
 func newSessionList(o *options) *cobra.Command {
 	var filter record.SessionFilter
-	var since time.Duration
+	var outcome string
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "ls", Short: "List sessions, newest first", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if since > 0 {
-				filter.Since = time.Now().Add(-since)
+		Long: `List sessions, newest first. --credential, --host and --outcome are about the same
+exchanges of a session, and with them --since and --until are about these too.`,
+		Example: `  cloakroom session ls --since 24h --outcome refused
+  cloakroom session ls --credential github-read --host api.github.com
+  cloakroom session ls --since 2026-11-01 --until 2026-11-02T12:00:00Z --json`,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if filter.Outcomes, err = record.ReadOutcomes(outcome); err != nil {
+				return usageError{err}
 			}
 			return withIndex(cmd, o, func(ctx context.Context, ix record.Index) error {
 				sessions, err := ix.Sessions(ctx, filter)
@@ -46,10 +51,15 @@ func newSessionList(o *options) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&filter.Principal, "principal", "", "only this principal's (issuer#subject)")
-	c.Flags().DurationVar(&since, "since", 0, "only those of the last such time, e.g. 24h")
-	c.Flags().IntVar(&filter.Limit, "limit", 100, "at most so many")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f := c.Flags()
+	f.StringVar(&filter.Principal, "principal", "", "only this principal's (issuer#subject)")
+	f.StringVar(&filter.Credential, "credential", "", "only those that used this credential, or were refused it")
+	f.StringVar(&filter.Host, "host", "", "only those that reached for this upstream's host")
+	f.StringVar(&outcome, "outcome", "", "only those with a decision allow, deny, needs_approval, or refused for the last two")
+	f.Var((*moment)(&filter.Since), "since", "only those that went on since then: a time, a day, or how long ago, e.g. 24h")
+	f.Var((*moment)(&filter.Until), "until", "only those that had begun by then: the same")
+	f.IntVar(&filter.Limit, "limit", 100, "at most so many")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
@@ -63,76 +73,36 @@ func printSessions(w io.Writer, sessions []record.Session, asJSON bool) error {
 	}
 	return table(w, "SESSION\tPRINCIPAL\tLAST\tEXCHANGES\tREFUSED", func(w io.Writer) {
 		for _, s := range sessions {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", s.ID, s.Principal, s.Last.UTC().Format(time.RFC3339), s.Exchanges, s.Refused)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", transcript.Visible(s.ID), transcript.Visible(s.Principal),
+				s.Last.UTC().Format(time.RFC3339), s.Exchanges, s.Refused)
 		}
 	})
 }
 
-func newSessionShow(o *options) *cobra.Command {
-	var principal string
-	var asJSON bool
-	c := &cobra.Command{
-		Use: "show SESSION", Short: "Show the exchanges of one session", Args: oneArg("the session's name"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withIndex(cmd, o, func(ctx context.Context, ix record.Index) error {
-				exchanges, err := ix.Exchanges(ctx, principal, args[0], 0)
-				if err != nil {
-					return err
-				}
-				if len(exchanges) == 0 {
-					return hinted{fmt.Errorf("no session %q", args[0]), "`cloakroom session ls` lists them"}
-				}
-				return printExchanges(cmd.OutOrStdout(), exchanges, asJSON)
-			})
-		},
+// moment is a flag's time: RFC 3339, a day in UTC, or how long ago.
+type moment time.Time
+
+func (m *moment) String() string {
+	if time.Time(*m).IsZero() {
+		return ""
 	}
-	c.Flags().StringVar(&principal, "principal", "", "only this principal's (issuer#subject): a session's name is its client's")
-	c.Flags().BoolVar(&asJSON, "json", false, "print the log's own entries as JSON")
-	return c
+	return time.Time(*m).Format(time.RFC3339)
 }
 
-func printExchanges(w io.Writer, exchanges []record.Exchange, asJSON bool) error {
-	if asJSON {
-		type entry struct {
-			Decision json.RawMessage `json:"decision"`
-			End      json.RawMessage `json:"end,omitempty"`
-		}
-		out := []entry{}
-		for _, x := range exchanges {
-			out = append(out, entry{x.DecisionLine, x.EndLine})
-		}
-		return printJSON(w, out)
-	}
-	return table(w, "TIME\tPRINCIPAL\tREQUEST\tDECISION\tCREDENTIALS\tSTATUS\tMASKED\tRECORD", func(w io.Writer) {
-		for _, x := range exchanges {
-			printExchange(w, x)
-		}
-	})
-}
+func (m *moment) Type() string { return "time" }
 
-func printExchange(w io.Writer, x record.Exchange) {
-	d := x.Decision.Decision
-	decision := d.Outcome.String()
-	if d.Code != "" {
-		decision += " (" + string(d.Code) + ")"
+func (m *moment) Set(text string) error {
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		*m = moment(time.Now().Add(-d))
+		return nil
 	}
-	credentials, status, masked := "-", "-", 0
-	for i, u := range d.Uses {
-		if i == 0 {
-			credentials = ""
-		} else {
-			credentials += ","
-		}
-		credentials += u.Credential + "@" + u.Location
-	}
-	if x.End != nil {
-		status = fmt.Sprint(x.End.End.Status)
-		for _, m := range x.End.End.Masks {
-			masked += m.N
+	for _, form := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(form, text); err == nil {
+			*m = moment(t)
+			return nil
 		}
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s %s%s\t%s\t%s\t%s\t%d\t%s\n", x.Decision.Time.UTC().Format(time.RFC3339), d.Subject,
-		d.Method, d.Host, d.Path, decision, credentials, status, masked, d.Exchange)
+	return fmt.Errorf("want 24h, 2006-01-02 or 2006-01-02T15:04:05Z")
 }
 
 // withIndex opens the log's index, also while the service runs, and first lets
@@ -148,9 +118,13 @@ func withIndex(cmd *cobra.Command, o *options, do func(context.Context, record.I
 	}
 	defer db.Close()
 	if err := catchUp(cmd.Context(), cfg); err != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "cloakroom: warning: the latest exchanges may be missing: %v\n", err)
+		warnBehind(cmd.ErrOrStderr(), err)
 	}
 	return do(cmd.Context(), db)
+}
+
+func warnBehind(w io.Writer, err error) {
+	fmt.Fprintf(w, "cloakroom: warning: the latest exchanges may be missing: %v\n", err)
 }
 
 // catchUp indexes what a service that was killed had only logged.

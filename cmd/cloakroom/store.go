@@ -10,9 +10,11 @@ import (
 	"os/user"
 	"time"
 
+	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/config"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
+	"cloakroom/internal/secret"
 	"cloakroom/internal/store/postgres"
 	"cloakroom/internal/store/sqlite"
 )
@@ -21,6 +23,9 @@ import (
 type store interface {
 	lease.Store
 	record.Index
+	record.Acts
+	checkpoint.Heads
+	Snapshot(ctx context.Context) (record.Snapshot, error)
 	Close() error
 }
 
@@ -108,9 +113,8 @@ func storeExists(cfg *config.Config) error {
 
 // leases are what a command sees of the leases in the store.
 type leases struct {
-	config *config.Config
-	db     store
-	key    [32]byte // that their rows are sealed with
+	ledger
+	key [32]byte // that their rows are sealed with
 }
 
 // withLeases gives a command the leases, to be read.
@@ -138,15 +142,24 @@ func (o *options) leases(ctx context.Context, open func(context.Context, *config
 	if err != nil {
 		return err
 	}
-	l := leases{config: cfg}
-	if l.key, err = root.Derive("lease"); err != nil {
+	db, err := open(ctx, cfg)
+	if err != nil {
 		return err
 	}
-	if l.db, err = open(ctx, cfg); err != nil {
+	defer db.Close()
+	l, err := leasesIn(cfg, db, root)
+	if err != nil {
 		return err
 	}
-	defer l.db.Close()
 	return do(l)
+}
+
+func leasesIn(cfg *config.Config, db store, root secret.Root) (l leases, err error) {
+	if l.ledger, err = openLedger(cfg, db, root); err != nil {
+		return l, err
+	}
+	l.key, err = root.Derive("lease")
+	return l, err
 }
 
 // keeper is one for the time of a command: nobody follows the store for it.

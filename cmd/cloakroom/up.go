@@ -156,6 +156,7 @@ func bootstrapOptions(cfg *config.Config, a addresses) envoy.Options {
 		o.Upstreams = append(o.Upstreams, envoy.Upstream{Host: u.Host, Prefix: u.Prefix, Route: u.Route(), Cluster: u.Cluster(),
 			Address: u.Address, TLS: u.TLS, CAFile: u.CAFile, SNI: u.SNI, HTTP2: u.HTTP2, Messages: inventory.HasMessages(cfg.Credentials, u.Host),
 			Bodies:    operationsOf(u, inventory.BodyOperations(cfg.Credentials, u.Host)),
+			Recorded:  recordsRequests(cfg, u.Host),
 			Approvals: operationsOf(u, inventory.ApprovalOperations(cfg.Credentials, u.Host))})
 	}
 	return o

@@ -66,15 +66,6 @@ type Store struct {
 	Password *secret.Source // for URL; nil: none
 }
 
-// Record is how the log is kept.
-type Record struct {
-	Dir          string
-	Bodies       int64         // bytes of a body to record; not built yet
-	Retention    time.Duration // 0: for ever
-	SegmentBytes int64         // 0: the log's default
-	Checkpoint   Checkpoint
-}
-
 // Keys says where the root key is: Env if it is set, else File, which is made
 // on first start.
 type Keys struct {

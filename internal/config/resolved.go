@@ -15,7 +15,7 @@ type Resolved struct {
 	Strict      bool                 `json:"strict" yaml:"strict"`
 	Policy      string               `json:"policy" yaml:"policy"` // "built-in", or the folder
 	Store       string               `json:"store" yaml:"store"`   // a path, or a URL without user and parameters
-	Record      string               `json:"record" yaml:"record"`
+	Record      ResolvedRecord       `json:"record" yaml:"record"`
 	Admin       ResolvedAdmin        `json:"admin" yaml:"admin"`
 	Webhooks    []ResolvedWebhook    `json:"webhooks,omitempty" yaml:"webhooks,omitempty"`
 	Slack       []ResolvedMember     `json:"slack,omitempty" yaml:"slack,omitempty"` // whose clicks count
@@ -67,7 +67,7 @@ type ResolvedUpstream struct {
 // Resolved describes c. placeholder gives the placeholder of a credential by
 // name; nil: none is shown.
 func (c *Config) Resolved(placeholder func(credential string) string) Resolved {
-	r := Resolved{Strict: c.Strict, Policy: "built-in", Store: c.Store.Name(), Record: c.Record.Dir}
+	r := Resolved{Strict: c.Strict, Policy: "built-in", Store: c.Store.Name(), Record: c.resolveRecord()}
 	if c.Policy.Dir != "" {
 		r.Policy = c.Policy.Dir
 	}

@@ -7,15 +7,16 @@ import (
 // ResolvedTier is a tier in a Resolved. Durations are written as Go does; what
 // is empty, 0 or false is not there.
 type ResolvedTier struct {
-	Name     string            `json:"name" yaml:"name"`
-	Lease    string            `json:"lease" yaml:"lease"`
-	Extend   string            `json:"extend,omitempty" yaml:"extend,omitempty"`
-	Uses     int               `json:"uses,omitempty" yaml:"uses,omitempty"`
-	Leases   int               `json:"leases,omitempty" yaml:"leases,omitempty"`
-	Requests int               `json:"requests,omitempty" yaml:"requests,omitempty"`
-	Reuse    bool              `json:"reuse,omitempty" yaml:"reuse,omitempty"`
-	Bound    bool              `json:"bound,omitempty" yaml:"bound,omitempty"`
-	Approval *ResolvedApproval `json:"approval,omitempty" yaml:"approval,omitempty"` // nil: none needed
+	Name      string            `json:"name" yaml:"name"`
+	Lease     string            `json:"lease" yaml:"lease"`
+	Extend    string            `json:"extend,omitempty" yaml:"extend,omitempty"`
+	Uses      int               `json:"uses,omitempty" yaml:"uses,omitempty"`
+	Leases    int               `json:"leases,omitempty" yaml:"leases,omitempty"`
+	Requests  int               `json:"requests,omitempty" yaml:"requests,omitempty"`
+	Reuse     bool              `json:"reuse,omitempty" yaml:"reuse,omitempty"`
+	Bound     bool              `json:"bound,omitempty" yaml:"bound,omitempty"`
+	Retention string            `json:"retention,omitempty" yaml:"retention,omitempty"` // empty: that of all
+	Approval  *ResolvedApproval `json:"approval,omitempty" yaml:"approval,omitempty"`   // nil: none needed
 }
 
 // ResolvedApproval is what people are asked for in a tier.
@@ -33,6 +34,9 @@ func (c *Config) resolveTier(t inventory.Tier) ResolvedTier {
 		Leases: t.Leases, Requests: t.Requests, Reuse: t.Reuse, Bound: t.Bound}
 	if t.Extend > 0 {
 		r.Extend = t.Extend.String()
+	}
+	if t.Retention > 0 {
+		r.Retention = t.Retention.String()
 	}
 	if a := t.Approval; a != nil {
 		r.Approval = &ResolvedApproval{Approvers: c.GroupNames(a.Approvers), Count: a.Count, Wait: a.Wait.String(),

@@ -56,29 +56,6 @@ func (l *loader) policy(n *yaml.Node) {
 	})
 }
 
-func (l *loader) record(n *yaml.Node) {
-	r := &l.cfg.Record
-	r.Dir = l.resolve("record")
-	r.Checkpoint.Every = defaultEvery
-	if n == nil {
-		return
-	}
-	l.mapping(n, "record", fields{
-		"dir": func(n *yaml.Node) { r.Dir = l.path(n, "a folder's path") },
-		"bodies": func(n *yaml.Node) {
-			if r.Bodies = l.size(n, 0, 1<<30); r.Bodies > 0 {
-				l.warn(n, "", "bodies are not recorded yet")
-			}
-		},
-		"retention": func(n *yaml.Node) {
-			r.Retention = l.duration(n, 24*time.Hour)
-			l.warn(n, "", "nothing is deleted yet: watch the disk")
-		},
-		"checkpoint": l.checkpoint,
-		"segment":    func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
-	})
-}
-
 func (l *loader) keys(n *yaml.Node) {
 	k := &l.cfg.Keys
 	at := n

@@ -44,14 +44,15 @@ const (
 func (l *loader) tier(key, n *yaml.Node) (t inventory.Tier) {
 	var lease, reuse *yaml.Node
 	if !l.mapping(n, "a tier", fields{
-		"lease":    keep(&lease),
-		"extend":   func(n *yaml.Node) { t.Extend = l.span(n, time.Second, maxExtend) },
-		"uses":     func(n *yaml.Node) { t.Uses = int(l.integer(n, 1, maxCount)) },
-		"leases":   func(n *yaml.Node) { t.Leases = int(l.integer(n, 1, maxCount)) },
-		"requests": func(n *yaml.Node) { t.Requests = int(l.integer(n, 1, maxCount)) },
-		"reuse":    keep(&reuse),
-		"bound":    l.flag(&t.Bound),
-		"approval": func(n *yaml.Node) { t.Approval = l.approval(n) },
+		"lease":     keep(&lease),
+		"extend":    func(n *yaml.Node) { t.Extend = l.span(n, time.Second, maxExtend) },
+		"uses":      func(n *yaml.Node) { t.Uses = int(l.integer(n, 1, maxCount)) },
+		"leases":    func(n *yaml.Node) { t.Leases = int(l.integer(n, 1, maxCount)) },
+		"requests":  func(n *yaml.Node) { t.Requests = int(l.integer(n, 1, maxCount)) },
+		"reuse":     keep(&reuse),
+		"bound":     l.flag(&t.Bound),
+		"retention": func(n *yaml.Node) { t.Retention = l.duration(n, minRetention) },
+		"approval":  func(n *yaml.Node) { t.Approval = l.approval(n) },
 	}) {
 		return t
 	}

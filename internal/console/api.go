@@ -15,7 +15,6 @@ import (
 	"cloakroom/internal/access"
 	"cloakroom/internal/approval"
 	"cloakroom/internal/lease"
-	"cloakroom/internal/record"
 )
 
 const apiPath = "/api/"
@@ -44,7 +43,11 @@ var endpoints = []struct {
 	{"POST", "/api/v1/revocations", false, takeRevocation},
 	{"GET", "/api/v1/bars", false, listBars},
 	{"GET", "/api/v1/sessions", false, listSessions},
+	{"GET", "/api/v1/sessions/{id}", false, oneSession},
 	{"GET", "/api/v1/exchanges", false, listExchanges},
+	{"GET", "/api/v1/exchanges/{id}", false, oneExchange},
+	{"GET", "/api/v1/exchanges/{id}/transcript", false, readTranscript},
+	{"GET", "/api/v1/exchanges/{id}/har", false, readHAR},
 }
 
 // api adds the API to m.
@@ -95,14 +98,6 @@ func (c *Console) caller(r *http.Request) (access.Principal, error) {
 		return who, errNoRole
 	}
 	return who, nil
-}
-
-// reads refuses who may not see all that there is.
-func (c *Console) reads(who access.Principal) error {
-	if v := (visit{Roles: c.Desk.Roles(who)}); !v.Reads() {
-		return errNotYours
-	}
-	return nil
 }
 
 // decode reads a JSON body: one object, and no field that v has not.
@@ -197,44 +192,6 @@ func listBars(c *Console, _ *http.Request, who access.Principal) (int, any, erro
 		out = append(out, barOf(b))
 	}
 	return 200, map[string]any{"bars": out}, err
-}
-
-func listSessions(c *Console, r *http.Request, who access.Principal) (int, any, error) {
-	if err := c.reads(who); err != nil {
-		return 0, nil, err
-	}
-	q := r.URL.Query()
-	f := record.SessionFilter{Principal: q.Get("principal")}
-	var err error
-	if f.Limit, err = limit(q); err != nil {
-		return 0, nil, err
-	}
-	all, err := c.Index.Sessions(r.Context(), f)
-	out := []apiSession{}
-	for _, s := range all {
-		out = append(out, apiSession{s.ID, s.Principal, s.First.UTC(), s.Last.UTC(), s.Exchanges, s.Refused})
-	}
-	return 200, map[string]any{"sessions": out}, err
-}
-
-func listExchanges(c *Console, r *http.Request, who access.Principal) (int, any, error) {
-	if err := c.reads(who); err != nil {
-		return 0, nil, err
-	}
-	q := r.URL.Query()
-	if !q.Has("session") {
-		return 0, nil, invalid("Name the session.")
-	}
-	most, err := limit(q)
-	if err != nil {
-		return 0, nil, err
-	}
-	all, err := c.Index.Exchanges(r.Context(), q.Get("principal"), q.Get("session"), most)
-	out := []apiExchange{}
-	for _, x := range all {
-		out = append(out, apiExchange{x.DecisionLine, x.EndLine})
-	}
-	return 200, map[string]any{"exchanges": out}, err
 }
 
 // full is a list that JSON shows as one, empty or not.

@@ -169,6 +169,7 @@ func (c *Console) routes() http.Handler {
 		"POST /session":                c.readSession,
 		"GET /exchanges/{id}":          c.exchange,
 		"POST /exchanges/{id}":         c.readExchange,
+		"POST /exchanges/{id}/har":     c.downloadExchange,
 		"GET /denials":                 c.denials,
 		"GET /health":                  c.health,
 		"GET /events":                  c.events,

@@ -39,9 +39,28 @@ func (c *Console) readExchange(w http.ResponseWriter, r *http.Request, v visit) 
 	if err != nil {
 		return err
 	}
-	shown := saidIn(axis{Began: view.Decision.Time}, view.Exchange, t, &room{mostBlocks, mostShown})
+	shown := saidIn(axis{Began: view.Decision.Time}, t, &room{mostBlocks, mostShown})
 	view.Said = &shown
 	c.show(w, http.StatusOK, page{Name: "exchange", Title: "Exchange", Nav: "/sessions", Visit: v, Data: view})
+	return nil
+}
+
+// downloadExchange gives what was said in an exchange as a file.
+func (c *Console) downloadExchange(w http.ResponseWriter, r *http.Request, v visit) error {
+	ctx, cancel := context.WithTimeout(r.Context(), readWithin)
+	defer cancel()
+	x, err := c.exchangeOf(ctx, v, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	har, err := c.har(ctx, v.Who, x)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("content-type", "application/json")
+	w.Header().Set("content-disposition", `attachment; filename="`+x.Decision.Decision.Exchange+`.har"`)
+	// the reader may be gone; there is nobody left to tell
+	_, _ = w.Write(har)
 	return nil
 }
 

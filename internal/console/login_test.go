@@ -28,7 +28,7 @@ func TestWhoGetsIn(t *testing.T) {
 		{"an operator", human("bob", "sre"), 303, map[string]int{"/": 200, "/leases": 200, "/revoke?all": 200, "/inventory": 200, "/sessions": 200,
 			"/session?id=s1": 200, "/denials": 200, "/health": 200, "/elsewhere": 404, "/approvals/none": 404, "/session?id=none": 404}},
 		{"an approver", human("alice", "oncall"), 303, map[string]int{"/": 200, "/leases": 200, "/inventory": 403, "/sessions": 403,
-			"/session?id=s1": 403, "/denials": 403, "/health": 403}},
+			"/session?id=s1": 403, "/exchanges/x1": 403, "/denials": 403, "/health": 403}},
 		{"an auditor", human("carol", "security"), 303, map[string]int{"/": 200, "/leases": 200, "/revoke?all": 403, "/inventory": 200, "/health": 200}},
 		{"without a role", human("dave"), 403, nil},
 		{"a machine", machine, 403, nil},

@@ -15,7 +15,7 @@ import (
 // everyPath are all pages, for a world with one lease.
 func everyPath(l lease.Lease) []string {
 	return []string{"/", "/approvals/" + l.ID, "/leases", "/revoke?all", "/revoke?lease=" + l.ID, "/inventory", "/sessions", "/session?id=s1",
-		"/denials", "/health", "/login", "/elsewhere", "/session?id=broken"}
+		"/denials", "/health", "/login", "/elsewhere", "/session?id=broken", "/exchanges/x1", "/exchanges/none", "/sessions?since=never&host=%3Cimg%3E"}
 }
 
 // inline is what the policy forbids; a page must do without.
@@ -66,8 +66,11 @@ func TestWhatPagesShow(t *testing.T) {
 		"/revoke?all":           {"<b>0</b> active", "Yes, stop everything"},
 		"/revoke?lease=" + l.ID: {"this lease", "every lease of <bdi>refund-bot</bdi>", "every lease over <bdi>payments-write</bdi>"},
 		"/inventory":            {"payments-write", "ckr_payments-write_", "high", "ai-agents", "2 of oncall", "a request is held 30 s"},
-		"/sessions":             {"s1", "refund-bot", ">2<"},
-		"/session?id=s1":        {"allow", "denied", "the path is not permitted", "header:authorization", "200"},
+		"/sessions":             {"s1", "refund-bot", ">3<", ">1<"},
+		"/sessions?host=other":  {"None is in the record"},
+		"/session?id=s1":        {"allow", "denied", "the path is not permitted", "header:authorization", "200", "used payments-write", "masked payments-write ×2", "1 h long"},
+		"/exchanges/x1":         {"payments-write", "header:authorization", "took 1 s", "masked", "What was said is for auditors", "/session?id=s1"},
+		"/exchanges/x2":         {"the path is not permitted", "for auditors"},
 		"/denials":              {"the path is not permitted", "/v1/charges"},
 		"/health":               {"it does not answer", "failing", "v0.0.1"},
 	} {
@@ -154,7 +157,7 @@ func TestNewNeedsAll(t *testing.T) {
 	w := newWorld(t)
 	for name, drop := range map[string]func(*Deps){
 		"a URL": func(d *Deps) { d.URL = nil }, "a key": func(d *Deps) { d.Key = [32]byte{} }, "the desk": func(d *Deps) { d.Desk = nil },
-		"the index": func(d *Deps) { d.Index = nil }, "logins": func(d *Deps) { d.Logins = nil }, "groups": func(d *Deps) { d.Groups = nil },
+		"the index": func(d *Deps) { d.Index = nil }, "the log": func(d *Deps) { d.Log = nil }, "logins": func(d *Deps) { d.Logins = nil }, "groups": func(d *Deps) { d.Groups = nil },
 		"identity": func(d *Deps) { d.Identify = nil }, "the inventory": func(d *Deps) { d.Inventory = nil }, "changes": func(d *Deps) { d.Changes = nil },
 		"health": func(d *Deps) { d.Health = nil }, "an end": func(d *Deps) { d.Done = nil }, "a logger": func(d *Deps) { d.Logger = nil },
 		"a scheme": func(d *Deps) { d.URL, _ = url.Parse("//x") },

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
+	"cloakroom/internal/transcript"
 )
 
 // Log takes the entries of what was read. *record.Log is one.
@@ -22,23 +24,35 @@ const actRead = "read"
 var errNoEntry = errors.New("the log cannot be written now, and nothing of a recording is shown without an entry that says who read it")
 
 // read reads what was recorded of an exchange, once the log says that who does.
-func (c *Console) read(ctx context.Context, who access.Principal, x record.Exchange) (recording.Transcript, error) {
+func (c *Console) read(ctx context.Context, who access.Principal, x record.Exchange) (transcript.Exchange, error) {
 	d := x.Decision.Decision
 	if err := c.mayRead(x); err != nil {
-		return recording.Transcript{}, err
+		return transcript.Exchange{}, err
 	}
 	if err := c.note(ctx, who, record.Act{Principal: principalOf(x), Session: d.Session, Exchange: d.Exchange, N: 1}); err != nil {
-		return recording.Transcript{}, err
+		return transcript.Exchange{}, err
 	}
 	return c.contents(ctx, x)
 }
 
 // contents reads what was recorded; the log has who reads it.
-func (c *Console) contents(ctx context.Context, x record.Exchange) (recording.Transcript, error) {
+func (c *Console) contents(ctx context.Context, x record.Exchange) (transcript.Exchange, error) {
 	if err := c.mayRead(x); err != nil {
-		return recording.Transcript{}, err
+		return transcript.Exchange{}, err
 	}
-	return c.Recordings.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
+	t, err := c.Recordings.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
+	return transcript.Exchange{Exchange: x, Recording: &t}, err
+}
+
+// har reads what was recorded of an exchange as HAR, once the log says so.
+func (c *Console) har(ctx context.Context, who access.Principal, x record.Exchange) ([]byte, error) {
+	t, err := c.read(ctx, who, x)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = transcript.WriteHAR(&b, []transcript.Exchange{t}, "http", c.Version)
+	return b.Bytes(), err
 }
 
 // mayRead tells what is in the way of reading; nil: there is something to read.

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
+	"cloakroom/internal/transcript"
 )
 
 // What of contents a page shows, of all exchanges on it.
@@ -51,23 +53,44 @@ type field struct {
 	Value []run
 }
 
+// What a block is.
+const (
+	whatRequest  = "request"
+	whatResponse = "response"
+	whatTrailers = "trailers"
+	whatBody     = "body"
+	whatEvent    = "event"
+	whatMessage  = "message"
+)
+
+// places tells which locations are meant.
+type places func(access.Location) bool
+
+func inTarget(at access.Location) bool { return at.Kind == access.InPath || at.Kind == access.InQuery }
+
+func inHeader(name string) places {
+	return func(at access.Location) bool {
+		return at.Kind == access.InHeader && at.Name == name || at.Kind == access.InCookie && name == "cookie"
+	}
+}
+
+func nowhere(access.Location) bool { return false }
+
 // scribe makes blocks of events.
 type scribe struct {
 	axis   axis
 	began  time.Time
-	uses   []record.Substitution
+	used   []transcript.Used
 	all    []*block
 	sent   *block // the agent's body; nil: none yet
 	got    *block // the other's; of an event stream, the event that has not ended
 	stream bool   // the agent gets an event stream
 }
 
-// saidIn shows the transcript of an exchange on an axis, and takes of the room.
-func saidIn(a axis, x record.Exchange, t recording.Transcript, left *room) said {
-	s := scribe{axis: a, began: t.Began}
-	if x.End != nil {
-		s.uses = x.End.End.Substitutions
-	}
+// saidIn shows what was said in an exchange on an axis, and takes of the room.
+func saidIn(a axis, x transcript.Exchange, left *room) said {
+	t := x.Recording
+	s := scribe{axis: a, began: t.Began, used: x.Used()}
 	for _, e := range t.Events {
 		s.take(e)
 	}
@@ -90,15 +113,15 @@ func (s *scribe) take(e recording.Event) {
 	case recording.Request, recording.Response, recording.Trailers:
 		s.head(e)
 	case recording.Sent:
-		s.sent = s.piece(s.sent, e, "Body")
+		s.sent = s.piece(s.sent, e, whatBody)
 	case recording.Got:
 		if s.stream {
 			s.events(e)
 		} else {
-			s.got = s.piece(s.got, e, "Body")
+			s.got = s.piece(s.got, e, whatBody)
 		}
 	case recording.MessageSent, recording.MessageGot:
-		s.piece(nil, e, "Message")
+		s.piece(nil, e, whatMessage)
 	}
 }
 
@@ -136,7 +159,7 @@ func (s *scribe) events(e recording.Event) {
 			n = len(data)
 		}
 		if s.got == nil {
-			s.got = s.begin(e, "Event")
+			s.got = s.begin(e, whatEvent)
 		}
 		s.got.At = s.axis.since(s.began.Add(e.At))
 		s.got.mask(masked)
@@ -161,18 +184,18 @@ func (s *scribe) head(e recording.Event) {
 	if h == nil {
 		return
 	}
-	b := s.begin(e, map[recording.Kind]string{recording.Request: "Request", recording.Response: "Response", recording.Trailers: "Trailers"}[e.Kind])
+	b := s.begin(e, map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers}[e.Kind])
 	b.mask(e.Masked)
 	switch e.Kind {
 	case recording.Request:
-		b.Line = runs(h.Method+" "+h.Path, s.kindAt(b, "path"))
-		b.Fields = append(b.Fields, field{"host", runs(h.Authority, s.kindAt(b, ""))})
+		b.Line = runs(h.Method+" "+h.Path, true, s.kindAt(b, inTarget))
+		b.Fields = append(b.Fields, field{"host", runs(h.Authority, true, s.kindAt(b, nowhere))})
 	case recording.Response:
-		b.Line = runs(fmt.Sprint(h.Status), s.kindAt(b, ""))
+		b.Line = runs(fmt.Sprint(h.Status), true, s.kindAt(b, nowhere))
 		s.stream = s.got == nil && eventStream(h)
 	}
 	for _, l := range h.Headers {
-		b.Fields = append(b.Fields, field{plain(l.Name), runs(l.Value, s.kindAt(b, "header:"+l.Name))})
+		b.Fields = append(b.Fields, field{plain(l.Name), runs(l.Value, true, s.kindAt(b, inHeader(l.Name)))})
 	}
 }
 
@@ -188,13 +211,21 @@ func eventStream(h *recording.Head) bool {
 // finish shows what was gathered in a block.
 func (s *scribe) finish(b *block) block {
 	b.Masked = record.Counts(b.masks)
-	place := map[string]string{"Body": "body", "Message": "message"}[b.What]
-	if b.Fields == nil && b.Line == nil && b.What != "Trailers" {
-		c := contentOf(b.data, b.binary, s.kindAt(b, place))
-		b.Body = &c
+	here := places(nowhere)
+	switch b.What {
+	case whatRequest:
+		here = func(at access.Location) bool { return !at.InFields() && !at.InMessages() }
+	case whatBody:
+		here = access.Location.InFields
+	case whatMessage:
+		here = access.Location.InMessages
 	}
 	if b.Agent {
-		b.Used = s.usedIn(b)
+		b.Used = s.usedAt(here)
+	}
+	if b.What == whatBody || b.What == whatEvent || b.What == whatMessage {
+		c := contentOf(b.data, b.binary, s.kindAt(b, here))
+		b.Body = &c
 	}
 	return *b
 }
@@ -202,44 +233,24 @@ func (s *scribe) finish(b *block) block {
 // kindAt says what a placeholder in a block is: where the agent sent it to a place
 // at which a value took its place, used, else inert; in what the agent got, where
 // a value was masked in the block, that mask.
-func (s *scribe) kindAt(b *block, place string) func(credential string) string {
+func (s *scribe) kindAt(b *block, here places) func(credential string) string {
 	return func(credential string) string {
 		switch {
 		case !b.Agent && b.masks[credential] > 0:
 			return "masked"
-		case b.Agent && slices.ContainsFunc(s.uses, func(u record.Substitution) bool { return u.Credential == credential && placeOf(u.Location) == place }):
+		case b.Agent && slices.ContainsFunc(s.used, func(u transcript.Used) bool { return u.Credential == credential && here(u.At) }):
 			return "used"
 		}
 		return "inert"
 	}
 }
 
-// usedIn are the uses at places in a block of the agent's.
-func (s *scribe) usedIn(b *block) (all []string) {
-	for _, u := range s.uses {
-		at := placeOf(u.Location)
-		here := at == strings.ToLower(b.What)
-		if b.What == "Request" {
-			here = at == "path" || strings.HasPrefix(at, "header:")
-		}
-		if here {
-			all = append(all, plain(u.Credential)+" in "+plain(u.Location))
+// usedAt are the uses at places.
+func (s *scribe) usedAt(here places) (all []string) {
+	for _, u := range s.used {
+		if here(u.At) {
+			all = append(all, plain(u.Credential)+" in "+plain(u.At))
 		}
 	}
 	return all
-}
-
-// placeOf is the part of a request that a location is in.
-func placeOf(location string) string {
-	switch kind, _, _ := strings.Cut(location, ":"); kind {
-	case "cookie":
-		return "header:cookie"
-	case "query", "path":
-		return "path"
-	case "body", "form":
-		return "body"
-	case "message":
-		return "message"
-	}
-	return location
 }

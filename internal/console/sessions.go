@@ -71,7 +71,8 @@ type sessionView struct {
 	timeline
 	ID, Principal string
 	Most          bool // there may be earlier exchanges
-	Said          map[string]said
+	Opened        bool
+	Said          map[string]*said
 	Gone          map[string]string // why there is no recording, by exchange
 	Unread        int               // exchanges for which there was no room
 }
@@ -101,7 +102,7 @@ func (c *Console) readSession(w http.ResponseWriter, r *http.Request, v visit) e
 	if err := c.note(ctx, v.Who, record.Act{Principal: view.Principal, Session: view.ID, N: len(xs)}); err != nil {
 		return err
 	}
-	view.Said, view.Gone = make(map[string]said), make(map[string]string)
+	view.Opened, view.Said, view.Gone = true, make(map[string]*said), make(map[string]string)
 	left := room{mostBlocks, mostShown}
 	for _, x := range xs {
 		id := x.Decision.Decision.Exchange
@@ -114,7 +115,8 @@ func (c *Console) readSession(w http.ResponseWriter, r *http.Request, v visit) e
 			view.Gone[id] = p.Message
 			continue
 		}
-		view.Said[id] = saidIn(view.axis, x.Exchange, t, &left)
+		shown := saidIn(view.axis, t, &left)
+		view.Said[id] = &shown
 	}
 	c.show(w, http.StatusOK, page{Name: "session", Title: "Session", Nav: "/sessions", Visit: v, Data: view})
 	return nil
@@ -144,10 +146,13 @@ func (c *Console) sessionOfRecord(ctx context.Context, v visit, principal, sessi
 	if !v.Reads() {
 		xs = slices.DeleteFunc(xs, func(x record.Exchange) bool { return !usesAny(x, ls) })
 	}
-	if len(xs) == 0 {
+	switch {
+	case len(xs) > 0:
+		return xs, ls, nil
+	case v.Reads():
 		return nil, nil, errNotThere
 	}
-	return xs, ls, nil
+	return nil, nil, errNotYours
 }
 
 // leasesOf are the leases that were asked for in a session or used in its

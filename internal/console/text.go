@@ -57,7 +57,7 @@ func contentOf(data []byte, binary bool, kind func(credential string) string) co
 		return c
 	}
 	shown := wholeRunes(data[:min(len(data), mostText)])
-	c.Runs, c.Rest = runs(string(shown), kind), int64(len(data)-len(shown))
+	c.Runs, c.Rest = runs(string(shown), false, kind), int64(len(data)-len(shown))
 	c.Fold = len(shown) > foldText || bytes.Count(shown, []byte("\n")) > foldRows
 	return c
 }
@@ -79,14 +79,15 @@ func wholeRunes(text []byte) []byte {
 // in the place of a ticket's suffix, masks, and what stands for a token.
 var marked = regexp.MustCompile(`ckr_([a-z0-9-]{1,48})_(?:[0-9a-hjkmnp-tv-z]{26}|\[ticket[ 0-9a-z]{0,32}\])|(\[masked\])|\[token(?: [0-9a-f]{16})?\]`)
 
-// runs takes text apart. Line breaks and tabs are the only controls left in it.
-func runs(text string, kind func(credential string) string) (all []run) {
+// runs takes text apart. Line breaks and tabs are the only controls left in it, and
+// of one line not even these.
+func runs(text string, line bool, kind func(credential string) string) (all []run) {
 	for len(text) > 0 {
 		at := marked.FindStringSubmatchIndex(text)
 		if at == nil {
-			return visible(all, text)
+			return visible(all, text, line)
 		}
-		all = visible(all, text[:at[0]])
+		all = visible(all, text[:at[0]], line)
 		is := "token"
 		switch {
 		case at[2] >= 0:
@@ -102,10 +103,10 @@ func runs(text string, kind func(credential string) string) (all []run) {
 
 // visible adds text in which what would change how other text is read is shown
 // by its name.
-func visible(all []run, text string) []run {
+func visible(all []run, text string, line bool) []run {
 	from := 0
 	for i, r := range text {
-		if !odd(r) {
+		if !odd(r) && (!line || r >= ' ') {
 			continue
 		}
 		if from < i {
@@ -126,13 +127,11 @@ func odd(r rune) bool {
 	return r != '\n' && r != '\t' && (!unicode.IsPrint(r) || unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point))
 }
 
-// picture is the sign of a control character, or the number of another.
+// picture is what is shown in the place of an odd character: a control's caret
+// form, or its number.
 func picture(r rune) string {
-	switch {
-	case r < ' ':
-		return string('\u2400' + r)
-	case r == 0x7f:
-		return "\u2421"
+	if r < ' ' || r == 0x7f {
+		return "^" + string(r^0x40)
 	}
 	return fmt.Sprintf("U+%04X", r)
 }

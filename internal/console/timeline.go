@@ -159,7 +159,7 @@ func (a axis) ticks() (all []tick) {
 	for step*mostTicks < a.Length {
 		step *= 2
 	}
-	for at := time.Duration(0); at < a.Length; at += step {
+	for at := time.Duration(0); at < a.Length-a.Length/20; at += step { // the last one's text needs room
 		all = append(all, tick{percent(a.x(a.Began.Add(at))), offset(at)})
 	}
 	return all

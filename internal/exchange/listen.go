@@ -23,6 +23,7 @@ type listener struct {
 	body    stage              // nil: it cannot be read, and is only counted
 	socket  *websocket.Reading // of a WebSocket, in the place of body
 	out     []byte
+	done    bool // all that comes has come
 }
 
 // listenTo makes a listener for the body that a head announces.
@@ -54,6 +55,7 @@ func (s *Snapshot) listenTo(l listener, headers []access.Header, socket bool) *l
 // hear records the next piece of the body. Only of what are no frames of a WebSocket
 // is there an error: of any other body that cannot be read the rest is counted.
 func (l *listener) hear(piece []byte, end bool) error {
+	l.done = end
 	if l.socket != nil {
 		return l.socket.Read(piece, end)
 	}
@@ -69,6 +71,24 @@ func (l *listener) hear(piece []byte, end bool) error {
 	}
 	l.tape.Skipped(recording.Sent, int64(len(piece)))
 	return nil
+}
+
+// finish records what is still held back of a body that nobody hears the end of.
+func (l *listener) finish() {
+	if l == nil || l.done {
+		return
+	}
+	l.done = true
+	for i, r := range l.masks {
+		out := r.Append(l.out[:0], nil, true)
+		switch {
+		case len(out) == 0:
+		case l.socket != nil:
+			put(l.tape, l.keep, l.now(), recording.MessageSent, out, i == 1, false, l.fresh())
+		default:
+			l.tape.Piece(l.now(), recording.Sent, out, l.fresh())
+		}
+	}
 }
 
 // fresh is what was masked since it was asked last, and raises the alarm.
@@ -124,6 +144,7 @@ func (l *listener) renew(masks *replace.Set) {
 // close must be called when no more will come; that of nil does nothing.
 func (l *listener) close() {
 	if l != nil {
+		l.finish()
 		l.decoder.Close()
 	}
 }

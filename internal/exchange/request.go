@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -222,7 +223,7 @@ func (x *Exchange) carries(h RequestHead) *access.Refusal {
 // sent, and how many by credential.
 func (x *Exchange) shown(h RequestHead) (recording.Head, map[string]int) {
 	head, masked := x.snap.shown(h.Method, h.Authority, h.Path, h.Headers)
-	for name := range masked {
+	for _, name := range slices.Sorted(maps.Keys(masked)) {
 		x.alarm(name)
 	}
 	return head, masked

@@ -152,6 +152,7 @@ func (x *Exchange) told(r *access.Refusal) *access.Refusal {
 	if r == nil || x.reel.tape == nil {
 		return r
 	}
+	x.reel.heard.finish()
 	status, headers, body := r.Answer()
 	now := x.deps.Now()
 	x.reel.tape.Head(now, recording.Response, recording.Head{Status: status, Headers: headers}, nil)

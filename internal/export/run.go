@@ -21,7 +21,7 @@ type Sink interface {
 const (
 	batch = 500             // entries that are delivered together, at most
 	pause = time.Second     // between two looks at a log that is followed
-	again = 5 * time.Second // behind a delivery that failed
+	retry = 5 * time.Second // behind a delivery that failed
 )
 
 // Job is what is to be exported.
@@ -35,6 +35,7 @@ type Job struct {
 	// are told to Failed, and what was not taken is delivered again.
 	Follow bool
 	Failed func(error) // nil: nobody is told
+	retry  time.Duration
 }
 
 // Summary tells what was exported.
@@ -50,6 +51,9 @@ type Summary struct {
 // state has is an error, and nothing is exported.
 func Run(ctx context.Context, j Job) (Summary, error) {
 	done := Summary{Log: j.Mapper.Log}
+	if j.retry == 0 {
+		j.retry = retry
+	}
 	from, err := readState(j.State, j.Mapper.Log)
 	if err != nil {
 		return done, err
@@ -129,7 +133,7 @@ func (j Job) deliver(ctx context.Context, events []Event) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(again):
+		case <-time.After(j.retry):
 		}
 	}
 }

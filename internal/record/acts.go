@@ -14,8 +14,8 @@ import (
 // the log, because a service does, leaves its act in the store. recordtest.TestActs
 // is the contract.
 type Acts interface {
-	// PutAct keeps an act durably.
-	PutAct(ctx context.Context, a ActRow) error
+	// PutActs keeps acts durably, all or none.
+	PutActs(ctx context.Context, rows ...ActRow) error
 	// TakeActs gives write the acts that are kept, the oldest first, and forgets
 	// each once write has returned nil; at the first error it ends with it. While
 	// one process takes acts no other is given the same. An act whose process

@@ -138,29 +138,38 @@ func unhex(c byte) int {
 	return -1
 }
 
-// tokens finds what looks like a JWT: base64url of a JSON object's beginning,
-// a dot, and more. It takes everything up to the end of the run of a token's
-// characters, in linear time.
+// tokens finds what looks like a JWT.
 func tokens(plain string, at []int) []cut {
 	var cuts []cut
-	for i := 0; i < len(plain); {
-		if !tokenByte(plain[i]) {
-			i++
-			continue
-		}
-		end := i
-		for end < len(plain) && tokenByte(plain[end]) {
-			end++
-		}
-		if start := tokenStart(plain[i:end]); start >= 0 {
-			cuts = append(cuts, cut{at[i+start], at[end], tokenMark})
-		}
-		i = end
+	for _, span := range tokenSpans(plain) {
+		cuts = append(cuts, cut{at[span[0]], at[span[1]], tokenMark})
 	}
 	return cuts
 }
 
-func tokenByte(c byte) bool {
+// tokenSpans finds what looks like a JWT: base64url of a JSON object's
+// beginning, a dot, and more. It takes everything up to the end of the run of a
+// token's characters, in linear time.
+func tokenSpans(plain string) (spans [][2]int) {
+	for i := 0; i < len(plain); {
+		if !TokenByte(plain[i]) {
+			i++
+			continue
+		}
+		end := i
+		for end < len(plain) && TokenByte(plain[end]) {
+			end++
+		}
+		if start := tokenStart(plain[i:end]); start >= 0 {
+			spans = append(spans, [2]int{i + start, end})
+		}
+		i = end
+	}
+	return spans
+}
+
+// TokenByte tells whether c may stand in a token or a ticket.
+func TokenByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
 		c == '_' || c == '-' || c == '.'
 }

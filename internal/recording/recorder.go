@@ -3,7 +3,12 @@ package recording
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloakroom/internal/record"
@@ -31,19 +36,68 @@ type Options struct {
 	// file, mem); empty: they stay in Dir.
 	Store string
 
-	Reserve   int64         // bytes of the disk that stay free; 0: 256 MiB, or a twentieth of a small disk
-	Memory    int64         // bytes of all tapes that are not on disk yet; 0: 256 MiB
-	Waiting   int64         // bytes of closed packs that may wait for the outside store; 0: 4 GiB
-	PackBytes int64         // size at which a pack is closed; 0: 64 MiB
-	PackAge   time.Duration // age at which a pack is closed; 0: an hour
-	Logger    *slog.Logger  // nil: slog.Default
-	Now       func() time.Time
+	Reserve   int64            // bytes of the disk that stay free; 0: 256 MiB, or a twentieth of a small disk
+	Memory    int64            // bytes of all tapes that are not on disk yet; 0: 256 MiB
+	Waiting   int64            // bytes of closed packs that may wait for the outside store; 0: 4 GiB
+	PackBytes int64            // size at which a pack is closed; 0: 64 MiB
+	PackAge   time.Duration    // age at which a pack is closed; 0: an hour
+	Logger    *slog.Logger     // nil: slog.Default
+	Now       func() time.Time // nil: time.Now
+
+	disk disk // nil: the operating system's
+}
+
+func (o Options) withDefaults() Options {
+	o.Memory = orElse(o.Memory, 256<<20)
+	o.Waiting = orElse(o.Waiting, 4<<30)
+	o.PackBytes = orElse(o.PackBytes, 64<<20)
+	o.PackAge = orElse(o.PackAge, time.Hour)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.disk == nil {
+		o.disk = osDisk{}
+	}
+	return o
+}
+
+func orElse[T int64 | time.Duration](v, standard T) T {
+	if v <= 0 {
+		return standard
+	}
+	return v
 }
 
 // Recorder records exchanges: it is Tapes and Reader. It is safe for concurrent
 // use.
 type Recorder struct {
-	o Options
+	*Packs
+	o        Options
+	markKey  [32]byte
+	wrapping [32]byte
+
+	mu      sync.Mutex // guards the fields below
+	classes map[time.Duration]*class
+	tapes   map[*writer]struct{} // that have not ended
+	endings []ending             // that wait for their parts
+	queue   []*part              // that wait to be written, where not strict
+	retired []*pack              // that are to be closed
+
+	pool    sync.Pool // of *writer
+	memory  atomic.Int64
+	waiting atomic.Int64
+	failure atomic.Pointer[error] // of the last write; nil: it went well
+	scarce  atomic.Pointer[error] // what there is too little or too much of
+	stats   counters
+
+	wake    chan struct{} // holds an element when there is something to commit
+	closing chan struct{}
+	done    sync.WaitGroup
+	stop    context.CancelFunc
+	closed  sync.Once
 }
 
 // Open begins to record in o.Dir. Exchanges that an earlier process did not end
@@ -52,90 +106,123 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 	if o.Dir == "" || o.Log == nil || o.Key == [32]byte{} {
 		return nil, errors.New("opening the recorder: a directory, a log and a key are required")
 	}
-	return &Recorder{o: o}, nil
+	if err := os.MkdirAll(filepath.Join(o.Dir, packsFolder), 0o700); err != nil {
+		return nil, fmt.Errorf("opening the recorder: %w", err)
+	}
+	packs, err := OpenReader(ctx, o.Dir, o.Key, o.Store)
+	if err != nil {
+		return nil, err
+	}
+	r := &Recorder{Packs: packs, o: o.withDefaults(), classes: map[time.Duration]*class{}, tapes: map[*writer]struct{}{},
+		wake: make(chan struct{}, 1), closing: make(chan struct{})}
+	r.pool.New = func() any { return newWriter() }
+	r.markKey, r.wrapping = o.Key, packs.wrapping
+	if err := r.recover(ctx); err != nil {
+		packs.Close()
+		return nil, fmt.Errorf("opening the recorder: %w", err)
+	}
+	r.watch()
+	background, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	r.done.Go(r.run)
+	r.done.Go(func() { r.keepHouse(background) })
+	return r, nil
 }
 
-// Ready tells why no exchange may begin now, for operators (ErrUnavailable);
-// nil: one may. A recorder that is not strict is always ready.
-func (r *Recorder) Ready() error { return ErrUnavailable }
-
 // Begin begins the tape of an exchange.
-func (r *Recorder) Begin(exchange string, began time.Time, rule Rule) Tape { return nil }
+func (r *Recorder) Begin(exchange string, began time.Time, rule Rule) Tape {
+	w := r.pool.Get().(*writer)
+	w.mu.Lock()
+	w.reset(r, exchange, began, rule)
+	w.mu.Unlock()
+	r.mu.Lock()
+	r.tapes[w] = struct{}{}
+	r.mu.Unlock()
+	return &tape{w}
+}
 
-// Read reads the recording that parts name, from local packs and the outside
-// store.
-func (r *Recorder) Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error) {
-	return Transcript{}, ErrUnavailable
+// class returns that of a retention.
+func (r *Recorder) class(retention time.Duration) *class {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.classes[retention]
+	if c == nil {
+		c = &class{retention: retention}
+		r.classes[retention] = c
+	}
+	return c
+}
+
+// put writes a part now, or queues it where nothing waits for the disk.
+func (r *Recorder) put(p *part, retention time.Duration) error {
+	c := r.class(retention)
+	size := int64(cap(p.payload))
+	if r.o.Strict {
+		if err := r.append(c, p); err != nil {
+			return err
+		}
+		r.memory.Add(size)
+		return nil
+	}
+	if r.memory.Load() > r.o.Memory {
+		return fmt.Errorf("queueing a part: %w", ErrUnavailable)
+	}
+	p.class = c
+	r.memory.Add(size)
+	r.mu.Lock()
+	r.queue = append(r.queue, p)
+	r.mu.Unlock()
+	r.wakeUp()
+	return nil
+}
+
+// wakeUp lets the committer begin.
+func (r *Recorder) wakeUp() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
 }
 
 // Keep keeps data, for ever, and returns when it is on disk; the log is to name
 // the parts.
 func (r *Recorder) Keep(ctx context.Context, data []byte) ([]record.Part, error) {
-	return nil, ErrUnavailable
-}
-
-// Blob reads what Keep kept.
-func (r *Recorder) Blob(ctx context.Context, parts []record.Part) ([]byte, error) {
-	return nil, ErrUnavailable
+	const chunk = 1 << 20
+	id := record.NewID(r.o.Now())
+	var parts []*part
+	for len(data) > 0 {
+		p := newPart(id, len(parts), data[:min(chunk, len(data))])
+		if err := r.append(r.class(0), p); err != nil {
+			return nil, err
+		}
+		r.memory.Add(int64(cap(p.payload)))
+		parts = append(parts, p)
+		data = data[min(chunk, len(data)):]
+	}
+	kept := make(chan []record.Part, 1)
+	r.mu.Lock()
+	r.endings = append(r.endings, ending{parts: parts, kept: kept})
+	r.mu.Unlock()
+	r.wakeUp()
+	select {
+	case all := <-kept:
+		return all, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("keeping a text: %w", ctx.Err())
+	}
 }
 
 // Close writes what waits and closes the packs. Tapes that have not ended are
-// ended by the next Open.
-func (r *Recorder) Close() error { return nil }
-
-// Stats returns what there is to count.
-func (r *Recorder) Stats() Stats { return Stats{} }
-
-// Stats are counters since Open, and levels, for metrics.
-type Stats struct {
-	Exchanges uint64        // ended and noted in the log
-	Parts     uint64        // written
-	Bytes     uint64        // written, sealed
-	Lost      uint64        // parts that could not be written
-	Failures  uint64        // writes and syncs that failed
-	SyncTime  time.Duration // spent in fsync, in all
-	Shipped   uint64        // packs that the outside store has
-	Pruned    uint64        // packs whose time was over
-	Tapes     int64         // now
-	Memory    int64         // bytes that are not on disk now
-	Waiting   int64         // bytes of packs that wait for the outside store now
+// ended by the next Open. The log is closed after it.
+func (r *Recorder) Close() error {
+	r.closed.Do(func() {
+		close(r.closing)
+		r.stop()
+		r.done.Wait()
+		r.Packs.Close()
+	})
+	if err := r.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
-
-// OpenReader reads packs without recording, also while a service records in dir,
-// the log's directory. store is as in Options.
-func OpenReader(ctx context.Context, dir string, key [32]byte, store string) (*Packs, error) {
-	return &Packs{}, nil
-}
-
-// Packs reads recordings: it is a Reader.
-type Packs struct{}
-
-// Read reads the recording that parts name.
-func (p *Packs) Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error) {
-	return Transcript{}, ErrUnavailable
-}
-
-// Blob reads what Recorder.Keep kept.
-func (p *Packs) Blob(ctx context.Context, parts []record.Part) ([]byte, error) {
-	return nil, ErrUnavailable
-}
-
-// Close releases what is open.
-func (p *Packs) Close() error { return nil }
-
-// TokenMark is what stands in a recording for a token: "[token HEX]", with 16 hex
-// digits of a keyed hash, so that who has the recording key can still search for it.
-func TokenMark(key [32]byte, token string) string { return "" }
-
-// Found is a part that a pack holds, as it stands there.
-type Found struct {
-	Part     record.Part
-	Exchange string // or the id of what Keep kept
-}
-
-// Scan lists what stands in the pack in the file path, in order, without a key,
-// and calls found for each part. An error says where the file is not a pack.
-func Scan(path string, found func(Found) error) error { return ErrUnavailable }
-
-// Files lists the local packs below dir, the log's directory: path by pack id.
-func Files(dir string) (map[string]string, error) { return nil, ErrUnavailable }

@@ -40,6 +40,7 @@ type Event struct {
 	Head   *Head          // of Request, Response and Trailers; nil: the others
 	Data   []byte         // of the others; of a body, what is kept of it
 	Binary bool           // of a message
+	More   bool           // of a message: its next event goes on with it
 	Masked map[string]int // values masked in it, by credential
 }
 

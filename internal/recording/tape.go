@@ -42,3 +42,47 @@ type Reader interface {
 	// time was over; ErrBroken: it is not what the log says.
 	Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error)
 }
+
+// tape is a Tape until it ended: then its writer is another's.
+type tape struct{ w *writer }
+
+func (t *tape) Tickets(leases map[string]string) {
+	t.do(func(w *writer) { w.tickets(leases) })
+}
+
+func (t *tape) Head(at time.Time, k Kind, h Head, masked map[string]int) {
+	t.do(func(w *writer) { w.head(at, k, h, masked) })
+}
+
+func (t *tape) Piece(at time.Time, k Kind, data []byte, masked map[string]int) {
+	t.do(func(w *writer) { w.content(at, content{kind: k, data: data, masked: masked}) })
+}
+
+func (t *tape) Message(at time.Time, k Kind, data []byte, binary, last bool, masked map[string]int) {
+	t.do(func(w *writer) {
+		w.content(at, content{kind: k, data: data, binary: binary, more: !last, ends: last, masked: masked})
+	})
+}
+
+func (t *tape) Skipped(k Kind, n int64) {
+	t.do(func(w *writer) { w.skip(k, n) })
+}
+
+func (t *tape) Flush(at time.Time, all bool) (err error) {
+	t.do(func(w *writer) { err = w.flush(at, all) })
+	return err
+}
+
+func (t *tape) End(at time.Time, e record.End) {
+	t.do(func(w *writer) { w.end(at, e) })
+	t.w = nil
+}
+
+func (t *tape) do(step func(*writer)) {
+	if t.w == nil {
+		return
+	}
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	step(t.w)
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ func TestActs(t *testing.T, open func(t *testing.T) record.Acts) {
 	}{
 		{"gives each once, in order", testTake},
 		{"keeps what was not written", testUnwritten},
+		{"keeps all or none", testAllOrNone},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 	}
@@ -26,18 +28,20 @@ func TestActs(t *testing.T, open func(t *testing.T) record.Acts) {
 var actKey = [32]byte{1}
 
 // putActs keeps n acts, a second apart, the latest first.
-func putActs(t *testing.T, s record.Acts, n int) (rows []record.ActRow) {
+func putActs(t *testing.T, s record.Acts, n int) []record.ActRow {
 	t.Helper()
+	var rows []record.ActRow
 	for i := range n {
 		r, err := record.SealAct(actKey, record.Act{Name: "read", N: i}, Epoch.Add(-time.Duration(i)*time.Second))
-		if err == nil {
-			err = s.PutAct(t.Context(), r)
-		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows = append([]record.ActRow{r}, rows...)
+		rows = append(rows, r)
 	}
+	if err := s.PutActs(t.Context(), rows...); err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(rows)
 	return rows
 }
 
@@ -82,5 +86,17 @@ func testUnwritten(t *testing.T, s record.Acts) {
 	}
 	if got, err := take(t, s, written); err != nil || !reflect.DeepEqual(got, want[1:]) {
 		t.Errorf("took then %+v, %v\nwant %+v", got, err, want[1:])
+	}
+}
+
+func testAllOrNone(t *testing.T, s record.Acts) {
+	rows := putActs(t, s, 1)
+	other := rows[0]
+	other.ID = "other"
+	if err := s.PutActs(t.Context(), other, rows[0]); err == nil {
+		t.Error("one id was kept twice")
+	}
+	if got, err := take(t, s, written); err != nil || !reflect.DeepEqual(got, rows) {
+		t.Errorf("took %+v, %v", got, err)
 	}
 }

@@ -12,11 +12,16 @@ import (
 
 var _ record.Acts = (*DB)(nil)
 
-// PutAct implements record.Acts.
-func (d *DB) PutAct(ctx context.Context, a record.ActRow) error {
-	_, err := d.pool.Exec(ctx, "INSERT INTO act (id, at, body) VALUES ($1, $2, $3)", []byte(a.ID), a.At.UnixMicro(), a.Body)
+// PutActs implements record.Acts.
+func (d *DB) PutActs(ctx context.Context, rows ...record.ActRow) error {
+	var ids, bodies [][]byte
+	var times []int64
+	for _, a := range rows {
+		ids, times, bodies = append(ids, []byte(a.ID)), append(times, a.At.UnixMicro()), append(bodies, a.Body)
+	}
+	_, err := d.pool.Exec(ctx, "INSERT INTO act (id, at, body) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[])", ids, times, bodies)
 	if err != nil {
-		return fmt.Errorf("keeping act %q: %w", a.ID, err)
+		return fmt.Errorf("keeping %d acts: %w", len(rows), err)
 	}
 	return nil
 }

@@ -117,6 +117,8 @@ SELECT session, convert_to(coalesce(credential, ''), 'UTF8'), convert_to(coalesc
   CASE said ->> 'outcome' WHEN 'allow' THEN 1 WHEN 'needs_approval' THEN 2 ELSE 0 END, min(at), max(at)
 FROM (SELECT * FROM named UNION ALL SELECT * FROM nameless) AS every
 GROUP BY 1, 2, 3, 4;
+`, `
+CREATE TABLE head (log TEXT PRIMARY KEY, size BIGINT NOT NULL, note BYTEA NOT NULL); -- see package checkpoint
 `}
 
 // migrate brings the schema to this program's version. Replicas that start

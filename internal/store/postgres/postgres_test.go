@@ -88,3 +88,7 @@ func TestActs(t *testing.T) {
 func TestIndex(t *testing.T) {
 	recordtest.TestIndex(t, func(t *testing.T) record.Index { return open(t) })
 }
+
+func TestSnapshot(t *testing.T) {
+	recordtest.TestSnapshot(t, "log", func(t *testing.T) recordtest.Shown { return open(t) })
+}

@@ -11,14 +11,18 @@ import (
 
 var _ record.Acts = (*DB)(nil)
 
-// PutAct implements record.Acts.
-func (d *DB) PutAct(ctx context.Context, a record.ActRow) error {
+// PutActs implements record.Acts.
+func (d *DB) PutActs(ctx context.Context, rows ...record.ActRow) error {
 	err := d.write(ctx, d.leases, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO act (id, at, body) VALUES (?,?,?)", a.ID, a.At.UnixMicro(), a.Body)
-		return err
+		for _, a := range rows {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO act (id, at, body) VALUES (?,?,?)", a.ID, a.At.UnixMicro(), a.Body); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("keeping act %q: %w", a.ID, err)
+		return fmt.Errorf("keeping %d acts: %w", len(rows), err)
 	}
 	return nil
 }

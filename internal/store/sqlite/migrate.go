@@ -112,6 +112,8 @@ DELETE FROM decision;
 DELETE FROM finish;
 DELETE FROM session;
 UPDATE applied SET seq = 0, hash = zeroblob(32);
+`, `
+CREATE TABLE head (log TEXT PRIMARY KEY, size INTEGER NOT NULL, note BLOB NOT NULL) STRICT; -- see package checkpoint
 `}
 
 // migrate brings the schema to this program's version.

@@ -47,6 +47,10 @@ func TestIndex(t *testing.T) {
 	recordtest.TestIndex(t, func(t *testing.T) record.Index { return open(t) })
 }
 
+func TestSnapshot(t *testing.T) {
+	recordtest.TestSnapshot(t, "", func(t *testing.T) recordtest.Shown { return open(t) })
+}
+
 func TestFilesAreOursAlone(t *testing.T) {
 	d := open(t)
 	if err := d.Mark(t.Context(), leasetest.Epoch); err != nil {

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"cloakroom/internal/config"
+	"cloakroom/internal/record"
+	"cloakroom/internal/replace"
+	"cloakroom/internal/secret"
+)
+
+const (
+	actsPause = 200 * time.Millisecond // between two looks for what commands did
+	actsRetry = 2 * time.Second        // after an error
+	actsWait  = 5 * time.Second        // that a command waits for a service to log its act
+)
+
+// followActs logs what commands did, until ctx ends.
+func (s *service) followActs(ctx context.Context) {
+	for {
+		wait := actsPause
+		if err := logActs(ctx, s.db, s.acts, s.log, s.logger); err != nil && ctx.Err() == nil {
+			s.logger.Error("what commands did is not logged", "error", err)
+			wait = actsRetry
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// logActs writes the acts that the store keeps to the log. Of one that this
+// instance did not seal the log tells, but not what it says.
+func logActs(ctx context.Context, db record.Acts, key [32]byte, log *record.Log, logger *slog.Logger) error {
+	return db.TakeActs(ctx, func(r record.ActRow) error {
+		e, err := r.Open(key)
+		if err != nil {
+			logger.Error("an act in the store is not this instance's", "error", err)
+			e = record.Entry{Act: &record.Act{Name: "forge", Target: r.ID, Detail: "an act in the store that this instance did not seal"}}
+		}
+		return log.Append(ctx, e)
+	})
+}
+
+// noteAct notes an act of the service's own.
+func (s *service) noteAct(name string) {
+	s.log.Note(record.Entry{Act: &record.Act{Name: name, Detail: versionText()}})
+}
+
+// ledger brings what a command does into the log.
+type ledger struct {
+	config *config.Config
+	db     store
+	seals  [32]byte // the key that acts are sealed with
+}
+
+func openLedger(cfg *config.Config, db store, root secret.Root) (ledger, error) {
+	key, err := root.Derive("act")
+	return ledger{cfg, db, key}, err
+}
+
+// withLedger gives a command the ledger of the store that is there, which is not
+// brought to this program's version for it.
+func withLedger(ctx context.Context, cfg *config.Config, do func(ledger) error) error {
+	current, err := openIndex(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	current.Close()
+	root, err := existingRoot(cfg)
+	if err != nil {
+		return err
+	}
+	db, err := openExisting(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	l, err := openLedger(cfg, db, root)
+	if err != nil {
+		return err
+	}
+	return do(l)
+}
+
+// seal are acts of whoever gives the command.
+func (l ledger) seal(acts ...record.Act) (rows []record.ActRow, err error) {
+	for _, a := range acts {
+		a.By = operator()
+		r, err := record.SealAct(l.seals, a, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// leave leaves acts to the service that writes the log, to the next one that
+// starts if none does.
+func (l ledger) leave(ctx context.Context, acts ...record.Act) error {
+	rows, err := l.seal(acts...)
+	if err == nil {
+		err = l.db.PutActs(ctx, rows...)
+	}
+	if err != nil {
+		return fmt.Errorf("recording what was done: %w", err)
+	}
+	return nil
+}
+
+// enter returns once the act is in the log: a service wrote it there, or this
+// command where none does.
+func (l ledger) enter(ctx context.Context, act record.Act) error {
+	rows, err := l.seal(act)
+	if err == nil {
+		err = l.db.PutActs(ctx, rows...)
+	}
+	late := time.After(actsWait)
+	for err == nil {
+		var pending bool
+		if pending, err = l.db.ActPending(ctx, rows[0].ID); err == nil && !pending {
+			return nil
+		}
+		if err == nil {
+			err = l.write(ctx)
+		}
+		select {
+		case <-time.After(actsPause / 4):
+		case <-late:
+			err = errors.New("no service has written it to the log")
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	return hinted{fmt.Errorf("recording that %s is read: %w", act.Session, err), "nothing is shown that the log does not tell of"}
+}
+
+// write writes what the store keeps to the log that is here, unless a service
+// does.
+func (l ledger) write(ctx context.Context) error {
+	dir := l.config.Record.Dir
+	if _, err := record.ID(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil // services are elsewhere
+	}
+	lock, err := record.Lock(dir) // record.Open would wait for it
+	if errors.Is(err, record.ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	lock.Close()
+	none, err := replace.Compile(nil)
+	if err != nil {
+		return err
+	}
+	log, err := record.Open(dir, plain{none}, record.Options{SegmentBytes: l.config.Record.SegmentBytes, Logger: slog.New(slog.DiscardHandler)})
+	if errors.Is(err, record.ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(logActs(ctx, l.db, l.seals, log, slog.New(slog.DiscardHandler)), log.Close())
+}
+
+// plain masks nothing: a command has no values. What acts say is from the log, which
+// is masked, or what an operator typed as the name of a file.
+type plain struct{ none *replace.Set }
+
+func (p plain) Mask(text string) replace.Masked { return p.none.Mask(text, nil) }

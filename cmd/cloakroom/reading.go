@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+	"cloakroom/internal/transcript"
+)
+
+// recordings are read by whoever has the instance's keys.
+type recordings interface {
+	recording.Reader
+	io.Closer
+}
+
+// reading is what a command needs that shows what is recorded.
+type reading struct {
+	ledger
+	packs recordings
+}
+
+// selector says which exchanges are to be read.
+type selector struct {
+	name      string // of a session, or an exchange's id
+	principal string // of the session's; empty: everyone's of that name
+	limit     int    // the latest so many; 0: all
+}
+
+// withReading gives a command the recordings. What it reads must be entered first:
+// see reading.exchanges.
+func withReading(cmd *cobra.Command, o *options, do func(context.Context, reading) error) error {
+	ctx := cmd.Context()
+	cfg, err := loadRules(o.config)
+	if err != nil {
+		return err
+	}
+	root, err := existingRoot(cfg)
+	if err != nil {
+		return err
+	}
+	db, err := openExisting(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := record.CatchUp(ctx, cfg.Record.Dir, db); err != nil {
+		warnBehind(cmd.ErrOrStderr(), err)
+	}
+	r := reading{}
+	if r.ledger, err = openLedger(cfg, db, root); err != nil {
+		return err
+	}
+	if r.packs, err = openRecordings(ctx, cfg, root); err != nil {
+		return err
+	}
+	defer r.packs.Close()
+	return do(ctx, r)
+}
+
+// exchanges enters in the log that they are read, and for what, and then finds
+// them: exchanges of a session, or one.
+func (r reading) exchanges(ctx context.Context, s selector, what string) ([]record.Exchange, error) {
+	xs, err := find(ctx, r.db, s)
+	if err != nil {
+		return nil, err
+	}
+	d := xs[0].Decision.Decision
+	act := record.Act{Name: "read", Session: d.Session, Principal: s.principal, N: len(xs), Detail: what}
+	if len(xs) == 1 {
+		act.Exchange = d.Exchange
+	}
+	return xs, r.enter(ctx, act)
+}
+
+// find finds the exchanges without what is recorded of them; there is one at least.
+func find(ctx context.Context, ix record.Index, s selector) ([]record.Exchange, error) {
+	x, err := ix.Exchange(ctx, s.name)
+	switch {
+	case err == nil:
+		return []record.Exchange{x}, nil
+	case !errors.Is(err, record.ErrUnknown):
+		return nil, err
+	}
+	xs, err := ix.Exchanges(ctx, s.principal, s.name, s.limit)
+	if err == nil && len(xs) == 0 {
+		err = hinted{fmt.Errorf("no session or exchange %q", s.name), "`cloakroom session ls` lists them"}
+	}
+	return xs, err
+}
+
+// read reads what is recorded of an exchange that was entered. The transcript says
+// why something is not there, or not what the log says (recording.ErrBroken).
+func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchange, error) {
+	out := transcript.Exchange{Exchange: x}
+	switch {
+	case x.End == nil && x.Decision.Decision.Outcome == access.Allow:
+		out.Missing = errors.New("the exchange has not ended, or its end is in the log of a replica that is not indexed")
+		return out, nil
+	case x.End == nil, len(x.End.End.Recording) == 0:
+		out.Missing = recording.ErrNotRecorded
+		return out, nil
+	}
+	t, err := r.packs.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
+	switch {
+	case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrBroken):
+		out.Missing = err
+	case err != nil:
+		return out, fmt.Errorf("reading exchange %q: %w", x.Decision.Decision.Exchange, err)
+	default:
+		out.Recording = &t
+	}
+	return out, nil
+}
+
+// each reads one after another. Recordings that are broken are an error once do had
+// them all.
+func (r reading) each(ctx context.Context, xs []record.Exchange, do func(*transcript.Exchange) error) error {
+	var broken error
+	for _, x := range xs {
+		t, err := r.read(ctx, x)
+		if err == nil {
+			err = do(&t)
+		}
+		if err != nil {
+			return err
+		}
+		if errors.Is(t.Missing, recording.ErrBroken) {
+			broken = fmt.Errorf("reading exchange %q: %w", t.ID(), t.Missing)
+		}
+	}
+	return broken
+}

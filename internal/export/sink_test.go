@@ -1,0 +1,97 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestToFileAppends(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events")
+	for range 2 {
+		s, err := ToFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Deliver(context.Background(), events(t, ECS, samples()["bar"])); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	all := bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
+	if len(all) != 2 || !bytes.Equal(all[0], all[1]) || !json.Valid(all[0]) {
+		t.Errorf("got %s", text)
+	}
+}
+
+// TestWhatACollectorDoesNotTakeIsAnError answers as collectors do.
+func TestWhatACollectorDoesNotTakeIsAnError(t *testing.T) {
+	partly := "\x0a\x05\x08\x01\x12\x01x" // an ExportLogsServiceResponse: one record was rejected, "x"
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		good   bool
+	}{
+		"all of it":     {http.StatusOK, "", true},
+		"not all of it": {http.StatusOK, partly, false},
+		"refused":       {http.StatusUnauthorized, "", false},
+		"not found":     {http.StatusNotFound, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []byte
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				got, _ = io.ReadAll(r.Body)
+				if r.URL.Path != "/v1/logs" {
+					t.Errorf("asked for %s", r.URL.Path)
+				}
+				w.Header().Set("Content-Type", "application/x-protobuf")
+				w.WriteHeader(c.status)
+				io.WriteString(w, c.body)
+			}))
+			defer srv.Close()
+			m, err := NewMapper(OCSF, logID, "1.2.3")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := ToCollector(context.Background(), srv.URL, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			err = s.Deliver(context.Background(), events(t, OCSF, samples()["bar"]))
+			if (err == nil) != c.good {
+				t.Errorf("got %v", err)
+			}
+			for _, want := range []string{"log.record.uid", logID + ":1", "Entity Management", "cloakroom.bar", "service.name"} {
+				if !bytes.Contains(got, []byte(want)) {
+					t.Errorf("%q was not sent", want)
+				}
+			}
+		})
+	}
+}
+
+func TestACollectorThatIsNoURLIsRefused(t *testing.T) {
+	for _, url := range []string{"", "localhost:4318", "ftp://a", "http://", "http://user:pass@host:1"} {
+		if _, err := ToCollector(context.Background(), url, &Mapper{}); err == nil || strings.Contains(err.Error(), "pass@") {
+			t.Errorf("%q: got %v", url, err)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package recording
+
+import (
+	"errors"
+	"time"
+
+	"cloakroom/internal/record"
+)
+
+const (
+	flushBytes = 64 << 10    // more than that is written
+	flushAge   = time.Second // what is older is
+	// growEvery is after how many parts both double, so that an exchange has
+	// fewer than record.PartsMax in weeks; growMost is how often at most.
+	growEvery = 64
+	growBytes = 7 // how often flushBytes doubles at most: a part is far from plainMax
+)
+
+var errParts = errors.New("the exchange has too many parts")
+
+// skip counts what is not kept, and not hashed.
+func (w *writer) skip(k Kind, n int64) {
+	s := w.side(k)
+	s.bytes += n
+	s.skipped, w.changed = true, true
+}
+
+// flush writes what there is, or only what is much or old.
+func (w *writer) flush(at time.Time, all bool) error {
+	switch {
+	case w.failed != nil:
+		return w.refusal()
+	case all && w.changed:
+		w.finish(at)
+	case !all && !w.due(at):
+		return nil
+	}
+	return w.write()
+}
+
+// refusal is what the exchange hears of a failure: nothing, unless no exchange may
+// go on that is not recorded.
+func (w *writer) refusal() error {
+	if w.r.o.Strict {
+		return w.failed
+	}
+	return nil
+}
+
+func (w *writer) due(at time.Time) bool {
+	grown := len(w.parts) / growEvery
+	return w.oldest >= 0 && (len(w.line.buf) > flushBytes<<min(grown, growBytes) || at.Sub(w.began)-w.oldest > flushAge<<grown)
+}
+
+// write writes a part. After a failure the tape takes no more: what is recorded
+// has no hole.
+func (w *writer) write() error {
+	if len(w.line.buf) == 0 {
+		return nil
+	}
+	err := errParts
+	p := newPart(w.exchange, len(w.parts), w.line.buf)
+	if len(w.parts) < record.PartsMax {
+		err = w.r.put(p, w.rule.Retention)
+	}
+	w.line.buf, w.oldest = w.line.buf[:0], -1
+	w.account()
+	if err != nil {
+		w.failed = err
+		w.r.stats.lost.Add(1)
+		return w.refusal()
+	}
+	w.parts = append(w.parts, p)
+	return nil
+}
+
+// end ends the tape, and leaves the rest to the committer.
+func (w *writer) end(at time.Time, e record.End) {
+	_ = w.flush(at, true) // it is over either way, and the entry tells
+	r := w.r
+	r.memory.Add(-w.counted)
+	e.Kept = string(w.rule.Bodies)
+	r.mu.Lock()
+	delete(r.tapes, w)
+	r.endings = append(r.endings, ending{at: at, end: e, exchange: w.exchange, parts: w.parts, lost: w.failed != nil})
+	r.mu.Unlock()
+	w.parts, w.counted = nil, 0
+	r.pool.Put(w)
+	r.wakeUp()
+}

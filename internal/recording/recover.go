@@ -1,0 +1,248 @@
+package recording
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"cloakroom/internal/record"
+)
+
+// unended is what the log says of an exchange that an earlier process left.
+const unended = "the service ended before the exchange did"
+
+// recovery ends what an earlier process did not.
+type recovery struct {
+	r     *Recorder
+	from  record.Position // where the ends can first stand
+	some  bool            // from is set
+	packs map[string]int  // open packs: parts by path
+	parts map[string][]numbered
+	order []string // the exchanges in parts
+	ended map[string]bool
+}
+
+// recover closes the packs that an earlier process left open, and ends the
+// exchanges of which it had parts and that the log knows no end of.
+func (r *Recorder) recover(ctx context.Context) error {
+	v := &recovery{r: r, packs: map[string]int{}, parts: map[string][]numbered{}, ended: map[string]bool{}}
+	if err := v.carried(); err != nil {
+		return err
+	}
+	paths, err := filepath.Glob(filepath.Join(r.dir, "*"+openExt))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if err := v.pack(path); err != nil {
+			return err
+		}
+	}
+	if !v.some {
+		return nil
+	}
+	if err := v.readLog(); err != nil {
+		return err
+	}
+	for _, exchange := range v.order {
+		if !v.ended[exchange] {
+			v.end(ctx, exchange)
+		}
+	}
+	for path, parts := range v.packs {
+		if err := r.closePack(path, filepath.Base(path)[:exchangeLen], parts); err != nil {
+			return fmt.Errorf("closing pack %q: %w", path, err)
+		}
+	}
+	return v.forget()
+}
+
+// begin lets the log be read from there, or from where it is read already.
+func (v *recovery) begin(at record.Position) {
+	if !v.some || at.Seq < v.from.Seq {
+		v.from, v.some = at, true
+	}
+}
+
+// add adds a part, unless it is there.
+func (v *recovery) add(exchange string, part numbered) {
+	if slices.Contains(v.parts[exchange], part) {
+		return
+	}
+	if v.parts[exchange] == nil {
+		v.order = append(v.order, exchange)
+	}
+	v.parts[exchange] = append(v.parts[exchange], part)
+}
+
+// carried reads the list of exchanges that went on when a pack was closed.
+func (v *recovery) carried() error {
+	b, err := os.ReadFile(filepath.Join(v.r.dir, carriedFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	lines := json.NewDecoder(bytes.NewReader(b))
+	var at carriedAt
+	if err := lines.Decode(&at); err != nil {
+		return fmt.Errorf("reading the exchanges that went on: %w", err)
+	}
+	v.begin(record.Position(at))
+	for {
+		var c carried
+		err := lines.Decode(&c)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the exchanges that went on: %w", err)
+		}
+		for _, p := range c.Parts {
+			v.add(c.Exchange, p)
+		}
+	}
+}
+
+// pack takes the parts of a pack that was left open, and cuts off what is behind
+// the last whole one.
+func (v *recovery) pack(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s := &scanner{r: bufio.NewReaderSize(f, 64<<10)}
+	p, err := s.header(path)
+	if err != nil {
+		v.r.o.Logger.Warn("recording: a pack was never begun", "pack", path, "error", err)
+		return v.r.o.disk.remove(path)
+	}
+	if p.Log != v.r.o.Log.ID() {
+		return fmt.Errorf("opening pack %q: it belongs to another log; move it elsewhere", path)
+	}
+	v.begin(record.Position{Seq: s.raw.Seq, Hash: s.raw.Hash})
+	end, parts := s.at, 0
+	for {
+		found, err := s.next(p.ID)
+		if err == nil {
+			_, _, err = v.r.part(context.Background(), found.Part)
+		}
+		if err != nil {
+			break // here the pack is torn, or ends
+		}
+		v.add(found.Exchange, numbered{found.Part, found.Number})
+		end, parts = s.at, parts+1
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != end {
+		v.r.o.Logger.Warn("recording: cut off a part that was never finished", "pack", path, "at", end)
+		if err := v.r.o.disk.truncate(path, end); err != nil {
+			return fmt.Errorf("cutting pack %q: %w", path, err)
+		}
+	}
+	if parts == 0 {
+		return v.r.o.disk.remove(path)
+	}
+	if err := syncPath(path); err != nil { // it may be in memory only
+		return err
+	}
+	v.packs[path] = parts
+	return nil
+}
+
+func syncPath(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// readLog finds the exchanges that the log ends, and what else it names.
+func (v *recovery) readLog() error {
+	lines, err := record.ReadAfter(v.r.o.Dir, v.from)
+	if err != nil {
+		return err
+	}
+	defer lines.Close()
+	named := map[record.Part]bool{}
+	for {
+		line, err := lines.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if !bytes.Contains(line.Raw, []byte(`"end":{`)) && !bytes.Contains(line.Raw, []byte(`"reload":{`)) {
+			continue
+		}
+		e, err := line.Entry()
+		if err != nil {
+			return err
+		}
+		switch {
+		case e.End != nil:
+			v.ended[e.End.Exchange] = true
+		case e.Reload != nil:
+			for _, p := range e.Reload.Rules {
+				named[p] = true
+			}
+		}
+	}
+	for exchange, parts := range v.parts {
+		if named[parts[0].Part] {
+			v.ended[exchange] = true
+		}
+	}
+	return nil
+}
+
+// end notes the end of an exchange, or of what Keep kept and nothing names.
+func (v *recovery) end(ctx context.Context, exchange string) {
+	var parts []record.Part
+	slices.SortFunc(v.parts[exchange], func(a, b numbered) int { return cmp.Compare(a.Number, b.Number) })
+	for _, p := range v.parts[exchange] {
+		parts = append(parts, p.Part)
+	}
+	e := &record.End{Exchange: exchange, Error: unended, Recording: parts, Kept: v.kept(ctx, exchange, parts)}
+	if paths, err := local(v.r.dir); err == nil {
+		if n, ok := parseName(strings.TrimSuffix(filepath.Base(paths[parts[0].Pack]), openExt)); ok && n.keep > 0 {
+			e.Until = n.created.Add(v.r.o.PackAge + n.keep)
+		}
+	}
+	v.r.o.Log.Note(record.Entry{End: e})
+}
+
+// kept is what the tape says that is kept of bodies.
+func (v *recovery) kept(ctx context.Context, exchange string, parts []record.Part) string {
+	_, plain, err := v.r.part(ctx, parts[0])
+	if err != nil {
+		return string(Full)
+	}
+	var first wiredLine
+	raw, _, _ := bytes.Cut(plain, []byte("\n"))
+	if json.Unmarshal(raw, &first) != nil || first.Bodies == "" {
+		return string(Full)
+	}
+	return string(first.Bodies)
+}
+
+// forget removes the list of exchanges that went on: all of them have an end.
+func (v *recovery) forget() error {
+	err := v.r.o.disk.remove(filepath.Join(v.r.dir, carriedFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
