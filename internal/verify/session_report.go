@@ -21,6 +21,7 @@ type SessionReport struct {
 	Off      int `json:"off"`      // nothing was recorded of them
 	Lost     int `json:"lost"`     // a part could not be written
 
+	Values   int      `json:"values"`         // that were searched for; whoever verifies says so
 	Searched int64    `json:"searched"`       // bytes that reached an agent and were searched
 	Sent     int64    `json:"sent"`           // bytes that agents sent and were searched
 	Trusted  int64    `json:"trusted"`        // bytes that reached an agent and rest on the masker's word
