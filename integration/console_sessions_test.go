@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
@@ -28,16 +29,16 @@ func newSession(t *testing.T) (h *house, bob *browser) {
 	return h, bob
 }
 
-// session is the path of the page of erin's session.
-func (h *house) sessionPath() string {
-	return "/session?" + url.Values{"principal": {h.issuer + "#erins"}, "id": {"one-task"}}.Encode()
+// sessionPath is the path of the page of an agent's session.
+func (h *house) sessionPath(agent, session string) string {
+	return "/session?" + url.Values{"principal": {h.issuer + "#" + agent}, "id": {session}}.Encode()
 }
 
 // sees waits until the session's page shows a number of exchanges that ended.
 func (h *house) sees(b *browser, exchanges int) {
 	h.t.Helper()
 	h.eventually(fmt.Sprintf("%d exchanges are on the timeline", exchanges), func() bool {
-		b.open(h.admin + h.sessionPath())
+		b.open(h.admin + h.sessionPath("erins", "one-task"))
 		return evaluate[int](b, `document.querySelectorAll(".timeline ol .row").length`) == exchanges
 	})
 }
@@ -89,9 +90,91 @@ func TestPageTimelineOfAnApprover(t *testing.T) {
 	alice.click("td a")
 	alice.click("dd a")
 	alice.has("h1", "one-task")
-	if shown := evaluate[[]int](alice, `[".timeline ol .row", ".timeline circle.refused"].map((s) => document.querySelectorAll(s).length)`); shown[0] != 2 || shown[1] != 0 {
+	if shown := evaluate[[]int](alice, `[".timeline ol .row", ".row circle.refused"].map((s) => document.querySelectorAll(s).length)`); shown[0] != 2 || shown[1] != 0 {
 		t.Errorf("an approver sees %v: %s", shown, alice.text(".timeline ol"))
 	}
 	alice.click(".timeline ol a")
 	alice.has("main", "What was said is for auditors")
+}
+
+// hostile would like to be more than text, on a page and in a terminal.
+const hostile = "<script>document.title='hit'</script></pre><img src=x onerror=\"document.title='hit'\"><style>*{display:none}</style>\u202eexe.txt\x1b[2J"
+
+// TestPageReads opens what was said: auditors can, the log says so before, and what
+// an agent and a backend wrote is nothing but text.
+func TestPageReads(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.get("/pay/v1/echo?note="+url.QueryEscape(hostile), "x-cloakroom-token", h.token(erinClient), "x-cloakroom-session", "one-task",
+		"authorization", "Bearer "+h.read)
+	carol := h.enters(t, "carol")
+	h.sees(carol, 1)
+	carol.click(".timeline ol a")
+	carol.has("main", "Show what was said")
+	if strings.Contains(carol.text("main"), h.read) || strings.Contains(h.logText(), `"name":"read"`) {
+		t.Error("the page shows what was said before anybody asked, or the log says so")
+	}
+	carol.click("form[action^='/exchanges/'] button")
+	carol.has(".said", "Bearer "+h.read)
+	carol.isText(t)
+	for selector, want := range map[string]string{".agent mark.used": h.read, ".back mark.masked": h.read, ".agent .chip.used": "used read in header:authorization",
+		".back .chip.masked": "masked read ×1", ".back mark.odd": "U+202E"} {
+		carol.has(selector, want)
+	}
+	id := evaluate[string](carol, `location.pathname.replace("/exchanges/", "")`)
+	if log := h.logText(); !strings.Contains(log, `"act":{"name":"read","by":"`+h.people+`#carol"`) || !strings.Contains(log, `"exchange":"`+id+`","n":1,"detail":"page"`) {
+		t.Errorf("the log does not say who read exchange %s", id)
+	}
+	har := evaluate[string](carol, `fetch(location.pathname + "/har", {method: "POST", body: new URLSearchParams({token: document.querySelector("[name=token]").value})})
+		.then((r) => r.json()).then((har) => har.log.version + " " + har.log.entries.length + " " + har.log.entries[0].response.content.text)`)
+	if !strings.HasPrefix(har, "1.2 1 ") || !strings.Contains(har, h.read) || !strings.Contains(har, hostile[:20]) {
+		t.Errorf("the HAR: %s", har)
+	}
+	h.plays(t, carol)
+	bob := h.enters(t, "bob")
+	h.sees(bob, 1)
+	if strings.Contains(bob.text("main"), "Show what was said") {
+		t.Error("an operator may read")
+	}
+	for _, path := range []string{"/exchanges/" + id, "/exchanges/" + id + "/har", "/session?principal=&id=one-task"} {
+		status := evaluate[int](bob, fmt.Sprintf(`fetch(%q, {method: "POST", body: new URLSearchParams({token: document.querySelector("[name=token]").value, id: "one-task"})}).then((r) => r.status)`, path))
+		if status != 403 {
+			t.Errorf("an operator reads %s: status %d", path, status)
+		}
+	}
+}
+
+// isText tells whether what others wrote is no more than that.
+func (b *browser) isText(t *testing.T) {
+	t.Helper()
+	if evaluate[bool](b, `document.title === "hit" || document.querySelector(".said :is(img, script, style, a)") !== null`) || strings.ContainsAny(b.text("main"), "\u202e\x1b") {
+		t.Error("what was said is more than text")
+	}
+	if wrong := b.saidOf("Content Security Policy"); len(wrong) > 0 {
+		t.Errorf("a page of ours breaks its own policy: %q", wrong)
+	}
+	b.shown()
+}
+
+// plays opens all of a session, and goes through it.
+func (h *house) plays(t *testing.T, b *browser) {
+	t.Helper()
+	b.open(h.admin + h.sessionPath("erins", "one-task"))
+	b.tabTo("form[action='/session'] button")
+	b.press(kb.Enter)
+	b.has(".said", "Bearer "+h.read)
+	b.isText(t)
+	visible := func() int {
+		return evaluate[int](b, `[...document.querySelectorAll(".block")].filter((e) => e.checkVisibility()).length`)
+	}
+	all := visible()
+	b.tabTo("[data-seek]")
+	b.press(kb.Home)
+	if n := visible(); n >= all || all < 3 {
+		t.Errorf("at its beginning %d of %d blocks are shown", n, all)
+	}
+	b.press(kb.End)
+	if n := visible(); n != all {
+		t.Errorf("at its end %d of %d blocks are shown", n, all)
+	}
 }

@@ -47,9 +47,6 @@ credentials:
       - {hosts: [pay.test], methods: [GET], paths: ["/v1/**"]}
 `
 
-// hostile would like to be more than text, on a page and in a terminal.
-const hostile = "<script>document.title='hit'</script></pre><img src=x onerror=\"document.title='hit'\"><style>*{display:none}</style> \u202eexe.txt \x1b[2J"
-
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	return newHouseOf(t, payments, aliceClient, erinClient)
@@ -70,7 +67,7 @@ func newHouseOf(t *testing.T, config string, clients ...string) *house {
 			}
 		}
 		if r.URL.Path == "/v1/echo" {
-			fmt.Fprintf(w, "%s\n%s", r.Header.Get("authorization"), hostile)
+			fmt.Fprintf(w, `{"object": "request", "authorization": %q, "note": "%s"}`, r.Header.Get("authorization"), r.URL.Query().Get("note"))
 			return
 		}
 		fmt.Fprint(w, "refunded")
@@ -113,12 +110,18 @@ type answer struct {
 // asks sends what an agent sends that knows nothing of approvals.
 func (h *house) asks(client, path, body string) <-chan answer {
 	h.t.Helper()
+	return h.asksWith(h.pay, client, path, body)
+}
+
+// asksWith sends another credential's placeholder than that of "pay".
+func (h *house) asksWith(placeholder, client, path, body string) <-chan answer {
+	h.t.Helper()
 	r, err := http.NewRequest(http.MethodPost, h.gateway+"/pay"+path, strings.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	r.Header.Set("x-cloakroom-token", h.token(client))
-	r.Header.Set("authorization", "Bearer "+h.pay)
+	r.Header.Set("authorization", "Bearer "+placeholder)
 	r.Header.Set("content-type", "application/json")
 	r.Header.Set("x-cloakroom-session", "one-task")
 	got := make(chan answer, 1)

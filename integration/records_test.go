@@ -45,6 +45,13 @@ type end struct {
 		Name string
 		Ms   float64
 	}
+	Set, Kept string
+	Recording []struct {
+		Pack     string
+		At, Size int64
+		SHA256   string
+	}
+	Lost bool
 }
 
 // session is what `session show` tells of a session, once all its n exchanges

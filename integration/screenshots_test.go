@@ -86,6 +86,37 @@ func TestScreenshots(t *testing.T) {
 	bob.open(h.admin + "/")
 	bob.has(".sum", "3 questions wait")
 	bob.shoot("phone")
+	h.released(bob)
+	carol := h.enters(t, "carol")
+	carol.look(1160, 1250, "light")
+	h.eventually("four exchanges are on the timeline", func() bool {
+		carol.open(h.admin + h.sessionPath("release-bot", "one-task"))
+		return evaluate[int](carol, `document.querySelectorAll(".timeline ol .row").length`) == 4
+	})
+	carol.click("form[action='/session'] button")
+	carol.has(".said", "Bearer "+h.read)
+	carol.shoot("timeline")
+}
+
+// released is a session in which bob lets release-bot publish.
+func (h *house) released(bob *browser) {
+	h.t.Helper()
+	with := []string{"x-cloakroom-token", h.token(releaseBot), "x-cloakroom-session", "one-task", "authorization"}
+	h.get("/pay/v1/echo", append(with, "Bearer "+h.read)...)
+	held := h.asksWith(h.placeholder("release"), releaseBot, "/repos/acme/shop/releases", `{"tag_name": "v2.3.1"}`)
+	bob.open(h.admin + "/")
+	bob.has(".sum", "4 questions wait")
+	bob.click(".inbox li:last-child h2 a")
+	bob.has("h1", "May release-bot use release?")
+	bob.click("[name=scope][value=operation]")
+	bob.click(".approve button")
+	bob.typesPassword("bob")
+	bob.has(".sum", "active")
+	if got := <-held; got.status != 200 {
+		h.t.Fatalf("the held request: %d %s", got.status, got.body)
+	}
+	h.get("/pay/v1/payouts/7", append(with, "Bearer "+h.pay)...)
+	h.get("/pay/v1/echo", append(with, "Bearer "+h.read)...)
 }
 
 // TestPageLooks opens every page in a window and on a phone, by day and by night:
@@ -94,7 +125,10 @@ func TestPageLooks(t *testing.T) {
 	t.Parallel()
 	h, bob := newScene(t)
 	question := evaluate[string](bob, `document.querySelector(".inbox h2 a").getAttribute("href")`)
-	for name, path := range map[string]string{"inbox": "/", "question": question, "leases": "/leases", "inventory": "/inventory", "sessions": "/sessions",
+	session := h.sessionPath("refund-bot", "task-4711")
+	bob.open(h.admin + session)
+	exchange := evaluate[string](bob, `document.querySelector(".timeline ol a").getAttribute("href")`)
+	for name, path := range map[string]string{"inbox": "/", "question": question, "leases": "/leases", "inventory": "/inventory", "sessions": "/sessions", "timeline": session, "exchange": exchange,
 		"denials": "/denials", "health": "/health", "revoke": "/revoke?lease=" + question[len("/approvals/"):], "panic": "/revoke?all", "missing": "/none"} {
 		for _, at := range []struct {
 			width, height int64

@@ -111,14 +111,14 @@ func resolved(path string) string {
 func (s *service) reload(ctx context.Context, path string) {
 	err := s.tryReload(ctx, path)
 	s.metrics.Reloaded(err)
-	entry := record.Reload{Revision: s.rules.Load().policy.Revision(), Credentials: len(s.rules.Load().config.Credentials)}
+	revision := s.rules.Load().policy.Revision()
 	if err != nil {
-		entry.Error = err.Error()
 		s.logger.Error("THE NEW CONFIGURATION IS BAD: the old rules stay in force", "file", path, "error", err)
-	} else {
-		s.logger.Info("the new configuration is in force", "file", path, "revision", entry.Revision)
+		s.log.Note(record.Entry{Reload: &record.Reload{Revision: revision, Credentials: len(s.rules.Load().config.Credentials), Error: err.Error()}})
+		return
 	}
-	s.log.Note(record.Entry{Reload: &entry})
+	s.logger.Info("the new configuration is in force", "file", path, "revision", revision)
+	s.noteRules(ctx, false)
 }
 
 func (s *service) tryReload(ctx context.Context, path string) error {

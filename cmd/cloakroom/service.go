@@ -20,6 +20,7 @@ import (
 	"cloakroom/internal/lease"
 	"cloakroom/internal/metrics"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 	"cloakroom/internal/replace"
 	"cloakroom/internal/search"
 	"cloakroom/internal/secret"
@@ -46,7 +47,8 @@ type service struct {
 	page     [32]byte // seals what people's browsers keep for the page
 	acts     [32]byte // seals what commands leave in the store
 	log      *record.Log
-	book     *search.Book // fingerprints of every value that ever was in force
+	book     *search.Book        // fingerprints of every value that ever was in force
+	recorder *recording.Recorder // nil: recording is off
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
@@ -156,7 +158,9 @@ func (s *service) valuesChanged() {
 	}
 	if err := s.putInForce(r); err != nil {
 		s.logger.Error("changed values are not in force", "error", err)
+		return
 	}
+	s.noteRules(context.Background(), false)
 }
 
 // tellFailing tells of the sources that fail.
@@ -174,6 +178,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 		return fmt.Errorf("making the store's folder: %w", err)
 	}
 	if s.notices, err = s.openNotices(cfg); err != nil {
+		return err
+	}
+	if err := s.openRecorder(ctx, cfg); err != nil {
 		return err
 	}
 	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
@@ -206,6 +213,7 @@ func (s *service) openCores(r *rules) error {
 	}
 	if s.engine, err = exchange.New(exchange.Deps{
 		Snapshot: s.snapshot.Load, Leases: standing{s.keeper}, Grants: s.codec, Log: s.log, Observer: s.metrics,
+		Tapes: s.tapes(), Rule: s.recordingRule,
 	}); err != nil {
 		return err
 	}
@@ -223,6 +231,7 @@ func (s *service) background(ctx context.Context) {
 	go s.followBars(ctx)
 	go s.followActs(ctx)
 	s.noteAct("start")
+	s.noteRules(ctx, true)
 	s.indexed = make(chan struct{})
 	go func() {
 		defer close(s.indexed)
@@ -252,6 +261,11 @@ func (s *service) close() {
 	if s.log != nil {
 		if s.indexed != nil {
 			s.noteAct("stop")
+		}
+		if s.recorder != nil {
+			if err := s.recorder.Close(); err != nil {
+				s.logger.Error("closing the recordings", "error", err)
+			}
 		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)

@@ -85,7 +85,7 @@ func readTranscript(c *Console, r *http.Request, who access.Principal) (int, any
 	if err != nil {
 		return 0, nil, err
 	}
-	t, err := c.read(r.Context(), who, x)
+	t, err := c.read(r.Context(), who, x, forAPI)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -35,7 +35,7 @@ func (c *Console) readExchange(w http.ResponseWriter, r *http.Request, v visit) 
 	if err != nil {
 		return err
 	}
-	t, err := c.read(ctx, v.Who, view.Exchange)
+	t, err := c.read(ctx, v.Who, view.Exchange, forPage)
 	if err != nil {
 		return err
 	}

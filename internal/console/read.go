@@ -20,16 +20,24 @@ type Log interface {
 // actRead is the name of the act of reading a recording.
 const actRead = "read"
 
+// What a recording is read for.
+const (
+	forPage = "page"
+	forAPI  = "api"
+	forHAR  = "har"
+)
+
 // errNoEntry is in the way of whoever reads while the log cannot be written.
 var errNoEntry = errors.New("the log cannot be written now, and nothing of a recording is shown without an entry that says who read it")
 
-// read reads what was recorded of an exchange, once the log says that who does.
-func (c *Console) read(ctx context.Context, who access.Principal, x record.Exchange) (transcript.Exchange, error) {
+// read reads what was recorded of an exchange, once the log says that who does, and
+// what for.
+func (c *Console) read(ctx context.Context, who access.Principal, x record.Exchange, what string) (transcript.Exchange, error) {
 	d := x.Decision.Decision
 	if err := c.mayRead(x); err != nil {
 		return transcript.Exchange{}, err
 	}
-	if err := c.note(ctx, who, record.Act{Principal: principalOf(x), Session: d.Session, Exchange: d.Exchange, N: 1}); err != nil {
+	if err := c.note(ctx, who, record.Act{Principal: principalOf(x), Session: d.Session, Exchange: d.Exchange, N: 1, Detail: what}); err != nil {
 		return transcript.Exchange{}, err
 	}
 	return c.contents(ctx, x)
@@ -46,7 +54,7 @@ func (c *Console) contents(ctx context.Context, x record.Exchange) (transcript.E
 
 // har reads what was recorded of an exchange as HAR, once the log says so.
 func (c *Console) har(ctx context.Context, who access.Principal, x record.Exchange) ([]byte, error) {
-	t, err := c.read(ctx, who, x)
+	t, err := c.read(ctx, who, x, forHAR)
 	if err != nil {
 		return nil, err
 	}

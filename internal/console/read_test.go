@@ -61,8 +61,8 @@ func TestReadingIsAnEntry(t *testing.T) {
 	b.post("/exchanges/x1")
 	b.post("/session", "id", "s1", "principal", agents+"#refund-bot")
 	want := []record.Act{
-		{Name: "read", By: people + "#carol", Principal: agents + "#refund-bot", Session: "s1", Exchange: "x1", N: 1},
-		{Name: "read", By: people + "#carol", Principal: agents + "#refund-bot", Session: "s1", N: 3},
+		{Name: "read", By: people + "#carol", Principal: agents + "#refund-bot", Session: "s1", Exchange: "x1", N: 1, Detail: "page"},
+		{Name: "read", By: people + "#carol", Principal: agents + "#refund-bot", Session: "s1", N: 3, Detail: "page"},
 	}
 	if fmt.Sprint(w.read) != fmt.Sprint(want) {
 		t.Errorf("the log has %+v", w.read)

@@ -99,7 +99,7 @@ func (c *Console) readSession(w http.ResponseWriter, r *http.Request, v visit) e
 	if over := len(xs) - readExchanges; over > 0 {
 		xs, view.Unread = xs[over:], over
 	}
-	if err := c.note(ctx, v.Who, record.Act{Principal: view.Principal, Session: view.ID, N: len(xs)}); err != nil {
+	if err := c.note(ctx, v.Who, record.Act{Principal: view.Principal, Session: view.ID, N: len(xs), Detail: forPage}); err != nil {
 		return err
 	}
 	view.Opened, view.Said, view.Gone = true, make(map[string]*said), make(map[string]string)

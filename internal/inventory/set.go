@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 
 	"cloakroom/internal/access"
 )
@@ -96,6 +97,14 @@ func (s *Set) Credential(name string) *Credential {
 		return nil
 	}
 	return s.byName[name]
+}
+
+// Named tells whether a text is exactly the named placeholder of a credential,
+// without the credential's prefix.
+func (s *Set) Named(text string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(text, mark), "_")
+	c := s.Credential(name)
+	return c != nil && text == strings.TrimPrefix(c.Placeholder, c.Prefix)
 }
 
 // Strict tells whether a placeholder outside every location is to be refused.
