@@ -273,7 +273,7 @@ func (s *service) close() {
 	}
 	s.await(s.indexed, "the log's index is behind; it catches up at the next start")
 	s.await(s.signed, "the log's end is not signed; it is at the next start")
-	s.witnesses.close()
+	s.witnesses.Close() // everything was written before
 	if s.book != nil {
 		s.book.Close() // what counts was synced
 	}
