@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -52,7 +50,7 @@ func withProof(ctx context.Context, r reading, more []string, do func(*proof) er
 		return err
 	}
 	for _, dir := range p.logs.Dirs {
-		past, heads, err := search.ReadBook(filepath.Join(dir, bookFile), key)
+		past, heads, err := search.ReadBook(bookPath(dir), key)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -187,5 +185,3 @@ func witnessNames(cfg *config.Config) (names []string) {
 	}
 	return names
 }
-
-var _ io.Closer = (*logSources)(nil)

@@ -111,6 +111,16 @@ func (a *sessionAudit) found(f SessionFinding) {
 	}
 }
 
+// Add takes what is wrong with the logs among the findings.
+func (r *SessionReport) Add(logs LogReport) {
+	r.Found += logs.Found
+	for _, f := range logs.Findings {
+		if len(r.Findings) < findingsMax {
+			r.Findings = append(r.Findings, SessionFinding{What: BrokenLog, Log: f.Log, Entry: f.Entry, Detail: f.String()})
+		}
+	}
+}
+
 // tellLines tells Line of the lines that were used.
 func (a *sessionAudit) tellLines() error {
 	if a.Line == nil {
