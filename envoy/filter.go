@@ -85,15 +85,17 @@ func (b *builder) extProc() *procv3.ExternalProcessor {
 			AllowAllRouting: wrapperspb.Bool(false),
 			AllowEnvoy:      wrapperspb.Bool(true), // to remove a client's x-envoy-*
 			// Envoy would let these be set, and so a message be cut elsewhere
-			// than where it ends.
+			// than where it ends. The service only ever removes content-length.
 			DisallowExpression: &matcherv3.RegexMatcher{
-				Regex: "content-length|transfer-encoding|connection|upgrade",
+				Regex: "transfer-encoding|connection|upgrade",
 			},
 			DisallowIsError: wrapperspb.Bool(true),
 		},
 		MetadataOptions: &procv3.MetadataOptions{
 			ForwardingNamespaces: &procv3.MetadataOptions_MetadataNamespaces{Untyped: []string{MetadataNamespace}},
 		},
+		// The service removes the length wherever a body may change.
+		AllowContentLengthHeader: true,
 		// The route that was judged is the route that is taken.
 		RouteCacheAction: procv3.ExternalProcessor_RETAIN,
 		StatusOnError:    &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},

@@ -1,6 +1,8 @@
 package extproc
 
 import (
+	"time"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -36,18 +38,36 @@ func (c *conversation) watch(leases []<-chan struct{}) {
 	}
 }
 
+// wordsWait is how long a stream that was cut waits for the step that is under way to
+// tell the client why.
+const wordsWait = 500 * time.Millisecond
+
 // cutShort ends a stream that was cut: with an error, and before it, where a lease
 // was revoked and the client has heard nothing yet, with a refusal. A step that is
-// under way is not waited for: it may be what hangs, or wait for a client that does
-// not read.
-func (c *conversation) cutShort() error {
+// under way is not waited for long: it may be what hangs, or wait for a client that
+// does not read. done tells that the conversation is over.
+func (c *conversation) cutShort(done <-chan error) error {
 	why := *c.cutBy.Load()
-	if why != errRevoked || !c.stepping.TryLock() {
-		return why
+	switch {
+	case why != errRevoked:
+	case c.stepping.TryLock():
+		defer c.stepping.Unlock()
+		c.lastWords(why)
+	default:
+		select {
+		case <-done:
+		case <-time.After(wordsWait):
+		}
 	}
-	defer c.stepping.Unlock()
+	return why
+}
+
+// lastWords tell the client that a lease was revoked, where it has heard nothing yet.
+func (c *conversation) lastWords(why error) {
+	if why != errRevoked {
+		return
+	}
 	if r := c.x.Revoked(); r != nil {
 		_ = c.send(c.refuse(r)) // else the error says it
 	}
-	return why
 }

@@ -76,7 +76,7 @@ func TestARevokeNeedsNoReader(t *testing.T) {
 	<-w.noted
 }
 
-// TestARevokeInTheMiddleOfAStep lets nothing of it go.
+// TestARevokeInTheMiddleOfAStep lets nothing of it go, and says why.
 func TestARevokeInTheMiddleOfAStep(t *testing.T) {
 	w := newWorld(t)
 	w.noted, w.atOnce = make(chan struct{}), true
@@ -84,7 +84,7 @@ func TestARevokeInTheMiddleOfAStep(t *testing.T) {
 	if err := w.server.Process(s); code(err) != codes.PermissionDenied {
 		t.Errorf("got %v", err)
 	}
-	if <-w.noted; len(s.got) != 0 {
+	if <-w.noted; len(s.got) != 1 || !strings.Contains(string(s.got[0].GetImmediateResponse().GetBody()), "revoked") {
 		t.Errorf("got %v", s.got)
 	}
 }

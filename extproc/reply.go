@@ -82,7 +82,7 @@ func streamed(body []byte, end bool) *extprocv3.CommonResponse {
 }
 
 // mutation writes a change as Envoy applies it: it removes first and sets
-// afterwards. The first line of a name overwrites all that were there, and the
+// afterwards. Envoy leaves the length of a body to us. The first line of a name overwrites all that were there, and the
 // others are added to it. Envoy reads "add" only from the older append field:
 // APPEND_IF_EXISTS_OR_ADD is the enum's zero, which it takes for unset.
 func mutation(change exchange.Change) (*extprocv3.HeaderMutation, error) {
@@ -95,6 +95,9 @@ func mutation(change exchange.Change) (*extprocv3.HeaderMutation, error) {
 		return nil, errHeader
 	}
 	m := &extprocv3.HeaderMutation{RemoveHeaders: change.Remove}
+	if !change.KeepsLength {
+		m.RemoveHeaders = append(m.RemoveHeaders, "content-length")
+	}
 	if change.Path != "" {
 		m.SetHeaders = append(m.SetHeaders, overwrite(":path", change.Path))
 	}

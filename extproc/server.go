@@ -61,7 +61,7 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 		case err := <-done:
 			return err
 		case <-c.cutOff:
-			return c.cutShort()
+			return c.cutShort(done)
 		case <-tick.C:
 			now := c.beat.Load()
 			if now == last && now%2 == working {
@@ -111,6 +111,7 @@ func (c *conversation) answer(msg *extprocv3.ProcessingRequest) error {
 		replies = c.refuse(r)
 	}
 	if why := c.cutBy.Load(); why != nil {
+		c.lastWords(*why)
 		return *why
 	}
 	return c.send(replies)

@@ -131,7 +131,7 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	}
 	old := s.rules.Load().config
 	if !reflect.DeepEqual(cfg.Envoy, old.Envoy) || !reflect.DeepEqual(cfg.Listen, old.Listen) ||
-		!reflect.DeepEqual(cfg.Store, old.Store) || !reflect.DeepEqual(cfg.Record, old.Record) || cfg.Keys != old.Keys || cfg.Admin.URL != old.Admin.URL {
+		!reflect.DeepEqual(cfg.Store, old.Store) || !reflect.DeepEqual(fixed(cfg.Record), fixed(old.Record)) || cfg.Keys != old.Keys || cfg.Admin.URL != old.Admin.URL {
 		return errors.New("envoy, listen, store, record, keys and admin.url cannot change without a restart")
 	}
 	if err := routed(cfg, s.started); err != nil {
@@ -159,6 +159,12 @@ func (s *service) tryReload(ctx context.Context, path string) error {
 	return nil
 }
 
+// fixed is what of it cannot change without a restart.
+func fixed(r config.Record) config.Record {
+	r.Rules, r.Bodies, r.Retention = nil, 0, 0
+	return r
+}
+
 // routed refuses what Envoy was not made for when it was started: it would not
 // show a body where a value may stand, or wait for people. That it shows more than
 // the rules name does no harm.
@@ -170,6 +176,9 @@ func routed(cfg, started *config.Config) error {
 		return errors.New("a longer wait for an approval needs a restart: Envoy's timeout follows from it")
 	}
 	for _, u := range cfg.Envoy.Upstreams {
+		if recordsRequests(cfg, u.Host) != recordsRequests(started, u.Host) {
+			return fmt.Errorf("host %q: whether bodies of requests are recorded cannot change without a restart: Envoy's routes follow from it", u.Host)
+		}
 		was := inventory.BodyOperations(started.Credentials, u.Host)
 		more := slices.ContainsFunc(inventory.BodyOperations(cfg.Credentials, u.Host), func(o inventory.Operation) bool { return !slices.Contains(was, o) })
 		if more || inventory.HasMessages(cfg.Credentials, u.Host) && !inventory.HasMessages(started.Credentials, u.Host) {

@@ -100,7 +100,11 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 	if err := s.openState(ctx, cfg, root); err != nil {
 		return nil, err
 	}
+	if err := s.openRecorder(ctx, cfg); err != nil {
+		return nil, err
+	}
 	s.export()
+	s.exportRecorder()
 	return s, s.openCores(r)
 }
 
@@ -251,7 +255,7 @@ func (s *service) background(ctx context.Context) {
 
 // ready tells why the service cannot let anything go, nil if it can.
 func (s *service) ready() error {
-	return errors.Join(s.log.Err(), s.keeper.Err())
+	return errors.Join(s.log.Err(), s.keeper.Err(), s.engine.Ready())
 }
 
 // close tells people what they are still to hear, ends the log, waits for its index, and closes the store.
@@ -259,14 +263,10 @@ func (s *service) close() {
 	if s.notices != nil {
 		s.notices.close()
 	}
+	s.closeRecorder()
 	if s.log != nil {
 		if s.indexed != nil {
 			s.noteAct("stop")
-		}
-		if s.recorder != nil {
-			if err := s.recorder.Close(); err != nil {
-				s.logger.Error("closing the recordings", "error", err)
-			}
 		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)

@@ -29,6 +29,9 @@ type Change struct {
 	Path   string // empty: as it was
 	Set    []access.Header
 	Remove []string
+	// KeepsLength tells that the body goes on byte for byte, or that there is none:
+	// what the head says of its length stays. Else it must go.
+	KeepsLength bool
 }
 
 // removedOnTheWayUp never reach a backend: they are ours, or they would let it
@@ -90,6 +93,7 @@ func (x *Exchange) ask(h RequestHead) (Change, *access.Refusal) {
 	if x.target.Path != h.Path && change.Path == "" {
 		change.Path = x.target.Path
 	}
+	change.KeepsLength = x.up == nil || x.up.reader == nil && x.socket.fill == nil
 	return change, nil
 }
 

@@ -45,7 +45,7 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 	}
 	x.phase = answered
 	if h.End {
-		x.phase = complete
+		x.phase, change.KeepsLength = complete, true
 		return change, nil, nil
 	}
 	x.openBody(h)
