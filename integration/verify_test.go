@@ -28,6 +28,10 @@ type finding struct{ What, Exchange, Where, Credential, Form string }
 func (w *world) verifies(t *testing.T, name string, n int, arguments ...string) (v verified, stderr string, code int) {
 	t.Helper()
 	w.session(t, name, n, true)
+	w.eventually("the log is signed", func() bool {
+		_, _, code := command(t, w.dir, w.env, "log", "checkpoint")
+		return code == 0
+	})
 	stdout, stderr, code := command(t, w.dir, w.env, append([]string{"session", "verify", name, "--json"}, arguments...)...)
 	page(stdout, stderr)
 	if err := json.Unmarshal([]byte(stdout), &v); err != nil {
