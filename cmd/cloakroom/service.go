@@ -189,9 +189,6 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.notices, err = s.openNotices(cfg); err != nil {
 		return err
 	}
-	if err := s.openRecorder(ctx, cfg); err != nil {
-		return err
-	}
 	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
 		return err
 	}
