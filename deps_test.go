@@ -89,7 +89,7 @@ var only = map[string][]string{
 	"github.com/modelcontextprotocol/go-sdk":    {"internal/agent", "cmd/...", "integration/..."},
 	"github.com/chromedp":                       {"integration/..."},
 	"github.com/santhosh-tekuri/jsonschema":     {"internal/console", "internal/export", "internal/transcript"},
-	"github.com/transparency-dev":               {"internal/checkpoint", "internal/config"},
+	"github.com/transparency-dev":               {"internal/checkpoint", "internal/config", "internal/verify"},
 	"gocloud.dev":                               {"internal/checkpoint", "internal/recording", "cmd/..."},
 	"golang.org/x/time":                         {"internal/notify"},
 	"github.com/zitadel/oidc":                   {"examples/..."},
