@@ -48,6 +48,7 @@ type service struct {
 	acts     [32]byte // seals what commands leave in the store
 	log      *record.Log
 	book     *search.Book        // fingerprints of every value that ever was in force
+	marks    [32]byte            // what tokens are marked with in recordings
 	recorder *recording.Recorder // nil: recording is off
 	packs    recordings          // what was recorded, to be read on the page
 	follower *record.Follower
@@ -186,9 +187,6 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 		return fmt.Errorf("making the store's folder: %w", err)
 	}
 	if s.notices, err = s.openNotices(cfg); err != nil {
-		return err
-	}
-	if err := s.openRecorder(ctx, cfg); err != nil {
 		return err
 	}
 	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
