@@ -167,7 +167,7 @@ func TestRoom(t *testing.T) {
 
 // FuzzRuns holds that a text is shown whole, but for what is not printed as itself.
 func FuzzRuns(f *testing.F) {
-	f.Add("GET [masked] ckr_pay_" + suffix + "\x1b[31m\u202e\r\n", true)
+	f.Add("GET [masked] ckr_pay_"+suffix+"\x1b[31m\u202e\r\n", true)
 	f.Add("ckr_a_ckr_b_[ticket][token]\xff\ufe0f", false)
 	f.Fuzz(func(t *testing.T, text string, line bool) {
 		text = strings.ToValidUTF8(text, "?") // a text's bytes are; else it is shown as hex
