@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -145,4 +146,20 @@ func (r reading) each(ctx context.Context, xs []record.Exchange, do func(*transc
 		}
 	}
 	return broken
+}
+
+// all reads one after another, as each does; the last error stands alone.
+func (r reading) all(ctx context.Context, xs []record.Exchange) iter.Seq2[*transcript.Exchange, error] {
+	return func(yield func(*transcript.Exchange, error) bool) {
+		enough := errors.New("enough")
+		err := r.each(ctx, xs, func(x *transcript.Exchange) error {
+			if !yield(x, nil) {
+				return enough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, enough) {
+			yield(nil, err)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -54,10 +55,10 @@ func TestGatewayOf(t *testing.T) {
 }
 
 // moments are those of an exchange with one event.
-func moments() []transcript.Moment {
+func moments() iter.Seq2[transcript.Moment, error] {
 	x := transcript.Exchange{Exchange: record.Exchange{Decision: record.Entry{Decision: &record.Decision{}}, End: &record.Entry{End: &record.End{}}},
 		Recording: &recording.Transcript{Events: []recording.Event{{Kind: recording.Got, Data: []byte("an event")}}}}
-	return transcript.Moments([]transcript.Exchange{x})
+	return transcript.Moments(func(yield func(*transcript.Exchange, error) bool) { yield(&x, nil) })
 }
 
 // At a terminal each key shows one moment more, until the input ends.

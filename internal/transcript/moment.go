@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -20,14 +21,38 @@ type Moment struct {
 }
 
 // Moments are what happened in the exchanges, in the order of their times. Of one
-// exchange the order is as recorded, the decision comes first and the end last.
-func Moments(xs []Exchange) []Moment {
-	var all []Moment
-	for i := range xs {
-		all = append(all, xs[i].moments()...)
+// exchange the order is as recorded, the decision comes first and the end last. The
+// exchanges come in the order of their decisions: only those that overlapped are in
+// memory at once. An error of xs comes behind what was read before it.
+func Moments(xs iter.Seq2[*Exchange, error]) iter.Seq2[Moment, error] {
+	return func(yield func(Moment, error) bool) {
+		var waiting []Moment
+		// let gives those that come before t, and tells whether more are wanted.
+		let := func(all bool, t time.Time) bool {
+			for len(waiting) > 0 && (all || waiting[0].At.Before(t)) {
+				m := waiting[0]
+				waiting = waiting[1:]
+				if !yield(m, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for x, err := range xs {
+			if err != nil {
+				if !let(true, time.Time{}) || !yield(Moment{}, err) {
+					return
+				}
+				continue
+			}
+			if !let(false, x.Decision.Time) {
+				return
+			}
+			waiting = append(slices.Clone(waiting), x.moments()...)
+			slices.SortStableFunc(waiting, func(a, b Moment) int { return a.At.Compare(b.At) })
+		}
+		let(true, time.Time{})
 	}
-	slices.SortStableFunc(all, func(a, b Moment) int { return a.At.Compare(b.At) })
-	return all
 }
 
 // moments never go back in time: a clock may, between a decision and its

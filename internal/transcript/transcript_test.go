@@ -3,6 +3,7 @@ package transcript
 import (
 	"errors"
 	"flag"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,17 @@ var epoch = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
 
 // hostile is what a backend could write to who looks at a terminal.
 const hostile = "\x1b]0;owned\x07 \x1b[2J\u202etxt.exe\u009b31m \xff\r\ndone"
+
+// each gives one exchange after another.
+func each(xs []Exchange) iter.Seq2[*Exchange, error] {
+	return func(yield func(*Exchange, error) bool) {
+		for i := range xs {
+			if !yield(&xs[i], nil) {
+				return
+			}
+		}
+	}
+}
 
 // exchange is the n-th of the session, n seconds after its begin.
 func exchange(n int, method, path string) Exchange {
@@ -146,7 +158,10 @@ func TestPlayedInOrder(t *testing.T) {
 	xs[1].Decision.Time = xs[0].Decision.Time
 	var b strings.Builder
 	last := time.Time{}
-	for _, m := range Moments(xs) {
+	for m, err := range Moments(each(xs)) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if m.At.Before(last) {
 			t.Errorf("%v comes after %v", m.At, last)
 		}
@@ -156,6 +171,20 @@ func TestPlayedInOrder(t *testing.T) {
 		}
 	}
 	golden(t, "played.txt", b.String())
+}
+
+// An error comes behind what was read before it, and ends whoever heeds it.
+func TestMomentsUntilAnError(t *testing.T) {
+	broken, xs := errors.New("broken"), session()[:1]
+	n := 0
+	for m, err := range Moments(func(yield func(*Exchange, error) bool) {
+		_ = yield(&xs[0], nil) && yield(nil, broken)
+	}) {
+		if want := len(xs[0].moments()); (err != nil) != (n == want) || err == nil && m.Exchange != &xs[0] {
+			t.Errorf("%d of %d: %v, %v", n, want, m, err)
+		}
+		n++
+	}
 }
 
 func TestLimit(t *testing.T) {
