@@ -87,3 +87,16 @@ func TestStep(t *testing.T) {
 		}
 	}
 }
+
+// Only what a terminal prints as itself goes to one as it is.
+func TestPrintBody(t *testing.T) {
+	for body, shown := range map[string]bool{"{\n\t\"a\": 1}\n": true, "\x1b[2J": false, "a\u202eb": false, "\xff": false} {
+		if err := printBody(terminal(t, ""), []byte(body)); (err == nil) != shown {
+			t.Errorf("%q: %v", body, err)
+		}
+		var file strings.Builder
+		if err := printBody(&file, []byte(body)); err != nil || file.String() != body {
+			t.Errorf("%q to a file: %q, %v", body, file.String(), err)
+		}
+	}
+}

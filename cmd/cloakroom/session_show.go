@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -110,7 +111,15 @@ func (s showing) showBody(ctx context.Context, r reading, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the body of exchange %q: %w", t.ID(), err)
 	}
-	_, err = w.Write(body)
+	return printBody(w, body)
+}
+
+// printBody prints a body as it is. Whoever wrote it has no hold of a terminal.
+func printBody(w io.Writer, body []byte) error {
+	if isTerminal(w) && !transcript.Plain(body) {
+		return hinted{errors.New("--body prints a body as it is, and this one would steer the terminal"), "send it to a file, or see it without --body"}
+	}
+	_, err := w.Write(body)
 	return err
 }
 

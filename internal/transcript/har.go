@@ -53,7 +53,7 @@ func indented(v any, indent string) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	e.SetIndent(indent, "  ")
 	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return JSON(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), err
 }
 
 func (x *Exchange) har(scheme string) harEntry {

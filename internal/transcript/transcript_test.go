@@ -1,9 +1,11 @@
 package transcript
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -194,6 +196,23 @@ func TestLimit(t *testing.T) {
 		if err := Write(&b, &x, limit); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("limit %d: %v, no %q in %s", limit, err, want, b.String())
 		}
+	}
+}
+
+// JSON says the same, and nothing in it steers a terminal.
+func TestJSON(t *testing.T) {
+	for _, text := range []string{"plain äöü", hostile, "\u009b31m\u202e\u007f\U000e0001\ufeff", "<&>\"\\\u2028"} {
+		before, err := json.Marshal(map[string]string{text: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, had, has := JSON(append(before, '\n')), map[string]string{}, map[string]string{}
+		if err := errors.Join(json.Unmarshal(before, &had), json.Unmarshal(after, &has)); err != nil || !maps.Equal(had, has) || !Plain(after) {
+			t.Errorf("%q: got %s, %v", text, after, err)
+		}
+	}
+	if got := string(JSON([]byte("{\"\xff\":1}"))); got != `{"\ufffd":1}` || Plain([]byte("\xff")) || Plain([]byte("a\r\n")) || !Plain([]byte("a\tb\n")) {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -1,9 +1,11 @@
 package transcript
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -34,6 +36,32 @@ func Visible(text string) string {
 func hidden(r rune) bool {
 	return !unicode.IsPrint(r) || r == utf8.RuneError ||
 		unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// JSON is a JSON text that says the same, in which characters that are not printed as
+// themselves are escaped: they stand in strings alone.
+func JSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, func(r rune) bool { return r != '\n' && hidden(r) }) {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) { // a byte that is no UTF-8 is U+FFFD
+		switch {
+		case r == '\n' || !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// Plain tells whether a text of several lines is printed as itself.
+func Plain(text []byte) bool {
+	return !bytes.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && hidden(r) })
 }
 
 // isText tells whether data is text, which may be cut within its last character.
