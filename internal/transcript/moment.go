@@ -81,12 +81,19 @@ func (x *Exchange) moments() []Moment {
 // who cares for no times. Events of an event stream and messages stay as they came.
 func (x *Exchange) joined() []Moment {
 	var all []Moment
+	var whole *recording.Event // the last of all, where it is made of several
 	for _, m := range x.moments() {
-		if n := len(all); n > 0 && x.joins(all[n-1].Event, m.Event) {
-			all[n-1].Event = join(all[n-1].Event, m.Event)
+		n := len(all)
+		switch {
+		case n == 0 || !x.joins(all[n-1].Event, m.Event):
+			all, whole = append(all, m), nil
 			continue
+		case whole == nil:
+			first := *all[n-1].Event
+			first.Data, first.Masked = slices.Clone(first.Data), maps.Clone(first.Masked)
+			whole, all[n-1].Event = &first, &first
 		}
-		all = append(all, m)
+		join(whole, m.Event)
 	}
 	return all
 }
@@ -104,15 +111,13 @@ func (x *Exchange) streamed() bool {
 	return strings.TrimSpace(kind) == "text/event-stream"
 }
 
-func join(a, b *recording.Event) *recording.Event {
-	both := *a
-	both.Data = slices.Concat(a.Data, b.Data)
-	both.Masked = maps.Clone(a.Masked)
+// join adds b to a, which is nobody else's.
+func join(a, b *recording.Event) {
+	a.Data = append(a.Data, b.Data...)
 	for name, n := range b.Masked {
-		if both.Masked == nil {
-			both.Masked = map[string]int{}
+		if a.Masked == nil {
+			a.Masked = map[string]int{}
 		}
-		both.Masked[name] += n
+		a.Masked[name] += n
 	}
-	return &both
 }

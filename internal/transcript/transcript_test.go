@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +174,28 @@ func TestPlayedInOrder(t *testing.T) {
 		}
 	}
 	golden(t, "played.txt", b.String())
+}
+
+// A body that came byte by byte is joined in time and memory that grow with it, and
+// the pieces stay as they are.
+func TestJoinedByteByByte(t *testing.T) {
+	x := exchange(1, "POST", "/")
+	x.request("POST", "/")
+	const n = 16 << 10
+	for i := range n {
+		x.piece(1+i, recording.Sent, "a", map[string]int{"read": 1})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	all := x.joined()
+	runtime.ReadMemStats(&after)
+	body := all[2].Event
+	if len(body.Data) != n || body.Masked["read"] != n || x.Recording.Events[1].Masked["read"] != 1 || len(x.Recording.Events[1].Data) != 1 {
+		t.Errorf("got %d bytes, %v", len(body.Data), body.Masked)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1000*n {
+		t.Errorf("joining %d bytes took %d bytes of memory", n, took)
+	}
 }
 
 // An error comes behind what was read before it, and ends whoever heeds it.
