@@ -97,6 +97,9 @@ func (r *request) fromHead(t *recording.Transcript) string {
 // fromLog puts placeholders where the log says that they stood. Those of the path
 // stand in it.
 func (r *request) fromLog(d *record.Decision) string {
+	if d.PathCut() {
+		return "its path is longer than the log keeps"
+	}
 	put := func(text, location string) string {
 		at, err := access.ParseLocation(location)
 		switch {

@@ -2,6 +2,7 @@ package whatif
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,18 @@ var unknown = []struct {
 }{
 	{"a lease that is forgotten", approved, func(r *Rules, _ *Case) { r.Lease = nil }, "how many people approved"},
 	{"no groups", simple, func(_ *Rules, c *Case) { c.Decision.Groups = nil }, "groups"},
+	{"as many groups as the log keeps", func(w *world) {
+		for i := range 100 {
+			w.who.Groups = append(w.who.Groups, fmt.Sprint("group-", i))
+		}
+		simple(w)
+	}, func(*Rules, *Case) {}, "more groups"},
+	{"a group that is too long for the log", func(w *world) {
+		w.who.Groups = []string{"ai-agents", strings.Repeat("ä", 100)}
+		simple(w)
+	}, func(*Rules, *Case) {}, "more groups"},
+	{"a path that is too long for the log", func(w *world) { w.send(to("GET", "/api/repos/"+strings.Repeat("a", 5000))) },
+		func(_ *Rules, c *Case) { c.Recording = nil }, "path is longer"},
 	{"more than the log keeps", simple, func(_ *Rules, c *Case) { c.Decision.UsesCut = 1 }, "more placeholders"},
 	{"nothing could be recorded", func(w *world) {
 		w.bar = true
