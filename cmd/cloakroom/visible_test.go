@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -25,7 +26,8 @@ func TestWhatIsPrintedIsVisible(t *testing.T) {
 	printEvidence(&out, verify.Checked{Key: hostile, By: hostile, Asked: hostile, Report: r, Logs: []verify.CheckedLog{{Log: hostile}}}, false)
 	found := verify.Finding{Log: hostile, File: hostile, What: hostile}
 	printLogReport(&out, verify.LogReport{Notes: []string{hostile}, Findings: []verify.Finding{found}, Logs: []verify.LogSum{{Log: hostile}}})
-	if !transcript.Plain([]byte(out.String())) {
+	printError(&out, hinted{errors.New("reading policy:\n\t" + hostile), "mend it"})
+	if !strings.Contains(out.String(), "cloakroom: reading policy:\n\t‹") || !transcript.Plain([]byte(out.String())) {
 		t.Errorf("got %q", out.String())
 	}
 }

@@ -254,7 +254,7 @@ func TestVisible(t *testing.T) {
 func FuzzVisible(f *testing.F) {
 	f.Add(hostile)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, line := range append(visibleLines(text), append(dump([]byte(text)), Visible(text))...) {
+		for _, line := range append(Lines(text), append(dump([]byte(text)), Visible(text))...) {
 			for _, r := range strings.ReplaceAll(line, "\t", "") {
 				if hidden(r) {
 					t.Fatalf("%q shows %U", text, r)

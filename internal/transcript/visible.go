@@ -75,8 +75,8 @@ func isText(data []byte) bool {
 	return utf8.Valid(data) && !strings.ContainsRune(string(data), 0)
 }
 
-// visibleLines shows a text line by line; a tab stays, for code and tables.
-func visibleLines(text string) []string {
+// Lines shows a text line by line; a tab stays, for code and tables.
+func Lines(text string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		cells := strings.Split(strings.TrimSuffix(line, "\r"), "\t")

@@ -201,7 +201,7 @@ func (p *printer) data(arrow string, e recording.Event) {
 	}
 	lines := dump(data)
 	if isText(data) && !e.Binary {
-		lines = visibleLines(string(data))
+		lines = Lines(string(data))
 	}
 	for _, l := range lines {
 		p.line("%s %s", arrow, l)
