@@ -183,7 +183,7 @@ func (s *logSources) openStore(ctx context.Context, cfg *config.Config) error {
 
 // openPacks opens what is recorded beside each log.
 func (s *logSources) openPacks(ctx context.Context, cfg *config.Config, root secret.Root) error {
-	key, err := root.Derive("recording")
+	key, err := recordingKey(cfg, root)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,8 @@ func (r *logRead) end() {
 	}
 	r.stored.Close()
 	if r.size < r.signed.Size {
-		r.found(Finding{Entry: uint64(r.size) + 1, File: r.dir, What: fmt.Sprintf("entries %d to %d, which were signed, are missing", r.size+1, r.signed.Size)})
+		path, at := r.scan.place()
+		r.found(Finding{Entry: uint64(r.size) + 1, File: path, Byte: at, What: fmt.Sprintf("entries %d to %d, which were signed, are missing", r.size+1, r.signed.Size)})
 	}
 }
 
