@@ -94,8 +94,8 @@ type logAudit struct {
 // Verify recomputes the chain and the tree of every log from its lines, and
 // compares them with what was signed, with what witnesses kept, with what the
 // logs say of each other, with the store's index and with the recordings. What
-// is wrong is a finding, not an error. It takes some 70 bytes of memory for
-// each entry.
+// is wrong is a finding, not an error. It takes about 150 bytes of memory
+// for each entry.
 func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 	if len(v.Dirs) == 0 || len(v.Keys) == 0 || v.Now.IsZero() {
 		return LogReport{}, errors.New("verifying logs: logs, their key and a time are required")
