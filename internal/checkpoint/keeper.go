@@ -27,6 +27,10 @@ type Options struct {
 // witnesses.
 const lastTime = 5 * time.Second
 
+// soon is the time between two looks at a log of which nothing is signed yet, or
+// whose tree is being made anew.
+const soon = 200 * time.Millisecond
+
 // Keeper keeps the tree of a log, signs checkpoints of it, and gives them to
 // the witnesses. It works behind the log, which never waits for it.
 type Keeper struct {
@@ -121,15 +125,9 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer k.tree.close()
 	caughtUp := make(chan error, 1)
 	go func() { caughtUp <- k.follower.Run(ctx) }()
-	tick := time.NewTicker(k.o.Every)
-	defer tick.Stop()
-	soon := time.After(min(k.o.Every, time.Second)) // a new log is signed before anybody asks
-	k.step(ctx, false)
 	for {
 		select {
-		case <-soon:
-			k.step(ctx, false)
-		case <-tick.C:
+		case <-time.After(k.wait()):
 			k.step(ctx, false)
 		case err := <-caughtUp:
 			if err == nil {
@@ -140,6 +138,14 @@ func (k *Keeper) Run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// wait is how long the next step is off: not long while nothing is signed yet.
+func (k *Keeper) wait() time.Duration {
+	if k.checked && k.Latest().Size > 0 {
+		return k.o.Every
+	}
+	return min(k.o.Every, soon)
 }
 
 // step signs what the tree has beyond the latest checkpoint, and tells the
