@@ -35,6 +35,9 @@ record: {checkpoint: {every: 1s}}
 		}
 		return strings.Count(string(lines), `{"log":"`) >= 2
 	}
+	for range 12 {
+		f.get("/api/v1/x", headers...)
+	}
 	f.eventually("the first replica names both others", func() bool {
 		if answer, _ := f.get("/api/v1/x", headers...); answer.StatusCode != http.StatusOK {
 			t.Fatalf("status %d", answer.StatusCode)
@@ -47,7 +50,7 @@ record: {checkpoint: {every: 1s}}
 	for _, r := range f.replicas {
 		r.service.stop(t)
 	}
-	if r := first.logVerify(t, 0, others...); r.Rows < 6 || r.Parts == 0 {
+	if r := first.logVerify(t, 0, others...); r.Rows < 26 || r.Parts < 13 {
 		t.Errorf("when they have stopped: %+v", r)
 	}
 	r := first.logVerify(t, 1, others[:2]...)
