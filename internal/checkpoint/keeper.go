@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,14 +51,6 @@ type Keeper struct {
 	own     int64                 // entries behind the latest checkpoint that only name other logs
 	put     Checkpoint            // what the store has as our head
 	noted   map[string]Checkpoint // what the log says of other logs
-}
-
-// recipient is a witness with what it has taken.
-type recipient struct {
-	Witness
-	last   Checkpoint
-	failed bool // the last time
-	mu     sync.Mutex
 }
 
 // NewKeeper makes the keeper of a log that is open in dir.
@@ -214,55 +205,6 @@ func (k *Keeper) sign(last bool) error {
 	k.signed.Store(time.Now().UnixNano())
 	k.latest.Store(&s)
 	return nil
-}
-
-// tell gives the latest checkpoint to every witness that has not taken it, to
-// all at once.
-func (k *Keeper) tell(ctx context.Context) {
-	c := k.Latest()
-	if c.Size == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
-	defer cancel()
-	var all sync.WaitGroup
-	for _, w := range k.witnesses {
-		if w.taken() == c.Checkpoint {
-			continue
-		}
-		all.Go(func() { k.tellOne(ctx, w, c) })
-	}
-	all.Wait()
-}
-
-func (k *Keeper) tellOne(ctx context.Context, w *recipient, c Signed) {
-	receipt, err := w.Add(ctx, c, w.taken(), k.tree)
-	if err == nil {
-		err = writeNote(ReceiptPath(k.dir, w.Name()), receipt)
-	}
-	if err != nil {
-		k.failures.Add(1)
-		if !w.failed {
-			k.o.Logger.Error("checkpoint: a witness does not take it", "witness", w.Name(), "entries", c.Size, "error", err)
-		}
-	} else if w.failed {
-		k.o.Logger.Info("checkpoint: a witness takes it again", "witness", w.Name(), "entries", c.Size)
-	}
-	if w.failed = err != nil; !w.failed {
-		w.take(c.Checkpoint)
-	}
-}
-
-func (w *recipient) taken() Checkpoint {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.last
-}
-
-func (w *recipient) take(c Checkpoint) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.last = c
 }
 
 // report makes known why nothing can be signed, once.
