@@ -127,52 +127,58 @@ func TestFailingDisk(t *testing.T) {
 
 func failAndHeal(t *testing.T, before int, failing []string, writable int, refused bool) {
 	dir := newDir(t)
-	l := openLog(t, dir)
 	d := &faulty{}
-	r := open(t, dir, l, Options{Strict: true, disk: d})
-	var whole, all []string
-	keep := func() error {
-		id := record.NewID(began)
-		tape := r.Begin(id, began, full)
-		err := ordinary(tape, jsonBody(len(whole)))
-		tape.End(began.Add(time.Second), record.End{Status: 200})
-		if err == nil {
-			whole = append(whole, id)
-		}
-		all = append(all, id)
-		return err
-	}
-	for range before {
-		if err := keep(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	k := &keeper{r: open(t, dir, openLog(t, dir), Options{Strict: true, disk: d})}
+	k.keep(t, before)
 	d.fail(writable, failing...)
 	for range 3 {
-		if err := keep(); refused != (err != nil) || err != nil && !errors.Is(err, ErrUnavailable) {
+		if err := k.keepOne(); refused != (err != nil) || err != nil && !errors.Is(err, ErrUnavailable) {
 			t.Errorf("while it fails: %v", err)
 		}
 	}
-	eventually(t, "refusing", func() bool { return errors.Is(r.Ready(), ErrUnavailable) })
+	eventually(t, "refusing", func() bool { return errors.Is(k.r.Ready(), ErrUnavailable) })
 	time.Sleep(2 * commitEvery)
 	d.fail(0)
-	eventually(t, "healing", func() bool { return r.Ready() == nil })
-	for range 2 {
-		if err := keep(); err != nil {
-			t.Fatal(err)
-		}
+	eventually(t, "healing", func() bool { return k.r.Ready() == nil })
+	k.keep(t, 2)
+	eventually(t, "the ends", func() bool { return len(ends(t, dir)) == len(k.all) })
+	for _, id := range k.whole {
+		wantWhole(t, k.r, ends(t, dir)[id], id)
 	}
-	eventually(t, "the ends", func() bool { return len(ends(t, dir)) == len(all) })
-	for _, id := range whole {
-		wantWhole(t, r, ends(t, dir)[id], id)
+	if lost := ends(t, dir)[k.all[before]].Lost; lost != refused {
+		t.Errorf("lost: %v", lost)
 	}
-	if refused != ends(t, dir)[all[before]].Lost {
-		t.Errorf("lost: %v", ends(t, dir)[all[before]].Lost)
-	}
-	if err := r.Close(); err != nil {
+	if err := k.r.Close(); err != nil {
 		t.Error(err)
 	}
 	wantNamed(t, dir)
+}
+
+// keeper records exchanges, and knows of which all is written.
+type keeper struct {
+	r          *Recorder
+	whole, all []string
+}
+
+func (k *keeper) keepOne() error {
+	id := record.NewID(began)
+	tape := k.r.Begin(id, began, full)
+	err := ordinary(tape, jsonBody(len(k.all)))
+	tape.End(began.Add(time.Second), record.End{Status: 200})
+	if err == nil {
+		k.whole = append(k.whole, id)
+	}
+	k.all = append(k.all, id)
+	return err
+}
+
+func (k *keeper) keep(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		if err := k.keepOne(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Where recording is not strict, nothing that the disk does is felt.
