@@ -44,8 +44,9 @@ type Keeper struct {
 	failures atomic.Uint64
 	failure  atomic.Pointer[error]
 
-	checked bool // the log continues all that was signed of it
-	own     int64
+	checked bool                  // the log continues all that was signed of it
+	own     int64                 // entries behind the latest checkpoint that only name other logs
+	put     Checkpoint            // what the store has as our head
 	noted   map[string]Checkpoint // what the log says of other logs
 }
 
@@ -122,9 +123,12 @@ func (k *Keeper) Run(ctx context.Context) {
 	go func() { caughtUp <- k.follower.Run(ctx) }()
 	tick := time.NewTicker(k.o.Every)
 	defer tick.Stop()
+	soon := time.After(min(k.o.Every, time.Second)) // a new log is signed before anybody asks
 	k.step(ctx, false)
 	for {
 		select {
+		case <-soon:
+			k.step(ctx, false)
 		case <-tick.C:
 			k.step(ctx, false)
 		case err := <-caughtUp:
