@@ -62,6 +62,13 @@ func (d *faulty) truncate(path string, size int64) error {
 	return errors.Join(d.err("truncate"), d.osDisk.truncate(path, size))
 }
 
+func (d *faulty) rename(from, to string) error {
+	if err := d.err("rename"); err != nil {
+		return err
+	}
+	return d.osDisk.rename(from, to)
+}
+
 func (d *faulty) free(dir string) (int64, int64, error) {
 	free, all, err := d.osDisk.free(dir)
 	d.mu.Lock()
@@ -179,6 +186,30 @@ func (k *keeper) keep(t *testing.T, n int) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A pack that cannot be closed is open until it can, and the log says once that it
+// is closed.
+func TestClosingFails(t *testing.T) {
+	dir := newDir(t)
+	d := &faulty{}
+	k := &keeper{r: open(t, dir, openLog(t, dir), Options{Strict: true, PackBytes: 1, disk: d})}
+	for _, failing := range []string{"rename", "create"} {
+		k.keep(t, 1)
+		eventually(t, "the end", func() bool { return len(ends(t, dir)) == len(k.all) })
+		d.fail(0, failing)
+		_ = k.keepOne() // closes the pack before
+		time.Sleep(4 * commitEvery)
+		d.fail(0)
+		eventually(t, "healing", func() bool { return k.r.Ready() == nil })
+	}
+	k.keep(t, 1)
+	eventually(t, "closing", func() bool { return len(closed(t, dir)) == len(k.whole)-1 })
+	k.r.Close()
+	if n := len(acts(t, dir, "pack")); n != len(closed(t, dir)) || n != len(k.whole) {
+		t.Errorf("%d of %d packs are said to be closed, of %d", n, len(closed(t, dir)), len(k.whole))
+	}
+	wantNamed(t, dir)
 }
 
 // Where recording is not strict, nothing that the disk does is felt.

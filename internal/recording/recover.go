@@ -59,7 +59,11 @@ func (r *Recorder) recover(ctx context.Context) error {
 		}
 	}
 	for path, parts := range v.packs {
-		if err := r.closePack(path, filepath.Base(path)[:exchangeLen], parts); err != nil {
+		err := r.noteClosed(path, filepath.Base(path)[:exchangeLen], parts)
+		if err == nil {
+			err = r.rename(path)
+		}
+		if err != nil {
 			return fmt.Errorf("closing pack %q: %w", path, err)
 		}
 	}
