@@ -129,7 +129,7 @@ func TestLeaseRevokeUsage(t *testing.T) {
 // logText is all that the log holds.
 func (w *world) logText() string {
 	w.t.Helper()
-	files, err := filepath.Glob(w.path("record/*"))
+	files, err := filepath.Glob(w.path("record/*.log"))
 	if err != nil || len(files) == 0 {
 		w.t.Fatalf("the log's files: %v, %v", files, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gocloud.dev/blob"
@@ -30,7 +31,7 @@ func openWitnesses(ctx context.Context, cfg *config.Config, key note.Verifier) (
 			one, err = w.bucket(ctx, c.Bucket, key)
 		}
 		if err != nil {
-			w.close()
+			w.Close()
 			return witnesses{}, err
 		}
 		w.all = append(w.all, one)
@@ -47,10 +48,13 @@ func (w *witnesses) bucket(ctx context.Context, at string, key note.Verifier) (c
 	return checkpoint.NewBucket(at, b, key)
 }
 
-func (w *witnesses) close() {
+// Close closes the buckets.
+func (w *witnesses) Close() error {
+	var errs []error
 	for _, b := range w.buckets {
-		b.Close() // everything was written before
+		errs = append(errs, b.Close())
 	}
+	return errors.Join(errs...)
 }
 
 // openCheckpoints makes what signs the log.

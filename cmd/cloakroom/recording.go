@@ -1,16 +1,57 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
+
 	"cloakroom/internal/access"
 	"cloakroom/internal/config"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/recording"
+	"cloakroom/internal/secret"
 )
 
 // recordsRequests tells whether Envoy is to show the bodies of requests to a host,
 // so that they can be recorded.
 func recordsRequests(cfg *config.Config, host string) bool {
 	return cfg.Record.Mode != config.Off && cfg.Record.Bodies > 0 && inventory.ShowsRequests(cfg.Record.Rules, host)
+}
+
+// recordingKey is the key under which recordings are sealed.
+func recordingKey(cfg *config.Config, root secret.Root) ([32]byte, error) {
+	if from := cfg.Record.Key; from != nil {
+		v, err := from.ReadWith(os.LookupEnv)
+		if err != nil {
+			return [32]byte{}, err
+		}
+		if root, err = secret.ParseRoot(string(v.Reveal())); err != nil {
+			return [32]byte{}, fmt.Errorf("reading the recording key from %v: %w", from, err)
+		}
+	}
+	return root.Derive("recording")
+}
+
+// openRecorder begins to record, unless recording is off.
+func (s *service) openRecorder(ctx context.Context, cfg *config.Config) error {
+	if cfg.Record.Mode == config.Off {
+		return nil
+	}
+	key, err := recordingKey(cfg, s.root)
+	if err != nil {
+		return err
+	}
+	s.recorder, err = recording.Open(ctx, recording.Options{Dir: cfg.Record.Dir, Key: key, Log: s.log,
+		Strict: cfg.Record.Mode == config.Strict, Named: func(text string) bool { return s.rules.Load().set.Named(text) }, Store: cfg.Record.Store, Logger: s.logger})
+	return err
+}
+
+// tapes are what exchanges are recorded on; nil: recording is off.
+func (s *service) tapes() recording.Tapes {
+	if s.recorder == nil {
+		return nil
+	}
+	return s.recorder
 }
 
 // recordingRule says, by the rules in force, how an exchange is recorded that may use
@@ -31,4 +72,36 @@ func (s *service) recordingRule(t access.Target, credentials []string) recording
 		rule.Retention = from.Retention
 	}
 	return rule
+}
+
+// closeRecorder writes what is recorded, before the log ends.
+func (s *service) closeRecorder() {
+	if s.recorder == nil {
+		return
+	}
+	if err := s.recorder.Close(); err != nil {
+		s.logger.Error("closing the recorder", "error", err)
+	}
+}
+
+// exportRecorder lets the metrics read what the recorder counts.
+func (s *service) exportRecorder() {
+	if s.recorder == nil {
+		return
+	}
+	count := func(name, help string, of func(recording.Stats) uint64) {
+		s.metrics.Count(name, help, func() float64 { return float64(of(s.recorder.Stats())) })
+	}
+	count("recorded_exchanges_total", "Exchanges whose recording is on disk.", func(t recording.Stats) uint64 { return t.Exchanges })
+	count("recorded_bytes_total", "Bytes of recordings written, sealed.", func(t recording.Stats) uint64 { return t.Bytes })
+	count("recording_failures_total", "Writes of recordings that failed.", func(t recording.Stats) uint64 { return t.Failures })
+	count("recording_lost_total", "Parts of recordings that could not be written.", func(t recording.Stats) uint64 { return t.Lost })
+	count("recording_packs_pruned_total", "Packs that were deleted as their time was over.", func(t recording.Stats) uint64 { return t.Pruned })
+	s.metrics.Gauge("recording_waiting_bytes", "Bytes of packs that the outside store has not taken yet.", func() float64 { return float64(s.recorder.Stats().Waiting) })
+	s.metrics.Gauge("recording_ready", "1 where exchanges can be recorded.", func() float64 {
+		if s.recorder.Ready() != nil {
+			return 0
+		}
+		return 1
+	})
 }

@@ -262,18 +262,13 @@ func (s *service) close() {
 		if s.indexed != nil {
 			s.noteAct("stop")
 		}
-		if s.recorder != nil {
-			if err := s.recorder.Close(); err != nil {
-				s.logger.Error("closing the recordings", "error", err)
-			}
-		}
 		if err := s.log.Close(); err != nil {
 			s.logger.Error("closing the log", "error", err)
 		}
 	}
 	s.await(s.indexed, "the log's index is behind; it catches up at the next start")
 	s.await(s.signed, "the log's end is not signed; it is at the next start")
-	s.witnesses.close()
+	s.witnesses.Close() // everything was written before
 	if s.book != nil {
 		s.book.Close() // what counts was synced
 	}

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func (k Key) Sign(c Checkpoint) (Signed, error) {
 }
 
 // Open reads a note that must have a signature of each of the verifiers, of
-// which there is at least one.
+// which there is at least one; others behind theirs are passed over.
 func Open(msg []byte, verifiers ...note.Verifier) (Signed, error) {
 	if len(verifiers) == 0 {
 		return Signed{}, errors.New("opening a checkpoint: a verifier is required")
@@ -61,6 +62,9 @@ func Open(msg []byte, verifiers ...note.Verifier) (Signed, error) {
 		if !signedBy(n, v) {
 			return Signed{}, fmt.Errorf("opening a checkpoint: no signature of %q", v.Name())
 		}
+	}
+	if again, err := note.Sign(n); err != nil || !bytes.Equal(again, msg) {
+		return Signed{}, errors.New("opening a checkpoint: signatures that are repeated or moved")
 	}
 	c, err := parse(n.Text)
 	if err != nil {

@@ -86,7 +86,7 @@ func (d *Dir) look(log string) (t taken, err error) {
 	}
 	defer f.Close()
 	whole, err := ReadNotes(f, log, func(at int64, note []byte) error {
-		if Torn(note) {
+		if Torn(note, log) {
 			return nil
 		}
 		s, err := Open(note, d.key)

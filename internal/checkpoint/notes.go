@@ -48,14 +48,18 @@ func ReadNotes(r io.Reader, log string, take func(at int64, note []byte) error) 
 	if len(note) == 0 {
 		return end, nil
 	}
-	if Torn(note) {
+	if Torn(note, log) {
 		return at, take(at, note)
 	}
 	return end, take(at, note)
 }
 
-// Torn tells whether a note lacks its end, as a write that a crash cut short
-// leaves it.
-func Torn(note []byte) bool {
+// Torn tells whether a note of a log lacks its end, as a write that a crash cut
+// short leaves it.
+func Torn(note []byte, log string) bool {
+	origin := []byte(Origin(log) + "\n")
+	if !bytes.HasPrefix(note, origin) {
+		return bytes.HasPrefix(origin, note)
+	}
 	return !bytes.HasSuffix(note, []byte("\n")) || !bytes.Contains(note, []byte("\n\n— "))
 }

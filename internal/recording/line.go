@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -18,6 +19,17 @@ func (l *line) open() { l.buf = append(l.buf, '{') }
 
 // close ends it.
 func (l *line) close() { l.buf = append(l.buf, '}', '\n') }
+
+// closeWith ends it with data, which stands behind it as it is, and a line feed.
+func (l *line) closeWith(data []byte) {
+	if len(data) == 0 {
+		l.close()
+		return
+	}
+	l.number("data", int64(len(data)))
+	l.close()
+	l.buf = append(append(l.buf, data...), '\n')
+}
 
 func (l *line) key(name string) {
 	if l.buf[len(l.buf)-1] != '{' {
@@ -45,13 +57,6 @@ func (l *line) text(name, s string) {
 	if s != "" {
 		l.key(name)
 		l.buf = appendText(l.buf, s)
-	}
-}
-
-func (l *line) data(data []byte) {
-	if len(data) > 0 {
-		l.key("data")
-		l.buf = appendText(l.buf, data)
 	}
 }
 
@@ -99,15 +104,18 @@ func (l *line) sum(name string, s Sum) {
 	l.number("bytes", s.Bytes)
 	l.number("kept", s.Kept)
 	if s.SHA256 != (record.Hash{}) {
-		l.text("sha256", s.SHA256.String())
+		l.key("sha256")
+		l.buf = append(l.buf, '"')
+		l.buf = hex.AppendEncode(l.buf, s.SHA256[:])
+		l.buf = append(l.buf, '"')
 	}
 	l.buf = append(l.buf, '}')
 }
 
 // appendText appends s as a JSON string; where it is not UTF-8, as a list of one
 // string, which is its base64.
-func appendText[T string | []byte](buf []byte, s T) []byte {
-	if !valid(s) {
+func appendText(buf []byte, s string) []byte {
+	if !utf8.ValidString(s) {
 		buf = append(buf, '[', '"')
 		buf = base64.StdEncoding.AppendEncode(buf, []byte(s))
 		return append(buf, '"', ']')
@@ -128,7 +136,7 @@ func appendText[T string | []byte](buf []byte, s T) []byte {
 }
 
 func appendEscape(buf []byte, c byte) []byte {
-	const hex = "0123456789abcdef"
+	const digits = "0123456789abcdef"
 	switch c {
 	case '"', '\\':
 		return append(buf, '\\', c)
@@ -139,15 +147,5 @@ func appendEscape(buf []byte, c byte) []byte {
 	case '\t':
 		return append(buf, '\\', 't')
 	}
-	return append(buf, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-}
-
-func valid[T string | []byte](s T) bool {
-	switch s := any(s).(type) {
-	case string:
-		return utf8.ValidString(s)
-	case []byte:
-		return utf8.Valid(s)
-	}
-	return false
+	return append(buf, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 }

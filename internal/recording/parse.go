@@ -29,7 +29,7 @@ type wiredLine struct {
 	Path      text           `json:"path"`
 	Status    int            `json:"status"`
 	Headers   [][2]text      `json:"headers"`
-	Data      text           `json:"data"`
+	Data      int            `json:"data"` // bytes that stand behind the line
 	Binary    bool           `json:"binary"`
 	More      bool           `json:"more"`
 	Masked    map[string]int `json:"masked"`
@@ -86,6 +86,10 @@ func (p *parser) part(exchange string, plain []byte) error {
 		if err := json.Unmarshal(raw, &l); err != nil {
 			return fmt.Errorf("%w: %w", errLine, err)
 		}
+		data, err := p.data(&plain, l.Data)
+		if err != nil {
+			return err
+		}
 		if first {
 			if l.V != 1 || l.Exchange != exchange || l.Part != p.parts {
 				return errors.New("it is not the part that it should be")
@@ -93,7 +97,7 @@ func (p *parser) part(exchange string, plain []byte) error {
 			p.t.Exchange, p.t.Began, first = exchange, l.Began, false
 			continue
 		}
-		if err := p.line(l); err != nil {
+		if err := p.line(l, data); err != nil {
 			return err
 		}
 	}
@@ -101,8 +105,21 @@ func (p *parser) part(exchange string, plain []byte) error {
 	return nil
 }
 
+// data takes what stands behind a line.
+func (p *parser) data(plain *[]byte, n int) ([]byte, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	if n < 0 || n >= len(*plain) || (*plain)[n] != '\n' {
+		return nil, errLine
+	}
+	data := bytes.Clone((*plain)[:n])
+	*plain = (*plain)[n+1:]
+	return data, nil
+}
+
 // line reads a line that is not a part's first.
-func (p *parser) line(l wiredLine) error {
+func (p *parser) line(l wiredLine, data []byte) error {
 	p.t.Complete = false
 	switch {
 	case l.Of != nil:
@@ -110,7 +127,7 @@ func (p *parser) line(l wiredLine) error {
 			return errLine
 		}
 		e := &p.t.Events[*l.Of]
-		e.Data = append(e.Data, l.Data...)
+		e.Data = append(e.Data, data...)
 	case l.Kind == kindEnd:
 		p.t.Sent, p.t.Got, p.t.Complete = l.Sent.sum(), l.Got.sum(), true
 	default:
@@ -119,7 +136,7 @@ func (p *parser) line(l wiredLine) error {
 		case Request, Response, Trailers:
 			e.Head = l.head()
 		case Sent, Got, MessageSent, MessageGot:
-			e.Data = []byte(l.Data)
+			e.Data = data
 		default:
 			return errLine
 		}

@@ -104,17 +104,33 @@ func broken(part record.Part, why error) error {
 	return fmt.Errorf("reading pack %q: byte %d: %w: %w", part.Pack, part.At, why, ErrBroken)
 }
 
-// part reads a part, which is what the log says of it, or an error.
-func (p *Packs) part(ctx context.Context, part record.Part) (frame, []byte, error) {
+// Check compares a part with what the log says of it: ErrGone, ErrBroken.
+func (p *Packs) Check(ctx context.Context, part record.Part) error {
+	_, err := p.sealed(ctx, part)
+	return err
+}
+
+// sealed reads a part as it stands in its pack, which is what the log says of it,
+// or an error.
+func (p *Packs) sealed(ctx context.Context, part record.Part) ([]byte, error) {
 	if part.At <= 0 || part.Size < frameHeader+frameTag || part.Size > plainMax {
-		return frame{}, nil, broken(part, errors.New("no part is like that"))
+		return nil, broken(part, errors.New("no part is like that"))
 	}
 	raw, err := p.bytes(ctx, part.Pack, part.At, part.Size)
 	if err != nil {
-		return frame{}, nil, err
+		return nil, err
 	}
 	if int64(len(raw)) != part.Size || sha256.Sum256(raw) != part.SHA256 {
-		return frame{}, nil, broken(part, errors.New("its hash is another"))
+		return nil, broken(part, errors.New("its hash is another"))
+	}
+	return raw, nil
+}
+
+// part reads a part, which is what the log says of it, or an error.
+func (p *Packs) part(ctx context.Context, part record.Part) (frame, []byte, error) {
+	raw, err := p.sealed(ctx, part)
+	if err != nil {
+		return frame{}, nil, err
 	}
 	key, err := p.key(ctx, part.Pack)
 	if err != nil {

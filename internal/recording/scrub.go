@@ -148,13 +148,24 @@ func hit[T string | []byte](s T) int {
 				return i
 			}
 		case 'e':
-			// Base64url of a brace, and then of a quote or a space.
-			if s[i+1] == 'y' && s[i+2] < 'a' || s[i+1] == 'w' && (s[i+2] >= 'k' || s[i+2] < 'A') {
+			if opensObject(s[i+1], s[i+2]) {
 				return i
 			}
 		}
 	}
 	return -1
+}
+
+// opensObject tells whether an "e" and these two are base64url of a brace, and then
+// of a quote or white space.
+func opensObject(second, third byte) bool {
+	switch second {
+	case 'y':
+		return third >= 'A' && third <= 'D' || third >= 'I' && third <= 'L'
+	case 'w':
+		return third >= 'k' && third <= 'r' || third >= '0' && third <= '3'
+	}
+	return false
 }
 
 // ticketBegun is a ticket of which a text's end shows only the beginning. What may

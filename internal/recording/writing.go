@@ -196,11 +196,10 @@ func (w *writer) event(at time.Time, s *side, c content, cut bool) {
 	l.open()
 	l.at(since)
 	l.text("kind", string(c.kind))
-	l.data(w.own)
 	l.flag("binary", c.binary)
 	l.flag("more", c.more)
 	l.masked(c.masked)
-	l.close()
+	l.closeWith(w.own)
 	w.current = -1
 	w.account()
 }
@@ -213,8 +212,7 @@ func (w *writer) let(event int, text []byte) {
 	}
 	w.line.open()
 	w.line.number("of", int64(event))
-	w.line.data(text)
-	w.line.close()
+	w.line.closeWith(text)
 }
 
 func (w *writer) side(k Kind) *side {

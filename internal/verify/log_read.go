@@ -1,0 +1,176 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/record"
+)
+
+// logRead is a log that was read, with its tree.
+type logRead struct {
+	audit *logAudit
+	log   string // its id
+	dir   string
+	tree  hashes
+	size  int64 // lines
+	bytes int64
+
+	signed  checkpoint.Checkpoint // what it says itself; zero: nothing that holds
+	stored  *storedLeaves         // the leaves that were signed, nil: they are not known
+	strange int                   // lines that are not those
+	named   []naming              // what it says of other logs
+	gone    []recorded            // parts of recordings that are not there
+	indexed record.Position       // how far the index should have it
+	rows    *expected
+}
+
+// naming is a head of another log that an entry names.
+type naming struct {
+	head  record.Head
+	entry Finding
+}
+
+// recorded is a part of a recording that an entry names.
+type recorded struct {
+	part  record.Part
+	entry Finding
+}
+
+// hashes are a tree's stored hashes, as tlog has them.
+type hashes []tlog.Hash
+
+// ReadHashes implements tlog.HashReader.
+func (h hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	got := make([]tlog.Hash, len(indexes))
+	for i, at := range indexes {
+		if at >= int64(len(h)) {
+			return nil, fmt.Errorf("reading a tree: no hash %d", at)
+		}
+		got[i] = h[at]
+	}
+	return got, nil
+}
+
+// found reports what is wrong with this log.
+func (r *logRead) found(f Finding) {
+	f.Log = r.log
+	r.audit.found(f)
+}
+
+// lines reads the log's lines into its tree.
+func (r *logRead) lines(ctx context.Context) error {
+	r.stored = readStored(r.dir, r.signed)
+	if r.stored != nil {
+		defer r.stored.Close()
+	}
+	r.rows = newExpected(r.indexed)
+	var failed error
+	s := &scan{dir: r.dir, wrong: r.found, take: func(l stood) {
+		if err := r.line(ctx, l); err != nil && failed == nil {
+			failed = err
+		}
+	}}
+	if err := s.all(ctx); err != nil {
+		return err
+	}
+	r.bytes = s.bytes
+	if s.torn > 0 {
+		r.audit.note("log %s ends with %d bytes of a line that was never acknowledged, or is being written", r.log, s.torn)
+	}
+	if r.stored != nil && r.size < r.signed.Size {
+		r.found(Finding{Entry: uint64(r.size) + 1, File: r.dir, What: fmt.Sprintf("entries %d to %d, which were signed, are missing", r.size+1, r.signed.Size)})
+	}
+	return failed
+}
+
+// line adds a line to the tree, and takes from it what is compared later.
+func (r *logRead) line(ctx context.Context, l stood) error {
+	more, err := tlog.StoredHashes(r.size, l.Raw, r.tree)
+	if err != nil {
+		return fmt.Errorf("growing the tree of log %q: %w", r.dir, err)
+	}
+	r.tree = append(r.tree, more...)
+	where := Finding{Log: r.log, Entry: l.Seq, File: l.file, Byte: l.at}
+	if r.stored != nil && r.size < r.signed.Size && r.stored.leaf(r.size) != more[0] {
+		if r.strange++; r.strange <= strangeMost {
+			where.What = fmt.Sprintf("not the line that was signed as entry %d", r.size+1)
+			r.found(where)
+		}
+	}
+	r.size++
+	if l.bad {
+		return nil
+	}
+	r.rows.line(l.Line, where)
+	return r.entry(ctx, l.Line, where)
+}
+
+// strangeMost is how many lines of one log are told that are not those that were
+// signed: behind one that was dropped or inserted all are.
+const strangeMost = 3
+
+// entry takes from an entry what is compared later, and compares what was
+// recorded with what it says.
+func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error {
+	if !bytes.Contains(l.Raw, []byte(`,"heads":{`)) && !bytes.Contains(l.Raw, []byte(`"sha256":"`)) && !bytes.Contains(l.Raw, []byte(`"prune"`)) {
+		return nil
+	}
+	e, err := l.Entry()
+	if err != nil {
+		where.What = err.Error()
+		r.found(where)
+		return nil
+	}
+	switch {
+	case e.Heads != nil:
+		for _, h := range e.Heads.Heads {
+			r.named = append(r.named, naming{h, where})
+		}
+	case e.End != nil:
+		return r.recording(ctx, e.End.Recording, e.End.Until, where)
+	case e.Reload != nil:
+		return r.recording(ctx, e.Reload.Rules, time.Time{}, where)
+	case e.Act != nil && e.Act.Name == "prune":
+		r.audit.pruned[e.Act.Target] = true
+	}
+	return nil
+}
+
+// compare judges a checkpoint of this log that stands in a file.
+func (r *logRead) compare(c checkpoint.Checkpoint, file string, at int64) {
+	where := Finding{File: file, Byte: at}
+	switch {
+	case c.Log == "": // told before
+		return
+	case c.Size > r.size:
+		where.Entry = uint64(r.size) + 1
+		where.What = fmt.Sprintf("a checkpoint of %d entries, and the log has %d: it was cut short or rolled back", c.Size, r.size)
+	case r.root(c.Size) != c.Root:
+		where.What = fmt.Sprintf("a checkpoint with another root of the first %d entries: the log was rewritten, or continued twice", c.Size)
+	default:
+		return
+	}
+	r.found(where)
+}
+
+// root is that of the first n entries, which are there.
+func (r *logRead) root(n int64) tlog.Hash {
+	root, err := tlog.TreeHash(n, r.tree)
+	if err != nil {
+		panic(err) // the tree is in memory, and larger
+	}
+	return root
+}
+
+func (r *logRead) sum() LogSum {
+	root := r.root(r.size)
+	return LogSum{Log: r.log, Dir: r.dir, Entries: r.size, Bytes: r.bytes, Signed: r.signed.Size,
+		Root: base64.StdEncoding.EncodeToString(root[:])}
+}

@@ -1,0 +1,156 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"cloakroom/internal/checkpoint"
+)
+
+// latest is the checkpoint that stands beside the log.
+func (r *logRead) latest() checkpoint.Checkpoint {
+	path := checkpoint.LatestPath(r.dir)
+	msg, err := checkpoint.Latest(r.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.found(Finding{File: path, What: "no checkpoint: nothing of the log is signed"})
+		return checkpoint.Checkpoint{}
+	case err != nil:
+		r.found(Finding{File: path, What: err.Error()})
+		return checkpoint.Checkpoint{}
+	}
+	return r.own(msg, path, 0)
+}
+
+// own opens a checkpoint that should be of this log; what is wrong with it is
+// told, and nothing is returned then.
+func (r *logRead) own(msg []byte, file string, at int64, more ...note.Verifier) checkpoint.Checkpoint {
+	s, err := r.audit.open(msg, more...)
+	if err == nil && s.Log != r.log {
+		err = fmt.Errorf("a checkpoint of log %q", s.Log)
+	}
+	if err != nil {
+		r.found(Finding{File: file, Byte: at, What: err.Error()})
+		return checkpoint.Checkpoint{}
+	}
+	return s.Checkpoint
+}
+
+// receipts judges what is noted beside the log of what witnesses have taken.
+func (r *logRead) receipts() {
+	paths, err := checkpoint.Receipts(r.dir)
+	if err != nil {
+		r.found(Finding{File: r.dir, What: err.Error()})
+	}
+	for _, path := range paths {
+		msg, err := checkpoint.Receipt(path)
+		if err != nil {
+			r.found(Finding{File: path, What: err.Error()})
+			continue
+		}
+		c := r.own(msg, path, 0, r.cosigner(path)...)
+		r.compare(c, path, 0)
+		if c.Size > r.signed.Size {
+			r.found(Finding{File: checkpoint.LatestPath(r.dir), What: fmt.Sprintf("a checkpoint of %d entries, and a witness has taken one of %d: it was replaced by an earlier one", r.signed.Size, c.Size)})
+		}
+	}
+}
+
+// cosigner is the key of the witness that must have signed a receipt, if it is
+// one that signs.
+func (r *logRead) cosigner(path string) []note.Verifier {
+	for _, u := range r.audit.Signers {
+		if checkpoint.ReceiptPath(r.dir, u.Name()) == path {
+			return []note.Verifier{u.Key()}
+		}
+	}
+	return nil
+}
+
+// witnesses compares the logs with what witnesses kept.
+func (a *logAudit) witnesses(ctx context.Context) error {
+	for _, w := range a.Archives {
+		logs, err := w.Logs(ctx)
+		if err != nil {
+			a.found(Finding{File: w.Name(), What: err.Error()})
+			continue
+		}
+		for _, log := range logs {
+			if a.read[log] == nil {
+				a.stranger(ctx, w, log)
+			}
+		}
+		for _, log := range a.ids() {
+			a.read[log].witness(ctx, w)
+		}
+	}
+	return nil
+}
+
+// stranger judges what a witness has of a log that was not read: it is missing
+// if it is one of this instance.
+func (a *logAudit) stranger(ctx context.Context, w checkpoint.Archive, log string) {
+	ours := Finding{}
+	err := w.Read(ctx, log, func(k checkpoint.Kept) error {
+		if s, err := a.open(k.Note); err == nil && s.Log == log {
+			ours = Finding{Log: log, File: k.File, Byte: k.Byte, What: fmt.Sprintf("a checkpoint of %d entries of a log that is missing: name its folder with --log", s.Size)}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		a.found(Finding{Log: log, File: w.Name(), What: err.Error()})
+	case ours.What != "":
+		a.found(ours)
+	default:
+		a.note("witness %s has checkpoints of log %s, which are signed with another key", w.Name(), log)
+	}
+}
+
+// witness compares the log with what one witness kept of it.
+func (r *logRead) witness(ctx context.Context, w checkpoint.Archive) {
+	var last checkpoint.Checkpoint
+	var torn *Finding
+	err := w.Read(ctx, r.log, func(k checkpoint.Kept) error {
+		if torn != nil {
+			r.found(*torn)
+			torn = nil
+		}
+		if checkpoint.Torn(k.Note, r.log) { // the last may be one that is being written
+			torn = &Finding{File: k.File, Byte: k.Byte, What: "a checkpoint without an end"}
+			return nil
+		}
+		c := r.own(k.Note, k.File, k.Byte)
+		r.compare(c, k.File, k.Byte)
+		if c.Log != "" && c.Size <= last.Size {
+			r.found(Finding{File: k.File, Byte: k.Byte, What: fmt.Sprintf("a checkpoint of %d entries behind one of %d: they were moved or repeated", c.Size, last.Size)})
+		}
+		if c.Size > last.Size {
+			last = c
+		}
+		r.audit.report.Witnessed++
+		return nil
+	})
+	if err != nil {
+		r.found(Finding{File: w.Name(), What: err.Error()})
+	}
+	r.taken(w, last)
+}
+
+// taken compares what a witness kept with what it has taken.
+func (r *logRead) taken(w checkpoint.Archive, last checkpoint.Checkpoint) {
+	msg, err := checkpoint.Receipt(checkpoint.ReceiptPath(r.dir, w.Name()))
+	if err != nil { // it has taken none, or that was told before
+		if last.Size == 0 {
+			r.audit.note("witness %s has no checkpoint of log %s", w.Name(), r.log)
+		}
+		return
+	}
+	if s, err := r.audit.open(msg); err == nil && s.Size > last.Size {
+		r.found(Finding{File: w.Name(), What: fmt.Sprintf("the witness has taken a checkpoint of %d entries, and its last is of %d: it was cut", s.Size, last.Size)})
+	}
+}
