@@ -100,6 +100,7 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 		return nil, err
 	}
 	s.export()
+	s.exportRecorder()
 	return s, s.openCores(r)
 }
 
@@ -258,6 +259,7 @@ func (s *service) close() {
 	if s.notices != nil {
 		s.notices.close()
 	}
+	s.closeRecorder()
 	if s.log != nil {
 		if s.indexed != nil {
 			s.noteAct("stop")

@@ -74,6 +74,15 @@ func keep(t testing.TB, dir string, o Options, do func(*record.Log, *Keeper)) *K
 // rootOf computes the root of a log's first n lines with nothing of ours.
 func rootOf(t testing.TB, dir string, n int64) tlog.Hash {
 	t.Helper()
+	root, err := tlog.TreeHash(n, treeOf(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func treeOf(t testing.TB, dir string) tlog.HashReader {
+	t.Helper()
 	var hashes []tlog.Hash
 	reader := tlog.HashReaderFunc(func(at []int64) (got []tlog.Hash, _ error) {
 		for _, i := range at {
@@ -81,18 +90,14 @@ func rootOf(t testing.TB, dir string, n int64) tlog.Hash {
 		}
 		return got, nil
 	})
-	for i, l := range recordtest.ReadAll(t, dir)[:n] {
+	for i, l := range recordtest.ReadAll(t, dir) {
 		more, err := tlog.StoredHashes(int64(i), l.Raw, reader)
 		if err != nil {
 			t.Fatal(err)
 		}
 		hashes = append(hashes, more...)
 	}
-	root, err := tlog.TreeHash(n, reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root
+	return reader
 }
 
 // wantLatest wants the file "checkpoint" to be a true one of n entries.

@@ -1,0 +1,5 @@
+//go:build !long
+
+package checkpoint
+
+const kills = 15
