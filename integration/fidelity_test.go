@@ -132,6 +132,7 @@ func newFaithful(t *testing.T) *faithful {
 	f.backend = backend(t, f.answer)
 	f.world = newWorld(t, setup{Values: map[string]string{"DEMO_KEY": f.key, "OTHER_KEY": f.other}, Config: recordedCredential,
 		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + f.backend.address() + `"}`}})
+	f.unseal()
 	f.placeholder = f.world.placeholder("demo")
 	return f
 }
