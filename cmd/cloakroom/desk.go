@@ -20,18 +20,26 @@ func (s *service) openDesk() (*approval.Desk, error) {
 	})
 }
 
-// leaseChanged writes down what became of a lease that people have to do with:
-// one that they approve, that has a ticket, or that was revoked. Another
-// replica writes down its own; what a command did, whoever hears of it.
+// leaseChanged writes down what became of a lease. Another replica writes down its
+// own; what a command did, whoever hears of it.
 func (s *service) leaseChanged(l lease.Lease, here bool) {
 	s.notices.changed(l, here)
-	if !here && !strings.HasPrefix(l.EndedBy, "cli:") {
-		return
+	if (here || strings.HasPrefix(l.EndedBy, "cli:")) && !known(l) {
+		s.log.Note(record.Entry{Time: time.Now(), Lease: record.OfLease(l, l.EndedBy)})
 	}
-	if l.Terms.Needs == 0 && l.Ticketless() && l.Ending != lease.Revoked || l.State == lease.Active && l.Terms.Needs == 0 {
-		return
+}
+
+// known tells whether the log has it already: that a ticket was handed out, which
+// is written before; or that a lease ends which nobody approved and that has no
+// ticket, at the time that was told when it began.
+func known(l lease.Lease) bool {
+	switch {
+	case l.Terms.Needs > 0:
+		return false
+	case l.Ticketless():
+		return l.Ending == lease.Expired
 	}
-	s.log.Note(record.Entry{Time: time.Now(), Lease: record.OfLease(l, l.EndedBy)})
+	return l.State == lease.Active && l.Extended == 0
 }
 
 // observer counts what a decider sees, and raises its alarms.

@@ -21,6 +21,7 @@ import (
 // verifyFlags are what `log verify` is called with.
 type verifyFlags struct {
 	keys, logs, witnesses []string
+	signers               []string // keys of witnesses that sign, for an evidence file
 	asJSON                bool
 }
 
@@ -34,7 +35,7 @@ and with what is recorded. Each finding says where; exit 1 on any. With an evide
 file only that is read, and nothing of an instance is needed but its public key.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				return verifyEvidence(cmd, args[0])
+				return verifyEvidence(cmd, args[0], f)
 			}
 			return verifyLogs(cmd, o, f)
 		},
@@ -42,13 +43,9 @@ file only that is read, and nothing of an instance is needed but its public key.
 	c.Flags().StringArrayVar(&f.keys, "key", nil, "verifier key of the checkpoints, also repeated; else this instance's own")
 	c.Flags().StringArrayVar(&f.logs, "log", nil, "folder of another replica's log, also repeated")
 	c.Flags().StringArrayVar(&f.witnesses, "witness", nil, "folder of one more witness, also repeated")
+	c.Flags().StringArrayVar(&f.signers, "witness-key", nil, "of an evidence file: verifier key of a witness that signs, also repeated")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	return c
-}
-
-// verifyEvidence verifies an evidence file.
-func verifyEvidence(_ *cobra.Command, path string) error {
-	return fmt.Errorf("verifying evidence %q: not built yet", path)
 }
 
 func verifyLogs(cmd *cobra.Command, o *options, f verifyFlags) error {
@@ -99,6 +96,7 @@ func printLogReport(w io.Writer, r verify.LogReport) {
 // logSources are what logs are verified with, and what must be closed after.
 type logSources struct {
 	verify.Logs
+	packs   map[string]*recording.Packs // by the log's folder
 	closers []io.Closer
 }
 
@@ -183,18 +181,18 @@ func (s *logSources) openStore(ctx context.Context, cfg *config.Config) error {
 
 // openPacks opens what is recorded beside each log.
 func (s *logSources) openPacks(ctx context.Context, cfg *config.Config, root secret.Root) error {
-	key, err := root.Derive("recording")
+	key, err := recordingKey(cfg, root)
 	if err != nil {
 		return err
 	}
-	s.Parts = map[string]verify.Parts{}
+	s.Parts, s.packs = map[string]verify.Parts{}, map[string]*recording.Packs{}
 	for _, dir := range s.Dirs {
 		p, err := recording.OpenReader(ctx, dir, key, cfg.Record.Store)
 		if err != nil {
 			return err
 		}
 		s.closers = append(s.closers, p)
-		s.Parts[dir] = p
+		s.Parts[dir], s.packs[dir] = p, p
 	}
 	return nil
 }

@@ -26,11 +26,15 @@ func (s *service) openLog(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.book, err = search.OpenBook(bookPath(cfg), key)
+	if s.marks, err = recordingKey(cfg, s.root); err != nil {
+		return err
+	}
+	s.book, err = search.OpenBook(bookPath(cfg.Record.Dir), key)
 	return err
 }
 
-func bookPath(cfg *config.Config) string { return filepath.Join(cfg.Record.Dir, "fingerprints") }
+// bookPath is the file of fingerprints beside the log in dir.
+func bookPath(dir string) string { return filepath.Join(dir, "fingerprints") }
 
 func fingerprintKey(root secret.Root) (search.Key, error) {
 	key, err := root.Derive("fingerprint")
@@ -45,11 +49,11 @@ func fingerprintKey(root secret.Root) (search.Key, error) {
 func (s *service) remember(current map[string]secret.Value, former map[string][]secret.Value) error {
 	var all []search.Value
 	for name, v := range current {
-		all = append(all, search.Value{Credential: name, Bytes: v.Reveal()})
+		all = append(all, searched(s.marks, name, v)...)
 	}
 	for name, vs := range former {
 		for _, v := range vs {
-			all = append(all, search.Value{Credential: name, Bytes: v.Reveal()})
+			all = append(all, searched(s.marks, name, v)...)
 		}
 	}
 	return s.book.Add(time.Now(), all)

@@ -123,9 +123,12 @@ func (k *Keeper) Run(ctx context.Context) {
 	go func() { caughtUp <- k.follower.Run(ctx) }()
 	tick := time.NewTicker(k.o.Every)
 	defer tick.Stop()
+	soon := time.After(min(k.o.Every, time.Second)) // a new log is signed before anybody asks
 	k.step(ctx, false)
 	for {
 		select {
+		case <-soon:
+			k.step(ctx, false)
 		case <-tick.C:
 			k.step(ctx, false)
 		case err := <-caughtUp:

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,6 +34,19 @@ func NewKey(seed [32]byte) (Key, error) {
 		return Key{}, fmt.Errorf("making the key of checkpoints: %w", bare(err))
 	}
 	return Key{signer, verifier}, nil
+}
+
+// SignText signs a text that is no checkpoint: its first line must be another than
+// any Origin.
+func (k Key) SignText(text string) ([]byte, error) {
+	if strings.HasPrefix(text, originPrefix) {
+		return nil, errors.New("signing a text: it begins like a checkpoint")
+	}
+	msg, err := note.Sign(&note.Note{Text: text}, k.signer)
+	if err != nil {
+		return nil, fmt.Errorf("signing a text: %w", bare(err))
+	}
+	return msg, nil
 }
 
 // String is the public half, as note.NewVerifier takes it: what `cloakroom log

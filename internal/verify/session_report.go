@@ -21,13 +21,14 @@ type SessionReport struct {
 	Off      int `json:"off"`      // nothing was recorded of them
 	Lost     int `json:"lost"`     // a part could not be written
 
-	Searched int64    `json:"searched"` // bytes that reached an agent and were searched
-	Sent     int64    `json:"sent"`     // bytes that agents sent and were searched
-	Trusted  int64    `json:"trusted"`  // bytes that reached an agent and rest on the masker's word
-	Sets     []string `json:"sets"`     // the pattern sets that these were masked with
+	Values   int      `json:"values"`         // that were searched for; whoever verifies says so
+	Searched int64    `json:"searched"`       // bytes that reached an agent and were searched
+	Sent     int64    `json:"sent"`           // bytes that agents sent and were searched
+	Trusted  int64    `json:"trusted"`        // bytes that reached an agent and rest on the masker's word
+	Sets     []string `json:"sets,omitempty"` // the pattern sets that these were masked with
 
 	Found    int              `json:"found"` // findings
-	Findings []SessionFinding `json:"findings"`
+	Findings []SessionFinding `json:"findings,omitempty"`
 }
 
 // findingsMax is how many findings a report lists. All are counted.
@@ -107,6 +108,16 @@ func (a *sessionAudit) found(f SessionFinding) {
 	a.report.Found++
 	if len(a.report.Findings) < findingsMax {
 		a.report.Findings = append(a.report.Findings, f)
+	}
+}
+
+// Add takes what is wrong with the logs among the findings.
+func (r *SessionReport) Add(logs LogReport) {
+	r.Found += logs.Found
+	for _, f := range logs.Findings {
+		if len(r.Findings) < findingsMax {
+			r.Findings = append(r.Findings, SessionFinding{What: BrokenLog, Log: f.Log, Entry: f.Entry, Detail: f.String()})
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 // world is a log with recordings, made by hand. Its recordings stand in a map.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	log   *record.Log
 	tapes map[string]recording.Transcript
@@ -37,7 +37,7 @@ type world struct {
 	set   *inventory.Set
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: filepath.Join(t.TempDir(), "log"), tapes: map[string]recording.Transcript{},
 		blobs: map[record.Hash][]byte{}, gone: map[string]error{}}

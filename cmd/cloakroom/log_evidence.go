@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/transcript"
+	"cloakroom/internal/verify"
+)
+
+// verifyEvidence checks an evidence file, and fails too if what it reports is that
+// something was found.
+func verifyEvidence(cmd *cobra.Command, path string, f verifyFlags) error {
+	key, witnesses, err := evidenceKeys(f)
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading evidence: %w", err)
+	}
+	defer file.Close()
+	e, err := verify.ReadEvidence(file, key, witnesses...)
+	if errors.Is(err, verify.ErrEvidence) {
+		return hinted{err, "whoever made it can make it anew; what does not hold proves nothing"}
+	}
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		err = printJSON(cmd.OutOrStdout(), e)
+	} else {
+		printEvidence(cmd.OutOrStdout(), e, key != nil)
+	}
+	if err == nil && e.Report.Found > 0 {
+		err = fmt.Errorf("the evidence holds, and reports %s", counted(e.Report.Found, "finding"))
+	}
+	return err
+}
+
+// evidenceKeys reads the instance's key, nil if none is given, and those of
+// witnesses that sign.
+func evidenceKeys(f verifyFlags) (key note.Verifier, witnesses []note.Verifier, err error) {
+	bad := func(flag string) error {
+		return usageError{fmt.Errorf("%s: not a verifier key, NAME+HASH+KEY", flag)}
+	}
+	switch {
+	case len(f.keys) > 1:
+		return nil, nil, usageError{errors.New("an evidence file has one key")}
+	case len(f.keys) == 1:
+		if key, err = note.NewVerifier(f.keys[0]); err != nil {
+			return nil, nil, bad("--key")
+		}
+	}
+	for _, text := range f.signers {
+		w, err := checkpoint.CosignerKey(text)
+		if err != nil {
+			return nil, nil, bad("--witness-key")
+		}
+		witnesses = append(witnesses, w)
+	}
+	return key, witnesses, nil
+}
+
+func printEvidence(w io.Writer, e verify.Checked, known bool) {
+	fmt.Fprintf(w, "evidence    made %s by %s with cloakroom %s\n", e.Made.Format(time.RFC3339), transcript.Visible(e.By), transcript.Visible(e.Version))
+	fmt.Fprintf(w, "asked       %s\n", transcript.Visible(e.Asked))
+	fmt.Fprintf(w, "key         %s\n", e.Key)
+	if !known {
+		fmt.Fprintln(w, "            the file's own: compare it with `cloakroom log key`, or give that with --key")
+	}
+	for _, l := range e.Logs {
+		fmt.Fprintf(w, "log         %s: %s of %d proved\n", l.Log, counted(l.Entries, "line"), l.Size)
+		for _, t := range l.Witnesses {
+			signed := "whose signature was not asked for: compare it with what the witness has, or give its key with --witness-key"
+			if len(t.Signed) > 0 {
+				signed = "signed by " + strings.Join(t.Signed, ", ")
+			}
+			fmt.Fprintf(w, "witness     %s took %d entries, which the log continues; %s\n", transcript.Visible(t.Name), t.Size, transcript.Visible(signed))
+		}
+	}
+	printSessionReport(w, e.Report, verify.LogReport{})
+	fmt.Fprintf(w, "contents    of %s\n", counted(e.Contents, "exchange"))
+}

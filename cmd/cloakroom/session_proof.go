@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/config"
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+	"cloakroom/internal/search"
+	"cloakroom/internal/secret"
+	"cloakroom/internal/transcript"
+	"cloakroom/internal/verify"
+)
+
+// proof is what sessions are verified with.
+type proof struct {
+	reading
+	root   secret.Root
+	logs   logSources
+	found  verify.Sessions
+	values int // that are searched for
+}
+
+// withProof opens the logs of this machine and those in more folders, what is
+// recorded beside them, and the fingerprints of all values.
+func withProof(ctx context.Context, r reading, more []string, do func(*proof) error) error {
+	p := &proof{reading: r}
+	defer p.logs.close()
+	var err error
+	if p.root, err = existingRoot(r.config); err != nil {
+		return err
+	}
+	if err := p.logs.open(ctx, r.config, verifyFlags{logs: more}); err != nil {
+		return err
+	}
+	key, err := fingerprintKey(p.root)
+	if err != nil {
+		return err
+	}
+	prints, err := p.present(key)
+	if err != nil {
+		return err
+	}
+	for _, dir := range p.logs.Dirs {
+		past, heads, err := search.ReadBook(bookPath(dir), key)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, k := range past {
+			prints = append(prints, k.Fingerprint)
+		}
+		p.found.Replicas = append(p.found.Replicas, verify.Replica{Dir: dir, Packs: p.logs.packs[dir], Book: heads})
+	}
+	if p.found.Search, err = key.Compile(prints); err != nil {
+		return err
+	}
+	p.values = different(prints)
+	return do(p)
+}
+
+// present makes the fingerprints of the values that are declared now. A source that
+// cannot be read has its last value among those of the past.
+func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error) {
+	marks, err := recordingKey(p.config, p.root)
+	if err != nil {
+		return nil, err
+	}
+	for name, source := range p.config.Sources {
+		v, err := source.Read()
+		if err != nil {
+			continue
+		}
+		for _, one := range searched(marks, name, v) {
+			prints = append(prints, key.Fingerprint(one.Credential, one.Bytes))
+		}
+	}
+	return prints, nil
+}
+
+// searched is what is searched for of a value: itself, and what stands in a recording
+// for a token that it holds.
+func searched(key [32]byte, name string, v secret.Value) []search.Value {
+	all := []search.Value{{Credential: name, Bytes: v.Reveal()}}
+	for _, s := range record.Strays(string(v.Reveal()), func(string) bool { return true }) {
+		if s.Token {
+			all = append(all, search.Value{Credential: name, Bytes: []byte(recording.TokenMark(key, s.Text))})
+		}
+	}
+	return all
+}
+
+func different(prints []search.Fingerprint) int {
+	known := map[search.MAC]bool{}
+	for _, f := range prints {
+		known[f.ID] = true
+	}
+	return len(known)
+}
+
+// verify verifies the logs and the sessions that are wanted. What is wrong with the
+// logs is among the report's findings.
+func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (verify.SessionReport, verify.LogReport, error) {
+	s := p.found
+	s.Now = time.Now()
+	if v.name != "" || v.principal != "" || !v.since.IsZero() {
+		s.Want = v.wants
+	}
+	if v.evidence != "" {
+		s.Line = e.Take
+	}
+	report, err := s.Verify(ctx)
+	if err != nil {
+		return report, verify.LogReport{}, err
+	}
+	logs, err := p.logs.Verify(ctx)
+	if err != nil {
+		return report, logs, err
+	}
+	report.Values = p.values
+	report.Add(logs)
+	e.Report = report
+	return report, logs, nil
+}
+
+// write writes the evidence.
+func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) error {
+	key, err := logKey(p.root)
+	if err != nil {
+		return err
+	}
+	e.Key, e.Dirs, e.Witnesses = key, p.logs.Dirs, witnessNames(p.config)
+	if v.contents {
+		e.Contents = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }
+	}
+	f, err := os.OpenFile(v.evidence, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return hinted{fmt.Errorf("writing evidence %q: it exists", v.evidence), "name another file"}
+	}
+	if err != nil {
+		return fmt.Errorf("writing evidence: %w", err)
+	}
+	if err := errors.Join(e.Write(ctx, f), f.Sync(), f.Close()); err != nil {
+		os.Remove(v.evidence)
+		return err
+	}
+	return nil
+}
+
+// text is what is recorded of an exchange, as `session show --full` prints it.
+func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
+	x, err := p.db.Exchange(ctx, exchange)
+	if errors.Is(err, record.ErrUnknown) {
+		return []byte("not in the store's index\n"), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := p.read(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = transcript.Write(&b, &t, 0)
+	return b.Bytes(), err
+}
+
+func witnessNames(cfg *config.Config) (names []string) {
+	for _, w := range cfg.Record.Checkpoint.Witnesses {
+		switch {
+		case w.Dir != "":
+			names = append(names, w.Dir)
+		case w.URL != "":
+			names = append(names, strings.TrimSuffix(w.URL, "/"))
+		default:
+			names = append(names, checkpoint.BucketName(w.Bucket))
+		}
+	}
+	return names
+}
