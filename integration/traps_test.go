@@ -29,9 +29,7 @@ func TestBootstrapChangedByHand(t *testing.T) {
 	t.Parallel()
 	key := value()
 	b := backend(t, echo)
-	s := demo(key, b.address())
-	s.Config += "record: {mode: off}\n" // else each route says its own mode
-	r := newRig(t, s, nil)
+	r := newRig(t, demo(key, b.address()), nil)
 	placeholder, token := r.placeholder("demo"), r.token(agentClient)
 	body := func(mode string) func(node) {
 		return func(b node) {
