@@ -92,9 +92,18 @@ func (p place) before(q place) bool {
 	return p.entry.Time.Before(q.entry.Time.Add(skew))
 }
 
-// skew is how far the clocks of two replicas may differ, and how long an act may
-// take until it is in force everywhere.
-const skew = 5 * time.Second
+// slack is how long after p its effect may not have been known where q was decided.
+func (p place) slack(q place) time.Duration {
+	if p.log == q.log {
+		return inForceAfter
+	}
+	return skew
+}
+
+const (
+	inForceAfter = time.Second     // a revoke cuts what is in flight within it
+	skew         = 5 * time.Second // that, and how far the clocks of two replicas may differ
+)
 
 // read hands over the entries of a replica's log: the first time all that are
 // there, the next time the same.
