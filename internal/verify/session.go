@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 	"cloakroom/internal/search"
@@ -172,6 +173,9 @@ func (a *sessionAudit) join(ctx context.Context, p place) error {
 	if x == nil {
 		return nil
 	}
+	if !x.judged && takenBack(x.decision, &p) {
+		x.decision = nil
+	}
 	if x.judged || *at != nil {
 		a.found(p.finding(Twice, "an exchange has one decision and one end"))
 		return nil
@@ -180,4 +184,11 @@ func (a *sessionAudit) join(ctx context.Context, p place) error {
 		a.judge(ctx, x)
 	}
 	return ctx.Err()
+}
+
+// takenBack tells whether a decision was followed by a refusal of the same exchange
+// in its log, as where it was not known in time whether it had been written: then
+// nothing came of it.
+func takenBack(first, second *place) bool {
+	return first != nil && second.entry.Decision != nil && second.entry.Decision.Outcome != access.Allow && first.log == second.log
 }

@@ -181,6 +181,24 @@ func TestWhatIsOverOrUnknown(t *testing.T) {
 	}
 }
 
+// TestTakenBack refuses what was allowed, since nobody knew whether that was written:
+// it is one refused exchange, and nothing may be put in under it.
+func TestTakenBack(t *testing.T) {
+	for _, n := range []int{0, 1} {
+		w := newWorld(t)
+		w.lease(noon, "active", "")
+		c := usual("e1")
+		w.append(record.Entry{Time: noon.Add(time.Minute), Decision: &c.decision})
+		refusal := usual("e1")
+		refusal.decision.Outcome, refusal.decision.Uses = access.Deny, nil
+		refusal.end.Substitutions = refusal.end.Substitutions[:n]
+		w.happen(noon.Add(time.Minute), refusal)
+		if r := w.verify(nil); r.Exchanges != 1 || r.Refused != 1 || r.Found != n {
+			t.Errorf("%d put in: %+v", n, r)
+		}
+	}
+}
+
 // TestOneSession verifies no more than what is asked for.
 func TestOneSession(t *testing.T) {
 	w := newWorld(t)
