@@ -49,8 +49,9 @@ var own = map[string][]string{
 	"internal/agent":             {"internal/access", "internal/decide", "internal/lease"},
 	"internal/console":           {"internal/access", "internal/approval", "internal/identity", "internal/inventory", "internal/lease", "internal/record", "internal/recording", "internal/transcript"}, // auditors read on the page
 	"internal/exchange":          {"internal/access", "internal/body", "internal/coding", "internal/grant", "internal/inventory", "internal/record", "internal/recording", "internal/replace", "internal/secret", "internal/websocket"},
-	"internal/export":            {"internal/access", "internal/record"},  // the log as it stands: what it holds was masked
-	"internal/notify":            {"internal/replace", "internal/secret"}, // what leaves was masked; URLs and keys are values
+	"internal/whatif":            {"internal/access", "internal/decide", "internal/inventory", "internal/lease", "internal/record", "internal/recording"}, // decides again by the very stages
+	"internal/export":            {"internal/access", "internal/record"},                                                                                  // the log as it stands: what it holds was masked
+	"internal/notify":            {"internal/replace", "internal/secret"},                                                                                 // what leaves was masked; URLs and keys are values
 
 	"internal/store/postgres":     {"internal/lease", "internal/record"},
 	"internal/store/postgrestest": {}, // a test of any package may start a server

@@ -111,7 +111,7 @@ func TestPageReads(t *testing.T) {
 	h.sees(carol, 1)
 	carol.click(".timeline ol a")
 	carol.has("main", "Show what was said")
-	if strings.Contains(carol.text("main"), h.read) || strings.Contains(h.logText(), `"name":"read"`) {
+	if strings.Contains(carol.text("main"), h.read) || strings.Contains(h.logText(), `"act":{"name":"read"`) {
 		t.Error("the page shows what was said before anybody asked, or the log says so")
 	}
 	carol.click("form[action^='/exchanges/'] button")

@@ -49,6 +49,9 @@ type Options struct {
 	AllowNet []string
 	// Limit is how long one evaluation may take; 0: DefaultLimit.
 	Limit time.Duration
+	// AsOf has the policy take the request's time for now: of a request that was
+	// recorded.
+	AsOf bool
 }
 
 // Policy is a compiled policy, safe for concurrent use.
@@ -59,6 +62,7 @@ type Policy struct {
 	revision string
 	wants    wants
 	limit    time.Duration
+	asOf     bool
 	memo     memo
 	answers  answers
 }
@@ -88,7 +92,7 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing decision %q: %w", s.path, err)
 	}
-	p := &Policy{query: query, txn: txn, decision: s.path, revision: s.revision(o.AllowNet), wants: wanted(compiler), limit: o.Limit}
+	p := &Policy{query: query, txn: txn, decision: s.path, revision: s.revision(o.AllowNet), wants: wanted(compiler), limit: o.Limit, asOf: o.AsOf}
 	if p.limit <= 0 {
 		p.limit = DefaultLimit
 	}
@@ -156,12 +160,16 @@ func (p *Policy) evaluate(ctx context.Context, in *access.Input) (access.Verdict
 	brake := topdown.NewCancel()
 	stop := context.AfterFunc(ctx, brake.Cancel)
 	defer stop()
-	rs, err := p.query.Eval(ctx,
+	options := []oparego.EvalOption{
 		oparego.EvalParsedInput(input),
 		oparego.EvalTransaction(p.txn),
 		oparego.EvalExternalCancel(brake),
 		oparego.EvalMetrics(unmetered),
-	)
+	}
+	if p.asOf && !in.Request.Time.IsZero() {
+		options = append(options, oparego.EvalTime(in.Request.Time))
+	}
+	rs, err := p.query.Eval(ctx, options...)
 	if err != nil {
 		return access.Verdict{}, err
 	}

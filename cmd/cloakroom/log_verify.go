@@ -171,10 +171,7 @@ func (s *logSources) openStore(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.closers, s.Store = append(s.closers, db), cfg.Store.Name()
-	if s.Heads, err = db.Heads(ctx); err != nil {
-		return err
-	}
+	s.closers, s.Store, s.Heads = append(s.closers, db), cfg.Store.Name(), db
 	if s.Index, err = db.Snapshot(ctx); err != nil {
 		return err
 	}

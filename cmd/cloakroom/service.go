@@ -50,6 +50,7 @@ type service struct {
 	book     *search.Book        // fingerprints of every value that ever was in force
 	marks    [32]byte            // what tokens are marked with in recordings
 	recorder *recording.Recorder // nil: recording is off
+	packs    recordings          // what was recorded, to be read on the page
 	follower *record.Follower
 	indexed  chan struct{} // closed when the follower has ended; nil before it is started
 
@@ -101,6 +102,9 @@ func openService(ctx context.Context, cfg *config.Config, logger *slog.Logger) (
 		return nil, err
 	}
 	if err := s.openRecorder(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if s.packs, err = openRecordings(ctx, cfg, root); err != nil {
 		return nil, err
 	}
 	s.export()
@@ -185,9 +189,6 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.notices, err = s.openNotices(cfg); err != nil {
 		return err
 	}
-	if err := s.openRecorder(ctx, cfg); err != nil {
-		return err
-	}
 	if s.db, err = openStore(ctx, cfg, s.log.ID()); err != nil {
 		return err
 	}
@@ -264,6 +265,9 @@ func (s *service) close() {
 		s.notices.close()
 	}
 	s.closeRecorder()
+	if s.packs != nil {
+		s.packs.Close() // nothing was written by it
+	}
 	if s.log != nil {
 		if s.indexed != nil {
 			s.noteAct("stop")

@@ -21,6 +21,7 @@ import (
 // replaying is what `session replay` was asked for.
 type replaying struct {
 	selector
+	whatIf   whatIf
 	speed    string
 	pause    time.Duration
 	step     bool
@@ -35,7 +36,7 @@ type replaying struct {
 func newSessionReplay(o *options) *cobra.Command {
 	var p replaying
 	c := &cobra.Command{
-		Use: "replay SESSION|EXCHANGE", Short: "Play back what happened, or write it as curl lines or as HAR",
+		Use: "replay SESSION|EXCHANGE", Short: "Play back what happened, write it as curl lines or HAR, or decide it again",
 		Long: `Play back in the terminal what happened in a session, or in one exchange, with the
 times that it took: decisions, heads, bodies, each event of a stream and each message
 of a WebSocket. Nothing is sent to anybody.
@@ -44,19 +45,30 @@ of a WebSocket. Nothing is sent to anybody.
 placeholders in place; tickets and identity tokens are in no recording, and are taken
 from $CLOAKROOM_TICKET and $CLOAKROOM_TOKEN. --har writes HAR 1.2 for other tools.
 
+--policy and --rules show which decisions would be others by a changed policy, or by
+the rules of a changed configuration; the exit code is 1 if any would.
+
 Reading a recording is an entry in the log, and nothing is shown before it is there.`,
 		Example: `  cloakroom session replay nightly-build --speed 10x
   cloakroom session replay nightly-build --step
-  cloakroom session replay nightly-build --har nightly.har`,
-		Args: oneArg("the session's name, or an exchange's id"),
+  cloakroom session replay nightly-build --har nightly.har
+  cloakroom session replay --since 168h --policy ./new-policy`,
+		Args: p.whatIf.arguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p.name, p.stdout, p.stderr, p.keyboard = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin()
+			if len(args) == 1 {
+				p.name = args[0]
+			}
+			p.stdout, p.stderr, p.keyboard = cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin()
 			if err := p.check(); err != nil {
 				return err
+			}
+			if p.whatIf.asked() {
+				return p.whatIf.run(cmd, o, p.selector)
 			}
 			return withReading(cmd, o, p.run)
 		},
 	}
+	p.whatIf.flags(c)
 	f := c.Flags()
 	f.StringVar(&p.principal, "principal", "", "only this principal's (issuer#subject): a session's name is its client's")
 	f.IntVar(&p.limit, "limit", 1000, "only the latest so many exchanges; 0: all")
@@ -75,6 +87,8 @@ func (p replaying) check() error {
 	case err != nil:
 	case p.curl && p.har != "" || p.step && (p.curl || p.har != ""):
 		err = errors.New("--step, --curl and --har are different things to do")
+	case p.whatIf.asked() && (p.step || p.curl || p.har != ""):
+		err = errors.New("--policy and --rules decide again, and play nothing back")
 	case p.step && !isTerminal(p.keyboard):
 		err = hinted{errors.New("--step waits for a key, and the input is no terminal"), "use --speed"}
 	case p.limit < 0:

@@ -17,6 +17,9 @@ type Heads interface {
 	Heads(ctx context.Context) (map[string][]byte, error)
 }
 
+// StoreName is the name under which there is a receipt for the head in the store.
+const StoreName = "store"
+
 // headings puts our head beside those of the other replicas, and notes theirs
 // in the log, so that none can be dropped whole without this log to tell.
 func (k *Keeper) headings(ctx context.Context, last bool) {
@@ -27,10 +30,8 @@ func (k *Keeper) headings(ctx context.Context, last bool) {
 }
 
 func (k *Keeper) exchange(ctx context.Context, last bool) error {
-	if c := k.Latest(); c.Size > 0 {
-		if err := k.o.Heads.PutHead(ctx, c.Log, c.Size, c.Note); err != nil {
-			return err
-		}
+	if err := k.putHead(ctx); err != nil {
+		return err
 	}
 	if last {
 		return nil // the log is closed
@@ -53,6 +54,23 @@ func (k *Keeper) exchange(ctx context.Context, last bool) error {
 			k.noted[c.Log] = c
 		}
 	}
+	return nil
+}
+
+// putHead puts our head there once, and keeps a receipt: a head that was removed
+// is missed then.
+func (k *Keeper) putHead(ctx context.Context) error {
+	c := k.Latest()
+	if c.Checkpoint == k.put {
+		return nil
+	}
+	if err := k.o.Heads.PutHead(ctx, c.Log, c.Size, c.Note); err != nil {
+		return err
+	}
+	if err := writeNote(ReceiptPath(k.dir, StoreName), c.Note); err != nil {
+		return err
+	}
+	k.put = c.Checkpoint
 	return nil
 }
 

@@ -44,8 +44,9 @@ type Keeper struct {
 	failures atomic.Uint64
 	failure  atomic.Pointer[error]
 
-	checked bool // the log continues all that was signed of it
-	own     int64
+	checked bool                  // the log continues all that was signed of it
+	own     int64                 // entries behind the latest checkpoint that only name other logs
+	put     Checkpoint            // what the store has as our head
 	noted   map[string]Checkpoint // what the log says of other logs
 }
 

@@ -67,12 +67,13 @@ func TestWhatPagesShow(t *testing.T) {
 		"/revoke?lease=" + l.ID: {"this lease", "every lease of <bdi>refund-bot</bdi>", "every lease over <bdi>payments-write</bdi>"},
 		"/inventory":            {"payments-write", "ckr_payments-write_", "high", "ai-agents", "2 of oncall", "a request is held 30 s"},
 		"/sessions":             {"s1", "refund-bot", ">3<", ">1<"},
-		"/sessions?host=other":  {"None is in the record"},
-		"/session?id=s1":        {"allow", "denied", "the path is not permitted", "header:authorization", "200", "used payments-write", "masked payments-write ×2", "1 h long"},
-		"/exchanges/x1":         {"payments-write", "header:authorization", "took 1 s", "masked", "What was said is for auditors", "/session?id=s1"},
-		"/exchanges/x2":         {"the path is not permitted", "for auditors"},
-		"/denials":              {"the path is not permitted", "/v1/charges"},
-		"/health":               {"it does not answer", "failing", "v0.0.1"},
+		"/sessions?since=2001-01-01T00:00&outcome=refused": {"refund-bot", `<option value="refused" selected>`},
+		"/sessions?host=other":                             {"None is in the record"},
+		"/session?id=s1":                                   {"allow", "denied", "the path is not permitted", "header:authorization", "200", "used payments-write", "masked payments-write ×2", "1 h long"},
+		"/exchanges/x1":                                    {"payments-write", "header:authorization", "took 1 s", "masked", "What was said is for auditors", "/session?id=s1"},
+		"/exchanges/x2":                                    {"the path is not permitted", "for auditors"},
+		"/denials":                                         {"the path is not permitted", "/v1/charges"},
+		"/health":                                          {"it does not answer", "failing", "v0.0.1"},
 	} {
 		page := b.get(path).Body.String()
 		for _, want := range wants {

@@ -1,10 +1,7 @@
 package console
 
 import (
-	"bytes"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"cloakroom/internal/access"
@@ -21,6 +18,8 @@ const (
 
 // room is what a page has room for.
 type room struct{ blocks, bytes int }
+
+func (r room) none() bool { return r.blocks == 0 || r.bytes <= 0 }
 
 // said is a transcript as a page shows it: blocks in the order in which they began.
 type said struct {
@@ -76,17 +75,6 @@ func inHeader(name string) places {
 
 func nowhere(access.Location) bool { return false }
 
-// scribe makes blocks of events.
-type scribe struct {
-	axis   axis
-	began  time.Time
-	used   []transcript.Used
-	all    []*block
-	sent   *block // the agent's body; nil: none yet
-	got    *block // the other's; of an event stream, the event that has not ended
-	stream bool   // the agent gets an event stream
-}
-
 // saidIn shows what was said in an exchange on an axis, and takes of the room.
 func saidIn(a axis, x transcript.Exchange, left *room) said {
 	t := x.Recording
@@ -96,7 +84,7 @@ func saidIn(a axis, x transcript.Exchange, left *room) said {
 	}
 	out := said{Sent: t.Sent, Got: t.Got, Complete: t.Complete}
 	for i, b := range s.all {
-		if left.blocks == 0 || left.bytes <= 0 {
+		if left.none() {
 			out.Rest = len(s.all) - i
 			break
 		}
@@ -106,106 +94,6 @@ func saidIn(a axis, x transcript.Exchange, left *room) said {
 		out.Length = max(out.Length, b.At)
 	}
 	return out
-}
-
-func (s *scribe) take(e recording.Event) {
-	switch e.Kind {
-	case recording.Request, recording.Response, recording.Trailers:
-		s.head(e)
-	case recording.Sent:
-		s.sent = s.piece(s.sent, e, whatBody)
-	case recording.Got:
-		if s.stream {
-			s.events(e)
-		} else {
-			s.got = s.piece(s.got, e, whatBody)
-		}
-	case recording.MessageSent, recording.MessageGot:
-		s.piece(nil, e, whatMessage)
-	}
-}
-
-// begin begins the block of an event.
-func (s *scribe) begin(e recording.Event, what string) *block {
-	b := &block{At: s.axis.since(s.began.Add(e.At)), What: what, binary: e.Binary, masks: make(map[string]int),
-		Agent: e.Kind == recording.Request || e.Kind == recording.Sent || e.Kind == recording.MessageSent}
-	s.all = append(s.all, b)
-	return b
-}
-
-// piece adds a piece to a block; nil: to a new one.
-func (s *scribe) piece(b *block, e recording.Event, what string) *block {
-	if b == nil {
-		b = s.begin(e, what)
-	}
-	b.data = append(b.data, e.Data...)
-	b.mask(e.Masked)
-	return b
-}
-
-func (b *block) mask(more map[string]int) {
-	for name, n := range more {
-		b.masks[name] += n
-	}
-}
-
-// events takes a piece of an event stream apart, line by line. An event has the
-// time of the piece that it ended in: then the agent could read it.
-func (s *scribe) events(e recording.Event) {
-	masked := e.Masked
-	for data := e.Data; len(data) > 0; {
-		n := bytes.IndexByte(data, '\n') + 1
-		if n == 0 {
-			n = len(data)
-		}
-		if s.got == nil {
-			s.got = s.begin(e, whatEvent)
-		}
-		s.got.At = s.axis.since(s.began.Add(e.At))
-		s.got.mask(masked)
-		masked = nil
-		s.got.data = append(s.got.data, data[:n]...)
-		if blankEnd(s.got.data) {
-			s.got = nil
-		}
-		data = data[n:]
-	}
-}
-
-// blankEnd tells whether the last line of data, which ends with it, is empty.
-func blankEnd(data []byte) bool {
-	last, ended := bytes.CutSuffix(data, []byte{'\n'})
-	last = last[bytes.LastIndexByte(last, '\n')+1:]
-	return ended && (len(last) == 0 || string(last) == "\r")
-}
-
-func (s *scribe) head(e recording.Event) {
-	h := e.Head
-	if h == nil {
-		return
-	}
-	b := s.begin(e, map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers}[e.Kind])
-	b.mask(e.Masked)
-	switch e.Kind {
-	case recording.Request:
-		b.Line = runs(h.Method+" "+h.Path, true, s.kindAt(b, inTarget))
-		b.Fields = append(b.Fields, field{"host", runs(h.Authority, true, s.kindAt(b, nowhere))})
-	case recording.Response:
-		b.Line = runs(fmt.Sprint(h.Status), true, s.kindAt(b, nowhere))
-		s.stream = s.got == nil && eventStream(h)
-	}
-	for _, l := range h.Headers {
-		b.Fields = append(b.Fields, field{plain(l.Name), runs(l.Value, true, s.kindAt(b, inHeader(l.Name)))})
-	}
-}
-
-func eventStream(h *recording.Head) bool {
-	for _, l := range h.Headers {
-		if kind, _, _ := strings.Cut(l.Value, ";"); l.Name == "content-type" && strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
-			return true
-		}
-	}
-	return false
 }
 
 // finish shows what was gathered in a block.
@@ -225,7 +113,7 @@ func (s *scribe) finish(b *block) block {
 	}
 	if b.What == whatBody || b.What == whatEvent || b.What == whatMessage {
 		c := contentOf(b.data, b.binary, s.kindAt(b, here))
-		b.Body = &c
+		b.Body, b.data = &c, nil
 	}
 	return *b
 }

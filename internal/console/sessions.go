@@ -95,17 +95,27 @@ func (c *Console) readSession(w http.ResponseWriter, r *http.Request, v visit) e
 	if err != nil {
 		return err
 	}
-	xs := view.Exchanges
-	if over := len(xs) - readExchanges; over > 0 {
-		xs, view.Unread = xs[over:], over
-	}
-	if err := c.note(ctx, v.Who, record.Act{Principal: view.Principal, Session: view.ID, N: len(xs), Detail: forPage}); err != nil {
+	view.Unread = max(len(view.Exchanges)-readExchanges, 0)
+	act := record.Act{Principal: view.Principal, Session: view.ID, N: len(view.Exchanges) - view.Unread, Detail: forPage}
+	if err := c.note(ctx, v.Who, act); err != nil {
 		return err
 	}
+	c.open(ctx, &view)
+	c.show(w, http.StatusOK, page{Name: "session", Title: "Session", Nav: "/sessions", Visit: v, Data: view})
+	return nil
+}
+
+// open reads what was said in a session, or why it cannot be shown; the log has
+// who reads it.
+func (c *Console) open(ctx context.Context, view *sessionView) {
 	view.Opened, view.Said, view.Gone = true, make(map[string]*said), make(map[string]string)
 	left := room{mostBlocks, mostShown}
-	for _, x := range xs {
+	for _, x := range view.Exchanges[view.Unread:] {
 		id := x.Decision.Decision.Exchange
+		if left.none() {
+			view.Gone[id] = "The page has no room left: open the exchange by itself."
+			continue
+		}
 		t, err := c.contents(ctx, x.Exchange)
 		if err != nil {
 			p, foreseen := judge(err)
@@ -118,8 +128,6 @@ func (c *Console) readSession(w http.ResponseWriter, r *http.Request, v visit) e
 		shown := saidIn(view.axis, t, &left)
 		view.Said[id] = &shown
 	}
-	c.show(w, http.StatusOK, page{Name: "session", Title: "Session", Nav: "/sessions", Visit: v, Data: view})
-	return nil
 }
 
 func (c *Console) sessionView(ctx context.Context, v visit, q url.Values) (sessionView, error) {

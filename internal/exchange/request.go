@@ -258,13 +258,16 @@ func (s *Snapshot) shown(method, authority, path string, lines []access.Header) 
 		note(name)
 		return s.Mask(text).String()
 	}
-	h = recording.Head{Method: hide(method), Authority: hide(authority), Path: hide(path), Headers: make([]access.Header, len(lines))}
-	for i, line := range lines {
-		h.Headers[i] = access.Header{Name: line.Name, Value: hide(line.Value)}
+	h = recording.Head{Method: hide(method), Authority: hide(authority), Path: hide(path), Headers: make([]access.Header, 0, len(lines))}
+	for _, line := range lines {
+		if line.Name == "x-forwarded-proto" || strings.HasPrefix(line.Name, "x-envoy-") { // the gateway wrote it
+			continue
+		}
 		if name, ok := s.masks.ContainsFold(line.Name); ok {
 			note(name)
-			h.Headers[i].Name = "[masked]"
+			line.Name = "[masked]"
 		}
+		h.Headers = append(h.Headers, access.Header{Name: line.Name, Value: hide(line.Value)})
 	}
 	return h, masked
 }

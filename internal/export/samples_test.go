@@ -75,6 +75,7 @@ func samples() map[string]record.Entry {
 		"bar-lifted":      {Bar: &record.Bar{ID: "b1", Lifted: true, By: alice}},
 		"act-read":        {Act: &record.Act{Name: "read", By: alice, Principal: agent, Session: "build-42", Exchange: exchange, N: 1}},
 		"act-prune":       {Act: &record.Act{Name: "prune", Target: "pack-1", N: 7, Detail: "its time is over"}},
+		"act-forge":       {Act: &record.Act{Name: "forge", Target: "a1", Detail: "an act in the store that this instance did not seal"}},
 		"act-stop":        {Act: &record.Act{Name: "stop"}},
 		"act-backup":      {Act: &record.Act{Name: "backup", By: "cli:root@host", Target: "/backup"}},
 		"heads":           {Heads: &record.Heads{Heads: []record.Head{{Log: "01jc00000000000000000other", Size: 7}}}},

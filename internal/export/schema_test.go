@@ -89,6 +89,25 @@ func fits(t *testing.T, f Format, e Event) error {
 var ocsfClasses = map[int]string{6003: "api_activity", 4002: "http_activity", 3002: "authentication", 3005: "user_access",
 	3004: "entity_management", 6002: "application_lifecycle", 2004: "detection_finding", 0: "base_event"}
 
+// compiler keeps what it has compiled.
+var compiler *jsonschema.Compiler
+
+func ocsfCompiler(t *testing.T) *jsonschema.Compiler {
+	t.Helper()
+	if compiler != nil {
+		return compiler
+	}
+	var all map[string]any
+	readJSON(t, ocsfSchema, &all)
+	compiler = jsonschema.NewCompiler()
+	for id, schema := range all {
+		if err := compiler.AddResource(id, schema); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return compiler
+}
+
 func fitsOCSF(t *testing.T, event any) error {
 	t.Helper()
 	class, _ := event.(map[string]any)["class_uid"].(json.Number)
@@ -96,15 +115,7 @@ func fitsOCSF(t *testing.T, event any) error {
 	if err != nil {
 		return err
 	}
-	var all map[string]any
-	readJSON(t, ocsfSchema, &all)
-	c := jsonschema.NewCompiler()
-	for id, schema := range all {
-		if err := c.AddResource(id, schema); err != nil {
-			t.Fatal(err)
-		}
-	}
-	schema, err := c.Compile("https://schema.ocsf.io/schema/1.8.0/classes/" + ocsfClasses[int(uid)] + "?profiles=security_control")
+	schema, err := ocsfCompiler(t).Compile("https://schema.ocsf.io/schema/1.8.0/classes/" + ocsfClasses[int(uid)] + "?profiles=security_control")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,12 @@ import (
 // alarm is something in an entry that somebody should look at.
 type alarm struct{ title, detail string }
 
-// The beginnings of the words by which the log tells of alarms.
+// The words by which the log tells of alarms: how a reason begins, what stands in an
+// error, and an act.
 const (
 	stolen = "stolen: "
 	sent   = "the caller sent the real value of "
+	forged = "forge"
 )
 
 // alarms are what an entry tells of beside itself.
@@ -27,6 +29,9 @@ func (x entry) alarms() (all []alarm) {
 		all = append(all, alarm{"A ticket was used by another than its holder", x.Decision.Reason})
 	case x.End != nil && strings.Contains(x.End.Error, sent):
 		all = append(all, alarm{"An agent sent the real value of a credential", x.End.Error})
+	}
+	if x.Act != nil && x.Act.Name == forged {
+		all = append(all, alarm{"Somebody wrote an act into the store", x.Act.Detail})
 	}
 	if x.End != nil && x.End.Lost {
 		all = append(all, alarm{"A recording has a gap", "a part of the recording of this exchange could not be written"})

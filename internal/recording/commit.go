@@ -8,12 +8,8 @@ import (
 	"cloakroom/internal/record"
 )
 
-const (
-	// commitEvery is how long parts wait for a sync that they share.
-	commitEvery = 25 * time.Millisecond
-	// watchEvery is the time between two looks at what may go wrong.
-	watchEvery = time.Second
-)
+// commitEvery is how long parts wait for a sync that they share.
+const commitEvery = 25 * time.Millisecond
 
 // ending is an exchange that ended, and whose parts are to be on disk before the
 // log says so. Or it is what Keep waits for.
@@ -29,7 +25,7 @@ type ending struct {
 // run is the committer's goroutine. It alone syncs and closes packs, and notes
 // ends.
 func (r *Recorder) run() {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTicker(r.o.tick)
 	defer tick.Stop()
 	for {
 		select {

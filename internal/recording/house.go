@@ -14,17 +14,16 @@ import (
 	"time"
 
 	"cloakroom/internal/record"
+
+	"gocloud.dev/blob"
 )
 
-const (
-	shipEvery  = 2 * time.Second
-	pruneEvery = time.Hour
-)
+const pruneEvery = time.Hour
 
 // keepHouse takes closed packs to the outside store and deletes those whose time
 // is over, until ctx ends.
 func (r *Recorder) keepHouse(ctx context.Context) {
-	tick := time.NewTicker(shipEvery)
+	tick := time.NewTicker(r.o.tick)
 	defer tick.Stop()
 	var pruned time.Time
 	outage := false
@@ -96,7 +95,7 @@ func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err er
 	}
 	defer f.Close()
 	key := strings.TrimSuffix(filepath.Base(path), closedExt) + "-" + sum + closedExt
-	if err := r.bucket.Upload(ctx, key, f, nil); err != nil {
+	if err := r.bucket.Upload(ctx, key, f, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
 		return 0, err
 	}
 	back, err := r.bucket.NewReader(ctx, key, nil)

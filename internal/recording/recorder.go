@@ -44,7 +44,8 @@ type Options struct {
 	Logger    *slog.Logger     // nil: slog.Default
 	Now       func() time.Time // nil: time.Now
 
-	disk disk // nil: the operating system's
+	disk disk          // nil: the operating system's
+	tick time.Duration // between two looks at what may go wrong, and at what is to be stored outside; 0: a second
 }
 
 func (o Options) withDefaults() Options {
@@ -52,6 +53,7 @@ func (o Options) withDefaults() Options {
 	o.Waiting = orElse(o.Waiting, 4<<30)
 	o.PackBytes = orElse(o.PackBytes, 64<<20)
 	o.PackAge = orElse(o.PackAge, time.Hour)
+	o.tick = orElse(o.tick, time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

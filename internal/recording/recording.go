@@ -1,15 +1,64 @@
 // Package recording keeps what was said in an exchange: what the agent sent, with
-// placeholders in place, and what it got, masked.
+// placeholders in place, and what it got, masked. This comment is the specification
+// of the format.
 //
 // An exchange is recorded on a tape, which is written in parts; parts stand in
 // packs, sealed, and the log's end of the exchange names each by its place and
 // hash. So the log proves a recording without holding it, and a pack can be
 // deleted without breaking a proof.
 //
-// It promises that what Flush has returned for is with the operating system, that
-// an end is in the log only once its parts are on disk, and that no ticket and no
-// token stands in a part, however it was cut into pieces. It deliberately decides
-// nothing about who may read, and masks no value: what it is given was masked.
+// # Directory
+//
+// Packs stand in the folder "packs" of the log's directory, one file each:
+// "ID-CREATED-KEEP" and ".open" while it is written, ".pack" when it is closed.
+// CREATED is in Unix seconds, KEEP the seconds that its parts are kept for, 0 for
+// ever. Parts of one retention go to one open pack, which is closed at 64 MiB or
+// when it is an hour old; a process never goes on with a pack of another's. In the
+// outside store the object is named "ID-CREATED-KEEP-SHA256.pack", by the hash of
+// all of it. A pack may be deleted an hour and KEEP after CREATED: then all of its
+// parts are older than KEEP. An entry of the log stands for each pack that is
+// closed (act "pack": id, number of parts, hash) or deleted (act "prune").
+//
+// # Pack
+//
+// The first line is JSON: a version, when the pack was made, what KEEP says, the
+// id of the log and the position where it ended then, and the pack's random key,
+// sealed with AES-256-GCM under a key that derives from the recording key, with the
+// rest of the line as additional data. ID is the first 16 bytes of the line's
+// SHA-256 in lower-case Crockford base32: who names the pack names its first line.
+//
+// Then parts stand one behind another. A part is, all numbers big-endian:
+//
+//	4 bytes  its size in all
+//	4 bytes  its number among its exchange's, from 0
+//	26 bytes the exchange's id
+//	8 bytes  a number that no other part of the pack has: the nonce, behind 4 zeros
+//	…        AES-256-GCM under the pack's key of a zstd frame, with the 42 bytes
+//	         before as additional data
+//
+// # Part
+//
+// Unsealed, a part of a tape is lines of JSON, of which the first names version,
+// exchange and number, when the exchange began and what of bodies is kept. The
+// others are events in the order in which they happened, with microseconds since
+// the exchange began. A line with "data" is followed by so many bytes as they are,
+// and a line feed. A line with "of" goes on with the event of that number, counted
+// from 0 over all parts. A line of kind "end" tells of both bodies as a whole; it
+// is the last of a whole tape. A string that is not UTF-8 is a list of its base64.
+//
+// What looks like a ticket has lost its suffix, "ckr_NAME_[ticket LEASE-ID]", and
+// what looks like a token all of it, see TokenMark; also where it is
+// percent-encoded, and in Basic credentials. The text between two bytes that can
+// stand in neither is therefore held, up to 32 KiB, until its end is there.
+//
+// # Promises
+//
+// What Flush has returned for is with the operating system, so that the end of the
+// process does not lose it. An end is in the log only once its parts are on disk.
+// An exchange whose process ended first is ended when the next one opens. No ticket
+// and no token stands in a part, however it was cut into pieces. The package
+// decides nothing about who may read, and masks no value: what it is given was
+// masked.
 package recording
 
 import (

@@ -50,7 +50,7 @@ func newDir(t testing.TB) string { return t.TempDir() + "/log" }
 // open opens a recorder on a log.
 func open(t testing.TB, dir string, l Log, o Options) *Recorder {
 	t.Helper()
-	o.Dir, o.Key, o.Log, o.Logger = dir, testKey, l, quiet()
+	o.Dir, o.Key, o.Log, o.Logger, o.tick = dir, testKey, l, quiet(), 20*time.Millisecond
 	r, err := Open(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)

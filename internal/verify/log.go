@@ -24,7 +24,7 @@ type Logs struct {
 	Archives []checkpoint.Archive // nil: what witnesses kept is not read
 	Signers  []*checkpoint.URL    // witnesses that sign; nil: none is known
 	Index    record.Snapshot      // taken before; nil: none is compared
-	Heads    map[string][]byte    // what the store has as heads of logs; nil: nothing
+	Heads    checkpoint.Heads     // the store's heads of logs; nil: none are compared
 	Store    string               // its name, for people
 	Parts    map[string]Parts     // what is recorded, by the log's folder; none: it is not looked at
 }
@@ -118,6 +118,10 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 			return LogReport{}, err
 		}
 	}
+	for _, id := range a.ids() {
+		a.read[id].end()
+		a.report.Logs = append(a.report.Logs, a.read[id].sum())
+	}
 	a.gone()
 	return a.report, nil
 }
@@ -143,15 +147,17 @@ func (a *logAudit) log(ctx context.Context, dir string) error {
 		a.found(Finding{Log: id, File: dir, What: fmt.Sprintf("the same log as in %q: one of them was copied, and the log may have been continued twice", twin.dir)})
 		return nil
 	}
-	r := &logRead{audit: a, log: id, dir: dir, indexed: a.position(id, dir)}
+	r := &logRead{audit: a, log: id, dir: dir, indexed: a.position(id, dir), took: map[string]checkpoint.Checkpoint{}}
 	a.read[id] = r
+	// In this order: each has all that the one before can speak of.
+	r.receipts()
 	r.signed = r.latest()
+	r.begin()
 	if err := r.lines(ctx); err != nil {
 		return err
 	}
-	r.compare(r.signed, checkpoint.LatestPath(dir), 0)
-	r.receipts()
-	a.report.Logs = append(a.report.Logs, r.sum())
+	r.compare(ctx, r.signed, checkpoint.LatestPath(dir), 0)
+	r.compareReceipts(ctx)
 	return nil
 }
 

@@ -18,16 +18,17 @@ type logRead struct {
 	audit *logAudit
 	log   string // its id
 	dir   string
+	scan  *scan
 	tree  hashes
 	size  int64 // lines
-	bytes int64
 
-	signed  checkpoint.Checkpoint // what it says itself; zero: nothing that holds
-	stored  *storedLeaves         // the leaves that were signed, nil: they are not known
-	strange int                   // lines that are not those
-	named   []naming              // what it says of other logs
-	gone    []recorded            // parts of recordings that are not there
-	indexed record.Position       // how far the index should have it
+	signed  checkpoint.Checkpoint            // what it says itself; zero: nothing that holds
+	took    map[string]checkpoint.Checkpoint // what witnesses have taken, by the receipt's path
+	stored  *storedLeaves                    // the leaves that were signed, nil: they are not known
+	strange int                              // lines that are not those
+	named   []naming                         // what it says of other logs
+	gone    []recorded                       // parts of recordings that are not there
+	indexed record.Position                  // how far the index should have it
 	rows    *expected
 }
 
@@ -64,30 +65,49 @@ func (r *logRead) found(f Finding) {
 	r.audit.found(f)
 }
 
-// lines reads the log's lines into its tree.
-func (r *logRead) lines(ctx context.Context) error {
+// begin prepares the reading of the lines.
+func (r *logRead) begin() {
 	r.stored = readStored(r.dir, r.signed)
-	if r.stored != nil {
-		defer r.stored.Close()
-	}
 	r.rows = newExpected(r.indexed)
-	var failed error
-	s := &scan{dir: r.dir, wrong: r.found, take: func(l stood) {
-		if err := r.line(ctx, l); err != nil && failed == nil {
-			failed = err
+	r.scan = &scan{dir: r.dir, wrong: r.found}
+}
+
+// lines reads the log's lines into its tree; called again, those that have come
+// since: a service may be writing.
+func (r *logRead) lines(ctx context.Context) (err error) {
+	r.scan.take = func(l stood) {
+		if failed := r.line(ctx, l); failed != nil && err == nil {
+			err = failed
 		}
-	}}
-	if err := s.all(ctx); err != nil {
-		return err
 	}
-	r.bytes = s.bytes
-	if s.torn > 0 {
-		r.audit.note("log %s ends with %d bytes of a line that was never acknowledged, or is being written", r.log, s.torn)
+	if failed := r.scan.all(ctx); failed != nil {
+		return failed
 	}
-	if r.stored != nil && r.size < r.signed.Size {
+	return err
+}
+
+// end tells what is missing behind the last line.
+func (r *logRead) end() {
+	if r.scan.torn > 0 {
+		r.audit.note("log %s ends with %d bytes of a line that was never acknowledged, or is being written", r.log, r.scan.torn)
+	}
+	if r.stored == nil {
+		return
+	}
+	r.stored.Close()
+	if r.size < r.signed.Size {
 		r.found(Finding{Entry: uint64(r.size) + 1, File: r.dir, What: fmt.Sprintf("entries %d to %d, which were signed, are missing", r.size+1, r.signed.Size)})
 	}
-	return failed
+}
+
+// reaches tells whether the log has so many entries.
+func (r *logRead) reaches(ctx context.Context, size int64) bool {
+	if size > r.size {
+		if err := r.lines(ctx); err != nil {
+			r.found(Finding{File: r.dir, What: err.Error()})
+		}
+	}
+	return size <= r.size
 }
 
 // line adds a line to the tree, and takes from it what is compared later.
@@ -144,12 +164,12 @@ func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error
 }
 
 // compare judges a checkpoint of this log that stands in a file.
-func (r *logRead) compare(c checkpoint.Checkpoint, file string, at int64) {
+func (r *logRead) compare(ctx context.Context, c checkpoint.Checkpoint, file string, at int64) {
 	where := Finding{File: file, Byte: at}
 	switch {
 	case c.Log == "": // told before
 		return
-	case c.Size > r.size:
+	case !r.reaches(ctx, c.Size):
 		where.Entry = uint64(r.size) + 1
 		where.What = fmt.Sprintf("a checkpoint of %d entries, and the log has %d: it was cut short or rolled back", c.Size, r.size)
 	case r.root(c.Size) != c.Root:
@@ -171,6 +191,6 @@ func (r *logRead) root(n int64) tlog.Hash {
 
 func (r *logRead) sum() LogSum {
 	root := r.root(r.size)
-	return LogSum{Log: r.log, Dir: r.dir, Entries: r.size, Bytes: r.bytes, Signed: r.signed.Size,
+	return LogSum{Log: r.log, Dir: r.dir, Entries: r.size, Bytes: r.scan.bytes, Signed: r.signed.Size,
 		Root: base64.StdEncoding.EncodeToString(root[:])}
 }

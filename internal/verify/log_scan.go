@@ -23,10 +23,12 @@ type scan struct {
 	take  func(stood) // hears of every line
 	wrong func(Finding)
 
-	pos   record.Position // behind the last line
-	known bool            // pos.Hash is that line's
-	bytes int64
-	torn  int64 // bytes at the end that are no whole line
+	pos     record.Position // behind the last line
+	unknown bool            // pos.Hash is not that line's
+	first   uint64          // of the segment that was read last; 0: none was
+	at      int64           // behind the last line, in that
+	bytes   int64
+	torn    int64 // bytes at the end that are no whole line
 }
 
 // stood is a line and where it stands. Of a line that is not of the format only
@@ -38,13 +40,12 @@ type stood struct {
 	bad  bool
 }
 
-// all reads every segment.
+// all reads every segment; called again, what has come since.
 func (s *scan) all(ctx context.Context) error {
 	firsts, err := s.segments()
 	if err != nil {
 		return err
 	}
-	s.known = true
 	for i, first := range firsts {
 		next := uint64(0) // the first entry of the segment after it
 		if i+1 < len(firsts) {
@@ -52,6 +53,9 @@ func (s *scan) all(ctx context.Context) error {
 		}
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if first < s.first {
+			continue
 		}
 		if err := s.segment(first, next); err != nil {
 			return err
@@ -75,6 +79,9 @@ func (s *scan) segments() (firsts []uint64, err error) {
 		}
 		first, err := strconv.ParseUint(name, 10, 64)
 		if err != nil || first == 0 || len(name) != segmentDigits {
+			if s.first > 0 {
+				continue // told before
+			}
 			s.wrong(Finding{File: filepath.Join(s.dir, f.Name()), What: "not the name of a segment"})
 			continue
 		}
@@ -92,41 +99,45 @@ func (s *scan) segment(first, next uint64) error {
 		return fmt.Errorf("reading log: %w", err)
 	}
 	defer f.Close()
-	if first != s.pos.Seq+1 {
-		s.wrong(Finding{Entry: s.pos.Seq + 1, File: path, What: fmt.Sprintf("the segment begins with entry %d, and the one before ends with entry %d", first, s.pos.Seq)})
-		s.pos, s.known = record.Position{Seq: first - 1}, false
+	s.begin(path, first)
+	if _, err := f.Seek(s.at, io.SeekStart); err != nil {
+		return fmt.Errorf("reading log: %w", err)
 	}
-	lines, at := bufio.NewReaderSize(f, record.MaxLine), int64(0)
-	for {
+	for lines := bufio.NewReaderSize(f, record.MaxLine); ; {
 		raw, err := lines.ReadSlice('\n')
+		where := Finding{Entry: s.pos.Seq + 1, File: path, Byte: s.at}
 		switch {
 		case len(raw) > 0 && next > 0 && s.pos.Seq+1 >= next:
-			s.wrong(Finding{Entry: s.pos.Seq, File: path, Byte: at, What: "something stands behind the segment's last entry"})
+			where.What = "something stands behind the segment's last entry"
+		case err == io.EOF && (len(raw) == 0 || next == 0):
+			s.torn = int64(len(raw)) // of the last segment: a crash, or a service that is writing
 			return nil
 		case err == io.EOF:
-			return s.end(path, raw, at, next == 0)
+			where.What = "a line without an end"
 		case errors.Is(err, bufio.ErrBufferFull):
-			s.wrong(Finding{Entry: s.pos.Seq + 1, File: path, Byte: at, What: fmt.Sprintf("a line longer than %d bytes", record.MaxLine)})
-			return nil
+			where.What = fmt.Sprintf("a line longer than %d bytes", record.MaxLine)
 		case err != nil:
 			return fmt.Errorf("reading log: %w", err)
+		default:
+			s.line(stood{Line: record.Line{Raw: raw}, file: path, at: s.at})
+			s.at += int64(len(raw))
+			continue
 		}
-		s.line(stood{Line: record.Line{Raw: raw}, file: path, at: at})
-		at += int64(len(raw))
+		s.wrong(where)
+		return nil
 	}
 }
 
-// end judges what stands behind the last whole line of a segment. In the last
-// one a crash, or a service that is writing, leaves a part of a line.
-func (s *scan) end(path string, rest []byte, at int64, last bool) error {
-	switch {
-	case len(rest) == 0:
-	case !last:
-		s.wrong(Finding{Entry: s.pos.Seq + 1, File: path, Byte: at, What: "a line without an end"})
-	default:
-		s.torn = int64(len(rest))
+// begin begins a segment, unless it was begun before.
+func (s *scan) begin(path string, first uint64) {
+	if first == s.first {
+		return
 	}
-	return nil
+	if first != s.pos.Seq+1 {
+		s.wrong(Finding{Entry: s.pos.Seq + 1, File: path, What: fmt.Sprintf("the segment begins with entry %d, and the one before ends with entry %d", first, s.pos.Seq)})
+		s.pos, s.unknown = record.Position{Seq: first - 1}, true
+	}
+	s.first, s.at = first, 0
 }
 
 // line judges a line by the one before.
@@ -138,7 +149,7 @@ func (s *scan) line(l stood) {
 		where.What = "not a line of a log"
 		s.wrong(where)
 		l.Seq, l.bad = s.pos.Seq+1, true
-		s.pos, s.known = record.Position{Seq: l.Seq}, false
+		s.pos, s.unknown = record.Position{Seq: l.Seq}, true
 		s.take(l)
 		return
 	}
@@ -146,11 +157,11 @@ func (s *scan) line(l stood) {
 	case parsed.Seq != s.pos.Seq+1:
 		where.What = fmt.Sprintf("in its place stands entry %d: entries were dropped, inserted or moved", parsed.Seq)
 		s.wrong(where)
-	case s.known && parsed.Prev != s.pos.Hash:
+	case !s.unknown && parsed.Prev != s.pos.Hash:
 		where.What = "its prev is not the hash of the entry before: one of the two was changed"
 		s.wrong(where)
 	}
 	l.Line = parsed
-	s.pos, s.known = parsed.Position(), true
+	s.pos, s.unknown = parsed.Position(), false
 	s.take(l)
 }

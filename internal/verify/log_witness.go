@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -40,7 +42,7 @@ func (r *logRead) own(msg []byte, file string, at int64, more ...note.Verifier) 
 	return s.Checkpoint
 }
 
-// receipts judges what is noted beside the log of what witnesses have taken.
+// receipts reads what is noted beside the log of what witnesses have taken.
 func (r *logRead) receipts() {
 	paths, err := checkpoint.Receipts(r.dir)
 	if err != nil {
@@ -52,8 +54,14 @@ func (r *logRead) receipts() {
 			r.found(Finding{File: path, What: err.Error()})
 			continue
 		}
-		c := r.own(msg, path, 0, r.cosigner(path)...)
-		r.compare(c, path, 0)
+		r.took[path] = r.own(msg, path, 0, r.cosigner(path)...)
+	}
+}
+
+func (r *logRead) compareReceipts(ctx context.Context) {
+	for _, path := range slices.Sorted(maps.Keys(r.took)) {
+		c := r.took[path]
+		r.compare(ctx, c, path, 0)
 		if c.Size > r.signed.Size {
 			r.found(Finding{File: checkpoint.LatestPath(r.dir), What: fmt.Sprintf("a checkpoint of %d entries, and a witness has taken one of %d: it was replaced by an earlier one", r.signed.Size, c.Size)})
 		}
@@ -125,7 +133,7 @@ func (r *logRead) witness(ctx context.Context, w checkpoint.Archive) {
 			return nil
 		}
 		c := r.own(k.Note, k.File, k.Byte)
-		r.compare(c, k.File, k.Byte)
+		r.compare(ctx, c, k.File, k.Byte)
 		if c.Log != "" && c.Size <= last.Size {
 			r.found(Finding{File: k.File, Byte: k.Byte, What: fmt.Sprintf("a checkpoint of %d entries behind one of %d: they were moved or repeated", c.Size, last.Size)})
 		}
@@ -138,19 +146,17 @@ func (r *logRead) witness(ctx context.Context, w checkpoint.Archive) {
 	if err != nil {
 		r.found(Finding{File: w.Name(), What: err.Error()})
 	}
-	r.taken(w, last)
+	r.taken(w.Name(), w.Name(), last)
 }
 
-// taken compares what a witness kept with what it has taken.
-func (r *logRead) taken(w checkpoint.Archive, last checkpoint.Checkpoint) {
-	msg, err := checkpoint.Receipt(checkpoint.ReceiptPath(r.dir, w.Name()))
-	if err != nil { // it has taken none, or that was told before
-		if last.Size == 0 {
-			r.audit.note("witness %s has no checkpoint of log %s", w.Name(), r.log)
-		}
-		return
-	}
-	if s, err := r.audit.open(msg); err == nil && s.Size > last.Size {
-		r.found(Finding{File: w.Name(), What: fmt.Sprintf("the witness has taken a checkpoint of %d entries, and its last is of %d: it was cut", s.Size, last.Size)})
+// taken compares the last checkpoint that a witness, or the store, has with what
+// it has taken.
+func (r *logRead) taken(name, file string, last checkpoint.Checkpoint) {
+	c, some := r.took[checkpoint.ReceiptPath(r.dir, name)]
+	switch {
+	case c.Size > last.Size:
+		r.found(Finding{File: file, What: fmt.Sprintf("it has taken a checkpoint of %d entries, and its last is of %d: it was cut", c.Size, last.Size)})
+	case !some && last.Size == 0:
+		r.audit.note("%s has no checkpoint of log %s", file, r.log)
 	}
 }

@@ -22,7 +22,8 @@ if (stage) {
     stage.style.setProperty("--at", length > 0 ? at / length : 1);
     stage.classList.toggle("partly", at < length);
     seek.value = length > 0 ? Math.round(1000 * at / length) : 1000;
-    clock.textContent = `${(at / 1000).toFixed(1)} s of ${(length / 1000).toFixed(1)} s`;
+    const digits = length < 10000 ? 2 : 1;
+    clock.textContent = `${(at / 1000).toFixed(digits)} s of ${(length / 1000).toFixed(digits)} s`;
   }
 
   function stop() {

@@ -14,6 +14,14 @@ import (
 // Sessions implements record.Index.
 func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Session, error) {
 	where, args := filteredSessions(f)
+	if f.Narrow() {
+		in, more, err := d.in(ctx, f)
+		if err != nil {
+			return nil, fmt.Errorf("listing sessions: %w", err)
+		}
+		where += " AND " + in
+		args = append(args, more...)
+	}
 	rows, err := d.reads.QueryContext(ctx, `SELECT name, principal, first, last, exchanges, refused FROM session
 		WHERE `+where+` ORDER BY last DESC, key DESC LIMIT ?`, append(args, f.Most())...)
 	if err != nil {
@@ -36,30 +44,47 @@ func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Ses
 	return ss, nil
 }
 
-// filteredSessions is a filter's condition.
+// in is the condition that a session has one of the rows of touch that are asked for.
+// A few of them are listed, to look up their sessions; of many, enough sessions are
+// found soon by looking for the rows of each.
+func (d *DB) in(ctx context.Context, f record.SessionFilter) (string, []any, error) {
+	where, args := filteredTouches(f, "")
+	var n int
+	err := d.reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM touch WHERE "+where+" LIMIT ?)", append(args, d.few)...).Scan(&n)
+	if n < d.few {
+		return "key IN (SELECT session FROM touch WHERE " + where + ")", args, err
+	}
+	where, args = filteredTouches(f, "+") // which no index serves: that of sessions is left
+	return "EXISTS (SELECT 1 FROM touch WHERE session = key AND " + where + ")", args, err
+}
+
+// filteredSessions is a filter's condition on sessions.
 func filteredSessions(f record.SessionFilter) (where string, args []any) {
 	since, until := f.Between()
-	where, args = "last >= ? AND first <= ?", []any{since, until}
+	where, args = "session.last >= ? AND session.first <= ?", []any{since, until}
 	if f.Principal != "" {
 		where += " AND principal = ?"
 		args = append(args, f.Principal)
 	}
-	if !f.Narrow() {
-		return where, args
-	}
-	where += " AND key IN (SELECT session FROM touch WHERE credential = ? AND last >= ? AND first <= ?"
-	args = append(args, f.Credential, since, until)
+	return where, args
+}
+
+// filteredTouches is a filter's condition on what exchanges were about; its columns
+// have the prefix.
+func filteredTouches(f record.SessionFilter, prefix string) (where string, args []any) {
+	since, until := f.Between()
+	where, args = prefix+"touch.credential = ? AND touch.last >= ? AND touch.first <= ?", []any{f.Credential, since, until}
 	if f.Host != "" {
-		where += " AND host = ?"
+		where += " AND " + prefix + "touch.host = ?"
 		args = append(args, f.Host)
 	}
 	if len(f.Outcomes) > 0 {
-		where += " AND outcome IN (?" + strings.Repeat(",?", len(f.Outcomes)-1) + ")"
+		where += " AND " + prefix + "touch.outcome IN (?" + strings.Repeat(",?", len(f.Outcomes)-1) + ")"
 		for _, o := range f.Outcomes {
 			args = append(args, int(o))
 		}
 	}
-	return where + ")", args
+	return where, args
 }
 
 // Exchange implements record.Index.

@@ -29,7 +29,10 @@ type DB struct {
 	leases, index *sql.DB
 	reads         *sql.DB
 	writing       sync.Mutex // so that our own writers do not poll for each other
+	few           int        // see DB.in
 }
+
+const few = 1000
 
 // Open opens the database in the file path, makes it (0600) if there is none,
 // and brings its schema forward. A schema newer than this program is an error.
@@ -41,7 +44,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := errors.Join(ownOnly(f), f.Close()); err != nil {
 		return nil, err
 	}
-	d := &DB{path: path,
+	d := &DB{path: path, few: few,
 		leases: connect(path, 1, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"),
 		index:  connect(path, 1, "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"),
 		reads:  connect(path, 4, "query_only(1)"),
@@ -60,7 +63,7 @@ func OpenReader(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	reads := connect(path, 4, "query_only(1)")
-	d := &DB{path: path, leases: reads, index: reads, reads: reads}
+	d := &DB{path: path, few: few, leases: reads, index: reads, reads: reads}
 	v, err := version(ctx, reads)
 	if err == nil && v != len(migrations) {
 		err = versionError(v)

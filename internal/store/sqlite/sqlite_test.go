@@ -43,6 +43,14 @@ func TestActs(t *testing.T) {
 	recordtest.TestActs(t, func(t *testing.T) record.Acts { return open(t) })
 }
 
+func TestIndexOfMany(t *testing.T) {
+	recordtest.TestIndex(t, func(t *testing.T) record.Index {
+		d := open(t)
+		d.few = 0
+		return d
+	})
+}
+
 func TestIndex(t *testing.T) {
 	recordtest.TestIndex(t, func(t *testing.T) record.Index { return open(t) })
 }

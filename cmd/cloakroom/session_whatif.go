@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cloakroom/internal/config"
+	"cloakroom/internal/lease"
+	"cloakroom/internal/record"
+	"cloakroom/internal/secret"
+	"cloakroom/internal/transcript"
+	"cloakroom/internal/whatif"
+	"cloakroom/rego"
+)
+
+// whatIf is what `session replay` is asked for with --policy or --rules: what would
+// become of what was recorded.
+type whatIf struct {
+	policy string // folder of an author's policy
+	rules  string // file of a changed configuration
+	since  time.Time
+	all    bool
+	asJSON bool
+}
+
+func (w *whatIf) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&w.policy, "policy", "", "decide again by the policy in this folder, and show which decisions would differ")
+	f.StringVar(&w.rules, "rules", "", "decide again by the rules of this configuration file")
+	f.Var((*moment)(&w.since), "since", "with --policy or --rules: every session's exchanges since then, e.g. 24h")
+	f.BoolVar(&w.all, "all", false, "with --policy or --rules: every session's exchanges")
+	f.BoolVar(&w.asJSON, "json", false, "with --policy or --rules: print JSON")
+}
+
+// asked tells whether anything is to be decided again.
+func (w *whatIf) asked() bool { return w.policy != "" || w.rules != "" }
+
+// everything tells whether it is about more than one session.
+func (w *whatIf) everything() bool { return w.all || !w.since.IsZero() }
+
+// arguments asks for a session, or for what stands in its place.
+func (w *whatIf) arguments(cmd *cobra.Command, args []string) error {
+	switch {
+	case w.asked() && w.everything():
+		return noArgs(cmd, args)
+	case w.everything() || w.asJSON && !w.asked():
+		return usageError{errors.New("--since, --all and --json belong to --policy or --rules")}
+	}
+	return oneArg("the session's name, or an exchange's id")(cmd, args)
+}
+
+// run decides again, and fails if anything differs.
+func (w *whatIf) run(cmd *cobra.Command, o *options, s selector) error {
+	return withReading(cmd, o, func(ctx context.Context, r reading) error {
+		judge, err := w.judge(ctx, r)
+		if err != nil {
+			return err
+		}
+		report := newWhatIfReport()
+		broken := w.each(ctx, r, s, func(x *transcript.Exchange) error {
+			report.add(judge.Judge(ctx, whatif.Case{Time: x.Decision.Time, Decision: x.Decision.Decision, Recording: x.Recording}))
+			return nil
+		})
+		if err := report.print(cmd.OutOrStdout(), w.asJSON); err != nil {
+			return errors.Join(err, broken)
+		}
+		if n := len(report.Differences); n > 0 {
+			return errors.Join(coded{fmt.Errorf("%d of %d decisions would differ", n, report.Decided), exitFailed}, broken)
+		}
+		return broken
+	})
+}
+
+// judge is one for the changed rules.
+func (w *whatIf) judge(ctx context.Context, r reading) (*whatif.Judge, error) {
+	cfg := *r.config
+	if w.rules != "" {
+		changed, _, err := config.LoadRules(w.rules, os.LookupEnv)
+		if err != nil {
+			return nil, err
+		}
+		cfg = *changed
+	}
+	if w.policy != "" {
+		if _, err := os.Stat(w.policy); err != nil { // as a folder without a policy, it would change nothing
+			return nil, fmt.Errorf("reading the policy: %w", err)
+		}
+		cfg.Policy.Dir = w.policy
+	}
+	root, err := existingRoot(r.config)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := whatIfRules(ctx, &cfg, root)
+	if err != nil {
+		return nil, err
+	}
+	if rules.Lease, err = pastLeases(ctx, r.db, root); err != nil {
+		return nil, err
+	}
+	return whatif.New(rules)
+}
+
+// whatIfRules are those of a configuration, with the instance's placeholders.
+func whatIfRules(ctx context.Context, cfg *config.Config, root secret.Root) (whatif.Rules, error) {
+	keys, err := root.Keys()
+	if err != nil {
+		return whatif.Rules{}, err
+	}
+	out := whatif.Rules{Issuers: map[string][]string{}}
+	if out.Inventory, err = inventoryOf(cfg, keys); err != nil {
+		return out, err
+	}
+	_, out.Upstreams = cfg.Inventory()
+	for _, i := range cfg.Identity.Issuers {
+		out.Issuers[i.URL] = i.GroupsAllowed
+	}
+	out.Policy, err = rego.New(ctx, rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet, AsOf: true})
+	return out, err
+}
+
+// pastLeases finds the leases that the store remembers.
+func pastLeases(ctx context.Context, db lease.Store, root secret.Root) (func(string) (lease.Lease, bool), error) {
+	key, err := root.Derive("lease")
+	if err != nil {
+		return nil, err
+	}
+	k, err := lease.NewKeeper(ctx, db, key, lease.Options{Confirm: -1}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return func(id string) (lease.Lease, bool) {
+		l, err := k.ByID(ctx, id, time.Now())
+		return l, err == nil && l.ID == id
+	}, nil
+}
+
+// each reads what is to be decided again, once the log says that it is read.
+func (w *whatIf) each(ctx context.Context, r reading, s selector, do func(*transcript.Exchange) error) error {
+	if !w.everything() {
+		xs, err := r.exchanges(ctx, s, "what if")
+		if err != nil {
+			return err
+		}
+		return r.each(ctx, xs, do)
+	}
+	sessions, err := r.db.Sessions(ctx, record.SessionFilter{Principal: s.principal, Since: w.since, Limit: math.MaxInt32})
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, one := range sessions {
+		n += one.Exchanges
+	}
+	if err := r.enter(ctx, record.Act{Name: "read", Target: "every session", N: n, Detail: "what if"}); err != nil {
+		return err
+	}
+	var broken error
+	for _, one := range sessions {
+		xs, err := r.db.Exchanges(ctx, one.Principal, one.ID, 0)
+		if err != nil {
+			return err
+		}
+		xs = slices.DeleteFunc(xs, func(x record.Exchange) bool { return x.Decision.Time.Before(w.since) || x.Decision.Decision == nil })
+		broken = errors.Join(broken, r.each(ctx, xs, do))
+	}
+	return broken
+}

@@ -1,0 +1,294 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cloakroom/internal/record"
+
+	"golang.org/x/sys/unix"
+)
+
+var errDisk = errors.New("the disk says no")
+
+// faulty is the operating system's disk, which fails where it is told to.
+type faulty struct {
+	osDisk
+	mu       sync.Mutex
+	failing  map[string]bool // by what is done
+	writable int             // bytes of a failing write that reach the disk
+	left     int64           // bytes that are free; 0: as many as are
+	held     chan struct{}   // a sync waits until it is closed
+}
+
+func (d *faulty) fail(writable int, doing ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failing, d.writable = map[string]bool{}, writable
+	for _, what := range doing {
+		d.failing[what] = true
+	}
+}
+
+func (d *faulty) err(doing string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failing[doing] {
+		return errDisk
+	}
+	return nil
+}
+
+func (d *faulty) create(path string) (file, error) {
+	if err := d.err("create"); err != nil {
+		return nil, err
+	}
+	f, err := d.osDisk.create(path)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{f, d}, nil
+}
+
+func (d *faulty) truncate(path string, size int64) error {
+	return errors.Join(d.err("truncate"), d.osDisk.truncate(path, size))
+}
+
+func (d *faulty) free(dir string) (int64, int64, error) {
+	free, all, err := d.osDisk.free(dir)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left > 0 {
+		free = d.left
+	}
+	return free, all, err
+}
+
+type faultyFile struct {
+	file
+	d *faulty
+}
+
+func (f *faultyFile) Write(p []byte) (int, error) {
+	if err := f.d.err("write"); err != nil {
+		f.d.mu.Lock()
+		n := f.d.writable
+		f.d.mu.Unlock()
+		n, _ = f.file.Write(p[:min(n, len(p))])
+		return n, err
+	}
+	return f.file.Write(p)
+}
+
+func (f *faultyFile) Sync() error {
+	f.d.mu.Lock()
+	held := f.d.held
+	f.d.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	if err := f.d.err("sync"); err != nil {
+		return err
+	}
+	return f.file.Sync()
+}
+
+// What a failing disk did never shows: what Flush said is written is there, with
+// one end, every part is named, and recording goes on.
+func TestFailingDisk(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		failing  []string
+		writable int
+		refused  bool // Flush tells at once
+	}{
+		{"nothing is written", []string{"write"}, 0, true},
+		{"half a part is written", []string{"write"}, 100, true},
+		{"a write fails, and no pack is made", []string{"write", "create"}, 10, true},
+		{"the sync fails", []string{"sync"}, 0, false},
+		{"nothing works", []string{"write", "sync", "create", "truncate"}, 50, true},
+		{"the sync fails, and nothing can be cut off", []string{"sync", "truncate"}, 0, false},
+	} {
+		for _, before := range []int{0, 3} { // with no pack, with an open one
+			t.Run(fmt.Sprintf("%s after %d", c.name, before), func(t *testing.T) {
+				failAndHeal(t, before, c.failing, c.writable, c.refused)
+			})
+		}
+	}
+}
+
+func failAndHeal(t *testing.T, before int, failing []string, writable int, refused bool) {
+	dir := newDir(t)
+	l := openLog(t, dir)
+	d := &faulty{}
+	r := open(t, dir, l, Options{Strict: true, disk: d})
+	var whole, all []string
+	keep := func() error {
+		id := record.NewID(began)
+		tape := r.Begin(id, began, full)
+		err := ordinary(tape, jsonBody(len(whole)))
+		tape.End(began.Add(time.Second), record.End{Status: 200})
+		if err == nil {
+			whole = append(whole, id)
+		}
+		all = append(all, id)
+		return err
+	}
+	for range before {
+		if err := keep(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.fail(writable, failing...)
+	for range 3 {
+		if err := keep(); refused != (err != nil) || err != nil && !errors.Is(err, ErrUnavailable) {
+			t.Errorf("while it fails: %v", err)
+		}
+	}
+	eventually(t, "refusing", func() bool { return errors.Is(r.Ready(), ErrUnavailable) })
+	time.Sleep(2 * commitEvery)
+	d.fail(0)
+	eventually(t, "healing", func() bool { return r.Ready() == nil })
+	for range 2 {
+		if err := keep(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the ends", func() bool { return len(ends(t, dir)) == len(all) })
+	for _, id := range whole {
+		wantWhole(t, r, ends(t, dir)[id], id)
+	}
+	if refused != ends(t, dir)[all[before]].Lost {
+		t.Errorf("lost: %v", ends(t, dir)[all[before]].Lost)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	wantNamed(t, dir)
+}
+
+// Where recording is not strict, nothing that the disk does is felt.
+func TestRelaxedGoesOn(t *testing.T) {
+	dir := newDir(t)
+	l := openLog(t, dir)
+	d := &faulty{}
+	r := open(t, dir, l, Options{disk: d})
+	d.fail(0, "write", "create", "sync")
+	id := record.NewID(began)
+	tape := r.Begin(id, began, full)
+	if err := ordinary(tape, jsonBody(1)); err != nil || r.Ready() != nil {
+		t.Fatalf("got %v, %v", err, r.Ready())
+	}
+	tape.End(began.Add(time.Second), record.End{Status: 200})
+	eventually(t, "the end", func() bool { return len(ends(t, dir)) == 1 })
+	if e := ends(t, dir)[id]; !e.Lost || len(e.Recording) != 0 || e.Kept != "" {
+		t.Errorf("got %+v", e)
+	}
+	if r.Stats().Lost != 1 {
+		t.Errorf("got %+v", r.Stats())
+	}
+	d.fail(0)
+}
+
+func TestScarcity(t *testing.T) {
+	dir := newDir(t)
+	d := &faulty{left: 1000}
+	r := open(t, dir, openLog(t, dir), Options{Strict: true, disk: d})
+	if err := r.Ready(); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "1000 bytes left") {
+		t.Errorf("got %v", err)
+	}
+	d.mu.Lock()
+	d.left = 0
+	d.mu.Unlock()
+	r.watch()
+	if err := r.Ready(); err != nil {
+		t.Errorf("with room: %v", err)
+	}
+}
+
+// A disk that hangs stops new exchanges before it takes all memory.
+func TestHangingDisk(t *testing.T) {
+	dir := newDir(t)
+	d := &faulty{held: make(chan struct{})}
+	r := open(t, dir, openLog(t, dir), Options{Strict: true, disk: d, Memory: 100 << 10})
+	n := 0
+	for ; r.Ready() == nil && n < 10000; n++ {
+		tape := r.Begin(record.NewID(began), began, full)
+		if err := ordinary(tape, jsonBody(n)); err != nil {
+			t.Fatal(err)
+		}
+		tape.End(began, record.End{})
+	}
+	if err := r.Ready(); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("after %d: %v", n, err)
+	}
+	d.mu.Lock()
+	close(d.held)
+	d.held = nil
+	d.mu.Unlock()
+	eventually(t, "all ends", func() bool { return r.Ready() == nil && len(ends(t, dir)) == n })
+	if m := r.Stats().Memory; m != 0 {
+		t.Errorf("%d bytes are said to wait", m)
+	}
+}
+
+// The kernel's own refusal, in a child whose files may not grow past a limit.
+func TestFileSizeLimit(t *testing.T) {
+	if dir := os.Getenv("RECORDING_TEST_LIMIT"); dir != "" {
+		limitedChild(t, dir)
+		return
+	}
+	dir := newDir(t)
+	child := exec.Command(os.Args[0], "-test.run=^TestFileSizeLimit$", "-test.v")
+	child.Env = append(os.Environ(), "RECORDING_TEST_LIMIT="+dir)
+	out, err := child.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "healed") {
+		t.Fatalf("child: %v\n%s", err, out)
+	}
+	wantNamed(t, dir)
+}
+
+func limitedChild(t *testing.T, dir string) {
+	signal.Ignore(unix.SIGXFSZ)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	l := openLog(t, dir)
+	r := open(t, dir, l, Options{Strict: true})
+	keep := func() error {
+		tape := r.Begin(record.NewID(time.Now()), began, full)
+		defer tape.End(began, record.End{})
+		return ordinary(tape, jsonBody(1))
+	}
+	if err := keep(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end", func() bool { return len(ends(t, dir)) == 1 })
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 500, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	if err := keep(); !errors.Is(err, unix.EFBIG) || !errors.Is(r.Ready(), ErrUnavailable) {
+		t.Fatalf("got %v, %v", err, r.Ready())
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "healing", func() bool { return r.Ready() == nil })
+	if err := keep(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the ends", func() bool { return len(ends(t, dir)) == 3 })
+	if err := errors.Join(r.Close(), l.Append(context.Background(), record.Entry{Act: &record.Act{Name: "stop"}})); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("healed")
+}

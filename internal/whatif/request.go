@@ -1,0 +1,143 @@
+package whatif
+
+import (
+	"slices"
+	"strings"
+
+	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+)
+
+// request is a request that was made anew, with the tickets that it was made with.
+type request struct {
+	access.Request
+	tickets tickets
+}
+
+// request makes the request of a case anew; else it says why it cannot.
+func (j *Judge) request(c Case) (*request, string) {
+	d := c.Decision
+	upstream := j.upstream(d.Route)
+	r := &request{tickets: tickets{}, Request: access.Request{Time: c.Time, Method: d.Method, Authority: d.Authority, Source: d.Source,
+		Path: d.Path, Route: d.Route, Cluster: upstream.Cluster}}
+	if d.Host != "" { // the log has the path without the upstream's prefix
+		r.Path = upstream.Prefix + d.Path
+	}
+	leases := leasesOf(d)
+	if c.Recording == nil {
+		if why := r.fromLog(d); why != "" {
+			return nil, why
+		}
+	} else if why := r.fromHead(c.Recording); why != "" {
+		return nil, why
+	}
+	r.Path = r.tickets.revive(r.Path, leases)
+	for i := range r.Headers {
+		r.Headers[i].Value = r.tickets.reviveHeader(r.Headers[i], leases)
+	}
+	r.Route = j.route(r, d.Route)
+	if !access.ChecksBody(r.Route) {
+		return r, ""
+	}
+	return r, r.body(c, leases)
+}
+
+// upstream is that of the route, by the new rules; zero: there is none.
+func (j *Judge) upstream(route string) inventory.Upstream {
+	name, _, _ := strings.Cut(route, "+")
+	for _, u := range j.rules.Upstreams {
+		if u.Route == name {
+			return u
+		}
+	}
+	return inventory.Upstream{}
+}
+
+// route is the variant of the route that Envoy would take by the new rules: one on
+// which a body is shown, where a credential may stand in it.
+func (j *Judge) route(r *request, was string) string {
+	name, variant, _ := strings.Cut(was, "+")
+	t, err := j.rules.Inventory.Target(was, r.Cluster, r.Method, r.Path)
+	if err == nil && variant != "upgrade" && len(j.rules.Inventory.BodyUses(t)) > 0 {
+		return name + "+body"
+	}
+	if variant == "body" {
+		return name
+	}
+	return was
+}
+
+// fromHead takes the head as the agent sent it. What is recorded of a body has no
+// content codings.
+func (r *request) fromHead(t *recording.Transcript) string {
+	i := slices.IndexFunc(t.Events, func(e recording.Event) bool { return e.Kind == recording.Request && e.Head != nil })
+	if i < 0 {
+		return "its recording has no head"
+	}
+	h := t.Events[i].Head
+	r.Method, r.Authority, r.Path = h.Method, h.Authority, h.Path
+	for _, line := range h.Headers {
+		if line.Name != "content-encoding" && line.Name != "content-length" {
+			r.Headers = append(r.Headers, line)
+		}
+	}
+	return ""
+}
+
+// fromLog puts placeholders where the log says that they stood. Those of the path
+// stand in it.
+func (r *request) fromLog(d *record.Decision) string {
+	put := func(text, location string) string {
+		at, err := access.ParseLocation(location)
+		switch {
+		case err != nil:
+			return "a placeholder stood at a place that is not known: " + location
+		case at.InFields() || at.InMessages():
+			return "a placeholder stood in its body, of which nothing is recorded"
+		case at.Kind == access.InHeader && at.Name == "authorization":
+			r.Headers = append(r.Headers, access.Header{Name: at.Name, Value: "Bearer " + text})
+		case at.Kind == access.InHeader:
+			r.Headers = append(r.Headers, access.Header{Name: at.Name, Value: text})
+		case at.Kind == access.InCookie:
+			r.Headers = append(r.Headers, access.Header{Name: "cookie", Value: at.Name + "=" + text})
+		}
+		return ""
+	}
+	for _, u := range d.Uses {
+		if why := put(marked(u.Placeholder.Text, u.Lease), u.Location); why != "" {
+			return why
+		}
+	}
+	for _, s := range d.Seen {
+		if why := put(s.Placeholder.Text, s.Location); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// body gives the request as much of its body as is seen before it is decided on.
+func (r *request) body(c Case, leases map[string]string) string {
+	if c.Recording == nil {
+		return "" // its placeholders, if there were any, made it undecidable
+	}
+	var body []byte
+	for _, e := range c.Recording.Events {
+		if e.Kind == recording.Sent {
+			body = append(body, e.Data...)
+		}
+	}
+	whole := c.Recording.Sent.Kept == c.Recording.Sent.Bytes
+	if !whole && len(body) < access.JudgedBody {
+		return "its body is not recorded"
+	}
+	text := r.tickets.revive(string(body), leases)
+	if len(text) > access.JudgedBody {
+		text, whole = text[:access.JudgedBody], false
+	}
+	r.Body, r.BodyTruncated = []byte(text), !whole
+	r.BodyWhole = whole && len(text) < access.JudgedBody
+	return ""
+}
