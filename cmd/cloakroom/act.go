@@ -140,7 +140,7 @@ func (l ledger) enter(ctx context.Context, act record.Act) error {
 			err = ctx.Err()
 		}
 	}
-	return hinted{fmt.Errorf("recording that %s is read: %w", act.Session, err), "nothing is shown that the log does not tell of"}
+	return hinted{fmt.Errorf("recording that %q is read: %w", orAll(act.Session, act.Target), err), "nothing is shown that the log does not tell of"}
 }
 
 // write writes what the store keeps to the log that is here, unless a service

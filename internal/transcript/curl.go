@@ -27,6 +27,7 @@ func (x *Exchange) Curl(gateway string) string {
 		return "# exchange " + Visible(x.ID()) + ": curl has no way to ask for " + Visible(h.Path) + "\n"
 	}
 	c.method(h.Method)
+	c.tokens(x.Decision.Decision.Tokens)
 	c.headers(h, gateway)
 	c.body(x)
 	if gateway == "" {
@@ -60,9 +61,21 @@ func (c *curl) method(m string) {
 	c.words = append(c.words, "-X", quote(m))
 }
 
-// own are headers that curl makes itself, or that were about the connection.
+// tokens puts back the headers whose identity tokens were taken out.
+func (c *curl) tokens(names []string) {
+	for _, name := range names {
+		scheme := ""
+		if name == "authorization" || name == "proxy-authorization" {
+			scheme = "Bearer "
+		}
+		c.words = append(c.words, "-H", literal(name+": "+scheme)+variable("token"))
+	}
+}
+
+// own are headers that curl or the gateway makes itself, or that were about the
+// connection.
 var own = map[string]bool{"content-length": true, "transfer-encoding": true, "connection": true, "host": true,
-	"upgrade": true, "http2-settings": true, "keep-alive": true, "proxy-connection": true}
+	"upgrade": true, "http2-settings": true, "keep-alive": true, "proxy-connection": true, "x-forwarded-proto": true}
 
 // unasked are headers that curl adds where nothing is said of them.
 var unasked = []string{"accept", "user-agent", "content-type"}

@@ -71,6 +71,7 @@ const placeholder = "ckr_read_0123456789abcdefghjkmnpqrs"
 // session is one of each kind.
 func session() []Exchange {
 	post := exchange(1, "POST", "/v1/token?x=1")
+	post.Decision.Decision.Tokens = []string{"x-cloakroom-token", "proxy-authorization"}
 	post.uses("read", "header:authorization")
 	post.uses("login", "form:client_secret")
 	post.request("POST", "/api/v1/token?x=1", access.Header{Name: "authorization", Value: "Bearer " + placeholder},

@@ -73,6 +73,9 @@ func (p *printer) decision(x *Exchange) {
 		by += " (by ticket)"
 	}
 	p.line("  by       %s  session %s  from %s", Visible(by), Visible(d.Session), Visible(d.Source))
+	for _, name := range d.Tokens {
+		p.line("  token    taken out of %s", Visible(name))
+	}
 	p.line("  request  %s %s%s", Visible(d.Method), Visible(d.Host), Visible(d.Path))
 	p.line("  decision %s  policy %s", Visible(decided(d)), Visible(d.Revision))
 	for _, u := range d.Uses {

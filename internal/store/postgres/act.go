@@ -29,8 +29,11 @@ func (d *DB) PutActs(ctx context.Context, rows ...record.ActRow) error {
 // TakeActs implements record.Acts.
 func (d *DB) TakeActs(ctx context.Context, write func(record.ActRow) error) error {
 	for {
-		some := false
-		err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) (err error) {
+		some, err := d.someAct(ctx)
+		if err != nil || !some { // no transaction of every replica, several times a second
+			return err
+		}
+		err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) (err error) {
 			some, err = takeAct(ctx, tx, write)
 			return err
 		})
@@ -41,6 +44,13 @@ func (d *DB) TakeActs(ctx context.Context, write func(record.ActRow) error) erro
 			return nil
 		}
 	}
+}
+
+func (d *DB) someAct(ctx context.Context) (some bool, err error) {
+	if err := d.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM act)").Scan(&some); err != nil {
+		return false, fmt.Errorf("asking for acts: %w", err)
+	}
+	return some, nil
 }
 
 // takeAct takes the oldest act that no other replica has in its hands.

@@ -1,5 +1,5 @@
 # exchange 00000000000000000000000001
-curl -sS -g --path-as-is -X 'POST' -H 'host: gateway:8080' -H 'authorization: Bearer ckr_read_0123456789abcdefghjkmnpqrs' -H 'cookie: a=b' -H 'content-type: application/x-www-form-urlencoded' -H 'accept:' -H 'user-agent:' --data-raw 'grant_type=x&client_secret=it'\''s' 'http://127.0.0.1:8080/api/v1/token?x=1'
+curl -sS -g --path-as-is -X 'POST' -H 'x-cloakroom-token: '"$CLOAKROOM_TOKEN" -H 'proxy-authorization: Bearer '"$CLOAKROOM_TOKEN" -H 'host: gateway:8080' -H 'authorization: Bearer ckr_read_0123456789abcdefghjkmnpqrs' -H 'cookie: a=b' -H 'content-type: application/x-www-form-urlencoded' -H 'accept:' -H 'user-agent:' --data-raw 'grant_type=x&client_secret=it'\''s' 'http://127.0.0.1:8080/api/v1/token?x=1'
 # exchange 00000000000000000000000002
 curl -sS -g --path-as-is -X 'GET' -H 'host: gateway:8080' -H 'accept:' -H 'user-agent:' -H 'content-type:' 'http://127.0.0.1:8080/api/events'
 # exchange 00000000000000000000000003

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"cloakroom/internal/config"
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+	"cloakroom/internal/transcript"
+)
+
+func TestReadSpeed(t *testing.T) {
+	for text, want := range map[string]float64{"1x": 1, "10x": 10, "0.5": 0.5, "0": 0} {
+		if got, err := readSpeed(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "x", "-1x", "NaN", "Inf", "1e300"} {
+		if got, err := readSpeed(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}
+
+func TestMoment(t *testing.T) {
+	for text, want := range map[string]string{"2026-11-05": "2026-11-05T00:00:00Z", "2026-11-05T12:00:00+01:00": "2026-11-05T12:00:00+01:00"} {
+		var m moment
+		if err := m.Set(text); err != nil || m.String() != want {
+			t.Errorf("%q: %v, %v", text, m.String(), err)
+		}
+	}
+	var m moment
+	if err := m.Set("24h"); err != nil || time.Since(time.Time(m)) < 24*time.Hour {
+		t.Errorf("24h: %v, %v", m.String(), err)
+	}
+	for _, text := range []string{"", "yesterday", "-1h", "2026-13-01"} {
+		if err := m.Set(text); err == nil {
+			t.Errorf("%q is %v", text, m.String())
+		}
+	}
+}
+
+func TestGatewayOf(t *testing.T) {
+	for listen, want := range map[string]string{"": "", "127.0.0.1:0": "", ":8080": "http://127.0.0.1:8080", "0.0.0.0:80": "http://127.0.0.1:80",
+		"[::1]:80": "http://[::1]:80", "gw.example:1": "http://gw.example:1"} {
+		cfg := &config.Config{}
+		if cfg.Envoy.Listen = listen; gatewayOf(cfg) != want {
+			t.Errorf("%q: %q, want %q", listen, gatewayOf(cfg), want)
+		}
+	}
+}
+
+// moments are those of an exchange with one event.
+func moments() []transcript.Moment {
+	x := transcript.Exchange{Exchange: record.Exchange{Decision: record.Entry{Decision: &record.Decision{}}, End: &record.Entry{End: &record.End{}}},
+		Recording: &recording.Transcript{Events: []recording.Event{{Kind: recording.Got, Data: []byte("an event")}}}}
+	return transcript.Moments([]transcript.Exchange{x})
+}
+
+// At a terminal each key shows one moment more, until the input ends.
+func TestStep(t *testing.T) {
+	for typed, want := range map[string]struct {
+		shown []string
+		err   error
+	}{
+		"\x04":     {[]string{"decision"}, errDeclined},
+		"\n\x04":   {[]string{"decision", "an event"}, errDeclined},
+		"\n\n\x04": {[]string{"decision", "an event", "end"}, nil},
+	} {
+		var out strings.Builder
+		p := replaying{step: true, speed: "1x", stdout: &out, keyboard: terminal(t, typed)}
+		if err := p.check(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.play(t.Context(), moments()); !errors.Is(err, want.err) {
+			t.Errorf("typed %q: %v, want %v", typed, err, want.err)
+		}
+		for _, text := range []string{"decision", "an event", "end"} {
+			shown := len(want.shown) > 0 && strings.Contains(strings.Join(want.shown, " "), text)
+			if strings.Contains(out.String(), text+" ") != shown && strings.Contains(out.String(), text+"\n") != shown {
+				t.Errorf("typed %q: %q, want %q", typed, out.String(), want.shown)
+			}
+		}
+	}
+}
