@@ -105,10 +105,11 @@ const hostile = "<script>document.title='hit'</script></pre><img src=x onerror=\
 func TestPageReads(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.get("/pay/v1/echo?note="+url.QueryEscape(hostile), "x-cloakroom-token", h.token(erinClient), "x-cloakroom-session", "one-task",
-		"authorization", "Bearer "+h.read)
+	with := []string{"x-cloakroom-token", h.token(erinClient), "x-cloakroom-session", "one-task", "authorization", "Bearer " + h.read}
+	h.get("/pay/v1/echo?note="+url.QueryEscape(hostile), with...)
+	h.get("/pay/v1/ticks", with...)
 	carol := h.enters(t, "carol")
-	h.sees(carol, 1)
+	h.sees(carol, 2)
 	carol.click(".timeline ol a")
 	carol.has("main", "Show what was said")
 	if strings.Contains(carol.text("main"), h.read) || strings.Contains(h.logText(), `"act":{"name":"read"`) {
@@ -132,7 +133,7 @@ func TestPageReads(t *testing.T) {
 	}
 	h.plays(t, carol)
 	bob := h.enters(t, "bob")
-	h.sees(bob, 1)
+	h.sees(bob, 2)
 	if strings.Contains(bob.text("main"), "Show what was said") {
 		t.Error("an operator may read")
 	}
@@ -164,6 +165,10 @@ func (h *house) plays(t *testing.T, b *browser) {
 	b.press(kb.Enter)
 	b.has(".said", "Bearer "+h.read)
 	b.isText(t)
+	ticks := evaluate[[]int](b, `[...document.querySelectorAll(".block")].filter((e) => e.innerText.includes("· event") && e.innerText.includes("tick")).map((e) => Number(e.dataset.at))`)
+	if len(ticks) != 3 || ticks[1] <= ticks[0] || ticks[2] <= ticks[1] {
+		t.Errorf("the events of a stream came at %d ms", ticks)
+	}
 	visible := func() int {
 		return evaluate[int](b, `[...document.querySelectorAll(".block")].filter((e) => e.checkVisibility()).length`)
 	}

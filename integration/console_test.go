@@ -57,21 +57,7 @@ func newHouse(t *testing.T) *house {
 func newHouseOf(t *testing.T, config string, clients ...string) *house {
 	t.Helper()
 	h := &house{key: value()}
-	h.b = backend(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v1/events" {
-			w.Header().Set("content-type", "text/event-stream")
-			for r.Context().Err() == nil {
-				fmt.Fprint(w, "data: more\n\n")
-				w.(http.Flusher).Flush()
-				time.Sleep(20 * time.Millisecond)
-			}
-		}
-		if r.URL.Path == "/v1/echo" {
-			fmt.Fprintf(w, `{"object": "request", "authorization": %q, "note": "%s"}`, r.Header.Get("authorization"), r.URL.Query().Get("note"))
-			return
-		}
-		fmt.Fprint(w, "refunded")
-	})
+	h.b = backend(t, shop)
 	h.world = newWorld(t, setup{NoStart: true, Values: map[string]string{"PAY_KEY": h.key, "READ_KEY": value(), "RELEASE_KEY": value()}, Config: config,
 		Clients:   append(clients, sreClient),
 		Upstreams: []string{`{host: pay.test, prefix: /pay, address: "` + h.b.address() + `"}`}})
@@ -99,6 +85,31 @@ func newHouseOf(t *testing.T, config string, clients ...string) *house {
 	h.start()
 	h.pay, h.read = h.placeholder("pay"), h.placeholder("read")
 	return h
+}
+
+// shop is the backend of a house.
+func shop(w http.ResponseWriter, r *http.Request) {
+	stream := func(text string, pause time.Duration) {
+		fmt.Fprintf(w, "data: %s\n\n", text)
+		w.(http.Flusher).Flush()
+		time.Sleep(pause)
+	}
+	switch r.URL.Path {
+	case "/v1/events":
+		w.Header().Set("content-type", "text/event-stream")
+		for r.Context().Err() == nil {
+			stream("more", 20*time.Millisecond)
+		}
+	case "/v1/ticks":
+		w.Header().Set("content-type", "text/event-stream")
+		for n := range 3 {
+			stream(fmt.Sprint("tick ", n, " ", r.Header.Get("authorization")), 50*time.Millisecond)
+		}
+	case "/v1/echo":
+		fmt.Fprintf(w, `{"object": "request", "authorization": %q, "note": "%s"}`, r.Header.Get("authorization"), r.URL.Query().Get("note"))
+	default:
+		fmt.Fprint(w, "refunded")
+	}
 }
 
 // answer is what an agent got in the end.

@@ -177,6 +177,15 @@ func TestExport(t *testing.T) {
 		t.Errorf("%d events of ECS: %v", len(ecs), ecs)
 	}
 
+	m.toCollector(ocsf)
+}
+
+// toCollector sends the log to a real collector, which must get the events and what
+// is logged later.
+func (m *masking) toCollector(ocsf []map[string]any) {
+	t := m.t
+	t.Helper()
+	var again exported
 	url, g := m.collector()
 	follower := start(t, m.dir, "cloakroom", m.env, "log", "export", "--to", url, "--state", "sent", "--follow")
 	m.eventually("everything arrives", func() bool { return len(g.uids()) == len(ocsf) })

@@ -78,3 +78,16 @@ func route(bootstrap node, name string) node {
 	}
 	panic("no route " + name)
 }
+
+// modes are the processing modes of ext_proc: the filter's, and those of routes
+// that have one of their own.
+func modes(bootstrap node) []node {
+	all := []node{filter(bootstrap, procFilter)["processing_mode"].(node)}
+	for _, r := range routes(bootstrap) {
+		configs, _ := r["typed_per_filter_config"].(node)
+		if own, ok := configs[procFilter].(node); ok && own["overrides"] != nil {
+			all = append(all, at(own, "overrides", "processing_mode").(node))
+		}
+	}
+	return all
+}

@@ -3,10 +3,8 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,11 +29,11 @@ func (w *world) acts() (all []act) {
 	return all
 }
 
-// names are the names of acts since the n-th, but for what becomes of packs.
+// names are the acts' names since the n-th.
 func (w *world) names(n int) []string {
 	names := []string{}
 	for _, a := range w.acts() {
-		if a.Name != "pack" {
+		if a.Name != "pack" { // whose time depends
 			names = append(names, a.Name)
 		}
 	}
@@ -75,30 +73,6 @@ func TestReadingIsAnEntry(t *testing.T) {
 	}
 	if _, _, code := command(t, m.dir, m.env, "session", "show", "s1", "--brief"); code != 0 {
 		t.Errorf("the log's own entries: exit %d", code)
-	}
-}
-
-// TestReadingOnPostgres reads where a replica runs, and on a machine that has the
-// keys and the database but no replica's files: the entry is in a replica's log.
-func TestReadingOnPostgres(t *testing.T) {
-	t.Parallel()
-	p := newPostgres(t)
-	b := backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "done") })
-	w := newWorld(t, setup{Values: map[string]string{"DEMO_KEY": value(), "STORE_PASSWORD": value()},
-		Config:    oneCredential + fmt.Sprintf("\nstore: {url: %q, password: {env: STORE_PASSWORD}}\n", p.URL()),
-		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
-	w.get("/api/v1/x", "x-cloakroom-session", "s1", "x-cloakroom-token", w.token(agentClient), "authorization", "Bearer "+w.placeholder("demo"))
-	w.session(t, "s1", 1, true)
-	w.write("elsewhere.yaml", w.read("cloakroom.yaml")+"record: {dir: elsewhere}\n")
-	for i, c := range []struct{ config, want string }{{"cloakroom.yaml", "< done\n"}, {"elsewhere.yaml", "not kept"}} {
-		stdout, stderr, code := command(t, w.dir, w.env, "session", "show", "s1", "--config", c.config)
-		reads := slices.DeleteFunc(w.acts(), func(a act) bool { return a.Name != "read" })
-		if code != 0 || !strings.Contains(stdout, c.want) || len(reads) != i+1 {
-			t.Errorf("%s: exit %d, entries %+v: %s%s", c.config, code, reads, stdout, stderr)
-		}
-	}
-	if _, err := os.Stat(w.path("elsewhere")); err == nil {
-		t.Error("a command began a log")
 	}
 }
 

@@ -33,9 +33,17 @@ func TestBootstrapChangedByHand(t *testing.T) {
 	placeholder, token := r.placeholder("demo"), r.token(agentClient)
 	body := func(mode string) func(node) {
 		return func(b node) {
-			m := filter(b, procFilter)["processing_mode"].(node)
-			m["response_body_mode"] = mode
-			m["response_trailer_mode"] = "SKIP"
+			for _, m := range modes(b) {
+				m["response_body_mode"] = mode
+				m["response_trailer_mode"] = "SKIP"
+			}
+		}
+	}
+	set := func(name, mode string) func(node) {
+		return func(b node) {
+			for _, m := range modes(b) {
+				m[name] = mode
+			}
 		}
 	}
 	for name, c := range map[string]struct {
@@ -55,8 +63,8 @@ func TestBootstrapChangedByHand(t *testing.T) {
 		}, status: 503},
 		// Envoy tells the service the modes of bodies, not of heads: this head is
 		// past saving, but not a byte of the body passes.
-		"no response headers":   {patch: func(b node) { filter(b, procFilter)["processing_mode"].(node)["response_header_mode"] = "SKIP" }, status: 200, headless: true},
-		"no request headers":    {patch: func(b node) { filter(b, procFilter)["processing_mode"].(node)["request_header_mode"] = "SKIP" }, status: 200, inert: true},
+		"no response headers":   {patch: set("response_header_mode", "SKIP"), status: 200, headless: true},
+		"no request headers":    {patch: set("request_header_mode", "SKIP"), status: 200, inert: true},
 		"no ext_authz":          {patch: func(b node) { dropAuthz(b) }, status: 403},
 		"ext_authz off here":    {patch: func(b node) { off(b, authzFilter) }, status: 403},
 		"no ext_proc":           {patch: func(b node) { dropProc(b) }, status: 200, inert: true},
@@ -70,7 +78,7 @@ func TestBootstrapChangedByHand(t *testing.T) {
 			delete(f, "route_cache_action")
 		}, inert: true},
 		"path normalised by Envoy": {patch: func(b node) { manager(b)["normalize_path"] = true }, status: 200},
-		"request body STREAMED":    {patch: func(b node) { filter(b, procFilter)["processing_mode"].(node)["request_body_mode"] = "STREAMED" }, status: 200},
+		"request body STREAMED":    {patch: set("request_body_mode", "STREAMED"), status: 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := b.count()

@@ -70,15 +70,7 @@ func TestWhatIf(t *testing.T) {
 		t.Errorf("by the method: %+v", method)
 	}
 
-	m.write("changed.yaml", strings.Replace(m.read("cloakroom.yaml"), "paths: [\"/v1/**\"]", "paths: [\"/v2/**\"]", 1))
-	changed := m.again(1, "s1", "--rules", "changed.yaml")
-	if len(changed.Differences) != 3 || changed.Differences[0].After.Code != "not_granted" {
-		t.Errorf("by another inventory: %+v", changed)
-	}
-	stdout, _, code := command(t, m.dir, m.env, "session", "replay", "s1", "--rules", "changed.yaml")
-	if page(stdout); code != 1 || !strings.Contains(stdout, "5 decided again: 2 unchanged, 3 would differ") || !strings.Contains(stdout, "allow (demo)") {
-		t.Errorf("the table: exit %d: %s", code, stdout)
-	}
+	m.byAnotherInventory()
 	reads := 0
 	for _, a := range m.acts() {
 		if a.Name == "read" && a.Detail == "what if" {
@@ -87,6 +79,21 @@ func TestWhatIf(t *testing.T) {
 	}
 	if reads != 7 {
 		t.Errorf("the log tells of %d readings", reads)
+	}
+}
+
+// byAnotherInventory decides the session again where other paths are permitted.
+func (m *masking) byAnotherInventory() {
+	t := m.t
+	t.Helper()
+	m.write("changed.yaml", strings.Replace(m.read("cloakroom.yaml"), "paths: [\"/v1/**\"]", "paths: [\"/v2/**\"]", 1))
+	changed := m.again(1, "s1", "--rules", "changed.yaml")
+	if len(changed.Differences) != 3 || changed.Differences[0].After.Code != "not_granted" {
+		t.Errorf("by another inventory: %+v", changed)
+	}
+	stdout, _, code := command(t, m.dir, m.env, "session", "replay", "s1", "--rules", "changed.yaml")
+	if page(stdout); code != 1 || !strings.Contains(stdout, "5 decided again: 2 unchanged, 3 would differ") || !strings.Contains(stdout, "allow (demo)") {
+		t.Errorf("the table: exit %d: %s", code, stdout)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/approval"
@@ -24,8 +25,9 @@ func (s *service) openConsole(at string, done <-chan struct{}) (http.Handler, er
 	if err != nil {
 		return nil, fmt.Errorf("making the console at %q: not a URL", at)
 	}
+	scheme, _, _ := strings.Cut(gatewayOf(s.rules.Load().config), "://")
 	return console.New(console.Deps{
-		URL: u, Key: s.page, Desk: s.desk, Index: s.db, Log: s.log, Recordings: s.packs, Done: done, Version: versionText(), Logger: s.logger,
+		URL: u, Key: s.page, Desk: s.desk, Index: s.db, Log: s.log, Recordings: s.packs, Scheme: scheme, Done: done, Version: versionText(), Logger: s.logger,
 		Logins: func() []console.Login { return s.rules.Load().logins },
 		Groups: func() approval.Groups { return adminGroups(s.rules.Load().config) },
 		Identify: func(ctx context.Context, headers []access.Header, path string) (access.Principal, error) {

@@ -96,6 +96,7 @@ type Deps struct {
 	Log   Log
 	// Recordings reads what was recorded; nil: nothing can be read.
 	Recordings recording.Reader
+	Scheme     string // by which agents reach the gateway; empty: http
 
 	Logins   func() []Login // in the configuration's order
 	Groups   func() approval.Groups

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func (c *Console) har(ctx context.Context, who access.Principal, x record.Exchan
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = transcript.WriteHAR(&b, []transcript.Exchange{t}, "http", c.Version)
+	err = transcript.WriteHAR(&b, []transcript.Exchange{t}, cmp.Or(c.Scheme, "http"), c.Version)
 	return b.Bytes(), err
 }
 

@@ -164,3 +164,27 @@ func TestRoom(t *testing.T) {
 		t.Errorf("%d blocks, %d left out", len(got.Blocks), got.Rest)
 	}
 }
+
+// FuzzRuns holds that a text is shown whole, but for what is not printed as itself.
+func FuzzRuns(f *testing.F) {
+	f.Add("GET [masked] ckr_pay_"+suffix+"\x1b[31m\u202e\r\n", true)
+	f.Add("ckr_a_ckr_b_[ticket][token]\xff\ufe0f", false)
+	f.Fuzz(func(t *testing.T, text string, line bool) {
+		text = strings.ToValidUTF8(text, "?") // a text's bytes are; else it is shown as hex
+		var shown strings.Builder
+		for _, r := range runs(text, line, func(string) string { return "inert" }) {
+			if r.Kind != "odd" {
+				shown.WriteString(r.Text)
+			}
+		}
+		want := strings.Map(func(r rune) rune {
+			if odd(r) || line && r < ' ' {
+				return -1
+			}
+			return r
+		}, text)
+		if shown.String() != want {
+			t.Errorf("%q is shown as %q", text, shown.String())
+		}
+	})
+}

@@ -29,8 +29,8 @@ type Change struct {
 	Path   string // empty: as it was
 	Set    []access.Header
 	Remove []string
-	// KeepsLength tells that the body goes on byte for byte, or that there is none:
-	// what the head says of its length stays. Else it must go.
+	// KeepsLength tells that a request's body goes on byte for byte, or that there is
+	// none: what the head says of its length stays. Else it must go.
 	KeepsLength bool
 }
 

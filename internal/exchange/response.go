@@ -45,7 +45,7 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 	}
 	x.phase = answered
 	if h.End {
-		x.phase, change.KeepsLength = complete, true
+		x.phase = complete
 		return change, nil, nil
 	}
 	x.openBody(h)

@@ -93,8 +93,8 @@ func (m *Mapper) Events(l record.Line) ([]Event, error) {
 // entry is one entry, with what its events say of where it stands.
 type entry struct {
 	record.Entry
-	kind    string // also of an entry whose kind is not known here
-	payload any    // the entry's own fields, as the log has them
+	kind    string          // also of an entry whose kind is not known here
+	payload json.RawMessage // the entry's own fields, as the log has them
 	log     string
 	version string
 }
@@ -105,19 +105,18 @@ func (m *Mapper) read(l record.Line) (entry, error) {
 		return entry{}, err
 	}
 	x := entry{Entry: e, kind: string(e.Kind()), log: m.Log, version: m.Version}
-	var line map[string]any
+	var line map[string]json.RawMessage
 	if err := json.Unmarshal(l.Raw, &line); err != nil {
 		return entry{}, fmt.Errorf("decoding entry %d: %w", l.Seq, err)
 	}
 	for _, shared := range []string{"v", "seq", "prev", "time"} {
 		delete(line, shared)
 	}
-	if x.kind == "" {
-		x.kind, x.payload = "unknown", line
-		return x, nil
+	if x.payload = line[x.kind]; x.kind == "" {
+		x.kind = "unknown"
+		x.payload, err = json.Marshal(line)
 	}
-	x.payload = line[x.kind]
-	return x, nil
+	return x, err
 }
 
 // uid names the event i of the entry.

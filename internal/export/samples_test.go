@@ -1,6 +1,7 @@
 package export
 
 import (
+	"maps"
 	"reflect"
 	"testing"
 	"time"
@@ -24,6 +25,13 @@ var at = time.Date(2026, 11, 5, 12, 0, 0, 123456000, time.UTC)
 
 // samples are entries of every kind, by name; the kind is the name's beginning.
 func samples() map[string]record.Entry {
+	all := exchanges()
+	maps.Copy(all, changes())
+	return all
+}
+
+// exchanges are the samples of what agents did.
+func exchanges() map[string]record.Entry {
 	allowed := record.Decision{Exchange: exchange, Issuer: issuer, Subject: "agent-7", Groups: []string{"ai-agents"}, Session: "build-42",
 		Tokens: []string{"x-cloakroom-token"}, Source: "127.0.0.1:4711", Method: "GET", Host: "api.github.com", Authority: "localhost:8080",
 		Path: "/repos/a/b?per_page=1", Route: "github", Outcome: access.Allow, Revision: "builtin-1",
@@ -40,15 +48,6 @@ func samples() map[string]record.Entry {
 	cut := record.End{Exchange: exchange, Code: access.Unavailable, Error: "the stream was cut"}
 	leaked, lost := end, end
 	leaked.Error, lost.Lost = `the caller sent the real value of "github-read"`, true
-	lease := record.Lease{ID: leaseID, Issuer: issuer, Subject: "agent-7", Person: "alice@example.com", Credential: "github-write", Session: "build-42",
-		Reason: "to merge", Operation: "PUT api.github.com/repos/a/b/merge", Scope: "operation", State: "pending", Ticket: true, By: agent, Ends: at.Add(time.Hour)}
-	active, expired, refused := lease, lease, lease
-	active.State, active.By, expired.State, expired.Ending, expired.By = "active", alice, "ended", "expired", ""
-	refused.State, refused.Ending, refused.By = "ended", "denied", alice
-	approval := record.Approval{Lease: leaseID, Issuer: issuer, Subject: "agent-7", Credential: "github-write", Session: "build-42", Approve: true,
-		Scope: "operation", By: alice, Person: "alice@example.com", Name: "Alice", Via: "page", LoggedIn: at.Add(-time.Minute), Seen: "abc", Shown: `{"a":1}`}
-	no := approval
-	no.Approve, no.Reason, no.Person = false, "not on a Friday", "alice"
 	return map[string]record.Entry{
 		"decision-allow":  {Decision: &allowed},
 		"decision-deny":   {Decision: &denied},
@@ -59,6 +58,21 @@ func samples() map[string]record.Entry {
 		"end-cut":         {End: &cut},
 		"end-value-sent":  {End: &leaked},
 		"end-lost":        {End: &lost},
+	}
+}
+
+// changes are the others.
+func changes() map[string]record.Entry {
+	lease := record.Lease{ID: leaseID, Issuer: issuer, Subject: "agent-7", Person: "alice@example.com", Credential: "github-write", Session: "build-42",
+		Reason: "to merge", Operation: "PUT api.github.com/repos/a/b/merge", Scope: "operation", State: "pending", Ticket: true, By: agent, Ends: at.Add(time.Hour)}
+	active, expired, refused := lease, lease, lease
+	active.State, active.By, expired.State, expired.Ending, expired.By = "active", alice, "ended", "expired", ""
+	refused.State, refused.Ending, refused.By = "ended", "denied", alice
+	approval := record.Approval{Lease: leaseID, Issuer: issuer, Subject: "agent-7", Credential: "github-write", Session: "build-42", Approve: true,
+		Scope: "operation", By: alice, Person: "alice@example.com", Name: "Alice", Via: "page", LoggedIn: at.Add(-time.Minute), Seen: "abc", Shown: `{"a":1}`}
+	no := approval
+	no.Approve, no.Reason, no.Person = false, "not on a Friday", "alice"
+	return map[string]record.Entry{
 		"refusals":        {Refusals: &record.Refusals{Since: at.Add(-time.Minute), Counts: []record.RefusalCount{{Code: access.Unauthenticated, Source: "10.0.0.1", N: 3}, {Code: access.Unauthenticated, N: 2}}}},
 		"refusals-none":   {Refusals: &record.Refusals{}},
 		"reload":          {Reload: &record.Reload{Revision: "r2", Credentials: 3, Set: "s2"}},

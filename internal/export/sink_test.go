@@ -41,9 +41,11 @@ func TestToFileAppends(t *testing.T) {
 	}
 }
 
+// partly is an ExportLogsServiceResponse: one record was rejected, "x".
+const partly = "\x0a\x05\x08\x01\x12\x01x"
+
 // TestWhatACollectorDoesNotTakeIsAnError answers as collectors do.
 func TestWhatACollectorDoesNotTakeIsAnError(t *testing.T) {
-	partly := "\x0a\x05\x08\x01\x12\x01x" // an ExportLogsServiceResponse: one record was rejected, "x"
 	for name, c := range map[string]struct {
 		status int
 		body   string

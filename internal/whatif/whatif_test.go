@@ -92,67 +92,68 @@ func TestTheLogAloneSaysWhatItCanSay(t *testing.T) {
 	}
 }
 
-// TestOtherRules changes one thing at a time.
+// others change one thing at a time.
+var others = []struct {
+	name   string
+	change func(*testing.T, *world, *Rules)
+	send   func(*world)
+	want   Answer
+}{
+	{"a policy that denies", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, noGets) }, simple, Answer{access.Deny, access.Denied, ""}},
+	{"a policy that asks for people", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, asks) }, simple, Answer{access.NeedsApproval, access.ApprovalPending, ""}},
+	{"a policy that breaks", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, breaks) }, simple, Answer{access.Deny, access.Unavailable, ""}},
+	{"a policy that reads headers", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, noTests) }, simple, Answer{access.Deny, access.Denied, ""}},
+	{"a policy of office hours", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, noNoon) }, simple, Answer{access.Deny, access.Denied, ""}},
+	{"a credential that is gone", change(func(cs []inventory.Credential) []inventory.Credential { return cs[1:] }), simple, Answer{access.Deny, access.UnknownPlaceholder, ""}},
+	{"another group", change(func(cs []inventory.Credential) []inventory.Credential {
+		cs[0].Groups = group("others")
+		return cs
+	}), simple, Answer{access.Deny, access.NotGranted, ""}},
+	{"a group for what was another's", change(func(cs []inventory.Credential) []inventory.Credential {
+		cs[2].Groups = group("ai-agents")
+		return cs
+	}), func(w *world) {
+		w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+w.named("theirs")))
+	}, Answer{access.Allow, "", "theirs"}},
+	{"a narrower rule", change(func(cs []inventory.Credential) []inventory.Credential {
+		cs[0].Rules[0].Methods = []string{"POST"}
+		return cs
+	}), simple, Answer{access.Deny, access.NotGranted, ""}},
+	{"a tier that asks people", change(func(cs []inventory.Credential) []inventory.Credential {
+		cs[0].Tier = cs[1].Tier
+		return cs
+	}), simple, Answer{access.NeedsApproval, access.ApprovalPending, ""}},
+	{"more people", change(func(cs []inventory.Credential) []inventory.Credential {
+		two := *cs[1].Tier.Approval
+		two.Count = 2
+		cs[1].Tier.Approval = &two
+		return cs
+	}), approved, Answer{access.NeedsApproval, access.ApprovalPending, ""}},
+	{"people no more", change(func(cs []inventory.Credential) []inventory.Credential {
+		cs[1].Tier.Approval = nil
+		return cs
+	}), func(w *world) {
+		w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+w.named("hot")))
+	}, Answer{access.Allow, "", "hot"}},
+	{"people for a ticket", change(func(cs []inventory.Credential) []inventory.Credential {
+		cs[0].Tier = cs[1].Tier
+		return cs
+	}), func(w *world) {
+		w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+w.ticket("read")))
+	}, Answer{access.Deny, access.NotGranted, ""}},
+	{"another place in the body", change(func(cs []inventory.Credential) []inventory.Credential {
+		cs[3].Rules[0].In[0].Name = "/elsewhere"
+		return cs
+	}), func(w *world) { w.send(hook(`{"token": "` + w.named("hook") + `"}`)) }, Answer{access.Allow, "", ""}},
+	{"no such issuer", func(_ *testing.T, _ *world, r *Rules) {
+		r.Issuers = map[string][]string{"https://other.example.com": nil}
+	}, simple, Answer{access.Deny, access.Unauthenticated, ""}},
+	{"a group that does not count", func(_ *testing.T, _ *world, r *Rules) { r.Issuers = map[string][]string{issuer: {"others"}} }, simple, Answer{access.Deny, access.NotGranted, ""}},
+	{"no such upstream", func(_ *testing.T, _ *world, r *Rules) { r.Upstreams = nil }, simple, Answer{access.Deny, access.Denied, ""}},
+}
+
 func TestOtherRules(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(*testing.T, *world, *Rules)
-		send   func(*world)
-		want   Answer
-	}{
-		{"a policy that denies", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, noGets) }, simple, Answer{access.Deny, access.Denied, ""}},
-		{"a policy that asks for people", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, asks) }, simple, Answer{access.NeedsApproval, access.ApprovalPending, ""}},
-		{"a policy that breaks", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, breaks) }, simple, Answer{access.Deny, access.Unavailable, ""}},
-		{"a policy that reads headers", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, noTests) }, simple, Answer{access.Deny, access.Denied, ""}},
-		{"a policy of office hours", func(t *testing.T, _ *world, r *Rules) { r.Policy = policy(t, noNoon) }, simple, Answer{access.Deny, access.Denied, ""}},
-		{"a credential that is gone", change(func(cs []inventory.Credential) []inventory.Credential { return cs[1:] }), simple, Answer{access.Deny, access.UnknownPlaceholder, ""}},
-		{"another group", change(func(cs []inventory.Credential) []inventory.Credential {
-			cs[0].Groups = group("others")
-			return cs
-		}), simple, Answer{access.Deny, access.NotGranted, ""}},
-		{"a group for what was another's", change(func(cs []inventory.Credential) []inventory.Credential {
-			cs[2].Groups = group("ai-agents")
-			return cs
-		}), func(w *world) {
-			w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+w.named("theirs")))
-		}, Answer{access.Allow, "", "theirs"}},
-		{"a narrower rule", change(func(cs []inventory.Credential) []inventory.Credential {
-			cs[0].Rules[0].Methods = []string{"POST"}
-			return cs
-		}), simple, Answer{access.Deny, access.NotGranted, ""}},
-		{"a tier that asks people", change(func(cs []inventory.Credential) []inventory.Credential {
-			cs[0].Tier = cs[1].Tier
-			return cs
-		}), simple, Answer{access.NeedsApproval, access.ApprovalPending, ""}},
-		{"more people", change(func(cs []inventory.Credential) []inventory.Credential {
-			two := *cs[1].Tier.Approval
-			two.Count = 2
-			cs[1].Tier.Approval = &two
-			return cs
-		}), approved, Answer{access.NeedsApproval, access.ApprovalPending, ""}},
-		{"people no more", change(func(cs []inventory.Credential) []inventory.Credential {
-			cs[1].Tier.Approval = nil
-			return cs
-		}), func(w *world) {
-			w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+w.named("hot")))
-		}, Answer{access.Allow, "", "hot"}},
-		{"people for a ticket", change(func(cs []inventory.Credential) []inventory.Credential {
-			cs[0].Tier = cs[1].Tier
-			return cs
-		}), func(w *world) {
-			w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+w.ticket("read")))
-		}, Answer{access.Deny, access.NotGranted, ""}},
-		{"another place in the body", change(func(cs []inventory.Credential) []inventory.Credential {
-			cs[3].Rules[0].In[0].Name = "/elsewhere"
-			return cs
-		}), func(w *world) { w.send(hook(`{"token": "` + w.named("hook") + `"}`)) }, Answer{access.Allow, "", ""}},
-		{"no such issuer", func(_ *testing.T, _ *world, r *Rules) {
-			r.Issuers = map[string][]string{"https://other.example.com": nil}
-		}, simple, Answer{access.Deny, access.Unauthenticated, ""}},
-		{"a group that does not count", func(_ *testing.T, _ *world, r *Rules) { r.Issuers = map[string][]string{issuer: {"others"}} }, simple, Answer{access.Deny, access.NotGranted, ""}},
-		{"no such upstream", func(_ *testing.T, _ *world, r *Rules) { r.Upstreams = nil }, simple, Answer{access.Deny, access.Denied, ""}},
-	}
-	for _, tt := range tests {
+	for _, tt := range others {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			tt.send(w)
@@ -195,38 +196,39 @@ func approved(w *world) {
 	hot()
 }
 
-// TestWhatIsNotKnownIsNotGuessed lists what cannot be decided again.
-func TestWhatIsNotKnownIsNotGuessed(t *testing.T) {
-	tests := []struct {
-		name string
-		send func(*world)
-		then func(*Rules, *Case)
-		want string
-	}{
-		{"a lease that is forgotten", approved, func(r *Rules, _ *Case) { r.Lease = nil }, "how many people approved"},
-		{"no groups", simple, func(_ *Rules, c *Case) { c.Decision.Groups = nil }, "groups"},
-		{"more than the log keeps", simple, func(_ *Rules, c *Case) { c.Decision.UsesCut = 1 }, "more placeholders"},
-		{"nothing could be recorded", func(w *world) {
-			w.bar = true
+// unknown lists what cannot be decided again.
+var unknown = []struct {
+	name string
+	send func(*world)
+	then func(*Rules, *Case)
+	want string
+}{
+	{"a lease that is forgotten", approved, func(r *Rules, _ *Case) { r.Lease = nil }, "how many people approved"},
+	{"no groups", simple, func(_ *Rules, c *Case) { c.Decision.Groups = nil }, "groups"},
+	{"more than the log keeps", simple, func(_ *Rules, c *Case) { c.Decision.UsesCut = 1 }, "more placeholders"},
+	{"nothing could be recorded", func(w *world) {
+		w.bar = true
+		simple(w)
+	}, func(*Rules, *Case) {}, "rules say nothing of"},
+	{"too many in a minute", func(w *world) {
+		for range 101 {
 			simple(w)
-		}, func(*Rules, *Case) {}, "rules say nothing of"},
-		{"too many in a minute", func(w *world) {
-			for range 101 {
-				simple(w)
-			}
-		}, func(*Rules, *Case) {}, "rules say nothing of"},
-		{"two identities", func(w *world) {
-			ticket := w.ticket("read")
-			w.who.Subject = "another"
-			w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+ticket))
-		}, func(*Rules, *Case) {}, "rules say nothing of"},
-		{"a body of which nothing is kept", func(w *world) { w.send(hook(`{"token": "` + w.named("hook") + `"}`)) }, func(_ *Rules, c *Case) {
-			c.Recording.Sent.Kept, c.Recording.Events = 0, c.Recording.Events[:1]
-		}, "body is not recorded"},
-		{"a recording without a head", simple, func(_ *Rules, c *Case) { c.Recording.Events = nil }, "no head"},
-		{"a place that is not known", simple, func(_ *Rules, c *Case) { c.Recording, c.Decision.Uses[0].Location = nil, "moon" }, "not known"},
-	}
-	for _, tt := range tests {
+		}
+	}, func(*Rules, *Case) {}, "rules say nothing of"},
+	{"two identities", func(w *world) {
+		ticket := w.ticket("read")
+		w.who.Subject = "another"
+		w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+ticket))
+	}, func(*Rules, *Case) {}, "rules say nothing of"},
+	{"a body of which nothing is kept", func(w *world) { w.send(hook(`{"token": "` + w.named("hook") + `"}`)) }, func(_ *Rules, c *Case) {
+		c.Recording.Sent.Kept, c.Recording.Events = 0, c.Recording.Events[:1]
+	}, "body is not recorded"},
+	{"a recording without a head", simple, func(_ *Rules, c *Case) { c.Recording.Events = nil }, "no head"},
+	{"a place that is not known", simple, func(_ *Rules, c *Case) { c.Recording, c.Decision.Uses[0].Location = nil, "moon" }, "not known"},
+}
+
+func TestWhatIsNotKnownIsNotGuessed(t *testing.T) {
+	for _, tt := range unknown {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			tt.send(w)
