@@ -191,17 +191,20 @@ func (v *recovery) readLog() error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Contains(line.Raw, []byte(`"end":{`)) && !bytes.Contains(line.Raw, []byte(`"reload":{`)) {
+		if id, ok := endedBy(line.Raw); ok {
+			if v.parts[id] != nil {
+				v.ended[id] = true
+			}
+			continue
+		}
+		if !bytes.Contains(line.Raw, []byte(`,"reload":{`)) {
 			continue
 		}
 		e, err := line.Entry()
 		if err != nil {
 			return err
 		}
-		switch {
-		case e.End != nil:
-			v.ended[e.End.Exchange] = true
-		case e.Reload != nil:
+		if e.Reload != nil {
 			for _, p := range e.Reload.Rules {
 				named[p] = true
 			}
@@ -213,6 +216,16 @@ func (v *recovery) readLog() error {
 		}
 	}
 	return nil
+}
+
+// endedBy is the exchange whose end the line is. Lines of an hour are read, and to
+// decode each would take minutes.
+func endedBy(line []byte) (exchange string, ok bool) {
+	_, rest, ok := bytes.Cut(line, []byte(`,"end":{"exchange":"`))
+	if !ok || len(rest) < exchangeLen {
+		return "", false
+	}
+	return string(rest[:exchangeLen]), true
 }
 
 // end notes the end of an exchange, or of what Keep kept and nothing names.
