@@ -15,7 +15,7 @@ import (
 // verified is what `session verify --json` prints.
 type verified struct {
 	Sessions struct {
-		Exchanges, Refused, Unfinished, Substitutions, Unjudged int
+		Exchanges, Refused, Unfinished, Substitutions, Uncertain, Unjudged int
 		Recorded, Partly, Off, Found                            int
 		Searched, Trusted                                       int64
 		Findings                                                []finding
