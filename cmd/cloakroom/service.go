@@ -215,6 +215,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 
 // openCores makes the two cores and what ties them.
 func (s *service) openCores(r *rules) error {
+	if exchange.Unmasked {
+		s.logger.Error("THIS BUILD MASKS NOTHING: agents get every value that a backend gives back. It is for tests of the search alone")
+	}
 	var err error
 	if s.codec, err = grant.New(s.keys.Grant()); err != nil {
 		return err
