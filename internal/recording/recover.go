@@ -17,8 +17,9 @@ import (
 	"cloakroom/internal/record"
 )
 
-// unended is what the log says of an exchange that an earlier process left.
-const unended = "the service ended before the exchange did"
+// Unended is what the log says, as its error, of an exchange that an earlier process
+// left: what was put in there is not known.
+const Unended = "the service ended before the exchange did"
 
 // recovery ends what an earlier process did not.
 type recovery struct {
@@ -235,7 +236,7 @@ func (v *recovery) end(ctx context.Context, exchange string) {
 	for _, p := range v.parts[exchange] {
 		parts = append(parts, p.Part)
 	}
-	e := &record.End{Exchange: exchange, Error: unended, Recording: parts, Kept: v.kept(ctx, exchange, parts)}
+	e := &record.End{Exchange: exchange, Error: Unended, Recording: parts, Kept: v.kept(ctx, exchange, parts)}
 	if paths, err := local(v.r.dir); err == nil {
 		if n, ok := parseName(strings.TrimSuffix(filepath.Base(paths[parts[0].Pack]), openExt)); ok && n.keep > 0 {
 			e.Until = n.created.Add(v.r.o.PackAge + n.keep)
