@@ -85,6 +85,7 @@ test-long: tools fuzz ## what does not fit in a test run: the race detector over
 	$(GO) test -race -timeout 40m ./...
 	$(GO) test -tags long -run '^TestMachine' -v -timeout 40m ./internal/lease/leasetest ./internal/store/sqlite ./internal/store/postgres
 	$(GO) test -tags long -run '^(TestNothingIsFoundInRealText|TestPlanted)$$' -v -timeout 40m ./internal/replace ./internal/search
+	$(GO) test -tags long -run '^TestKilled$$' -v -timeout 40m ./internal/recording
 	$(GO) test -tags long -run '^TestStorm$$' -v ./integration
 	$(GO) test -tags long -run '^TestKilledAtAnyMoment$$' -v -timeout 20m ./internal/checkpoint
 

@@ -59,7 +59,11 @@ func (r *Recorder) recover(ctx context.Context) error {
 		}
 	}
 	for path, parts := range v.packs {
-		if err := r.closePack(path, filepath.Base(path)[:exchangeLen], parts); err != nil {
+		err := r.noteClosed(path, filepath.Base(path)[:exchangeLen], parts)
+		if err == nil {
+			err = r.rename(path)
+		}
+		if err != nil {
 			return fmt.Errorf("closing pack %q: %w", path, err)
 		}
 	}
@@ -132,32 +136,35 @@ func (v *recovery) pack(path string) error {
 		return fmt.Errorf("opening pack %q: it belongs to another log; move it elsewhere", path)
 	}
 	v.begin(record.Position{Seq: s.raw.Seq, Hash: s.raw.Hash})
-	end, parts := s.at, 0
-	for {
-		found, err := s.next(p.ID)
-		if err == nil {
-			_, _, err = v.r.part(context.Background(), found.Part)
-		}
-		if err != nil {
-			break // here the pack is torn, or ends
-		}
-		v.add(found.Exchange, numbered{found.Part, found.Number})
-		end, parts = s.at, parts+1
-	}
-	if info, err := f.Stat(); err != nil || info.Size() != end {
-		v.r.o.Logger.Warn("recording: cut off a part that was never finished", "pack", path, "at", end)
-		if err := v.r.o.disk.truncate(path, end); err != nil {
+	parts := v.takeParts(s, p.ID)
+	if info, err := f.Stat(); err != nil || info.Size() != s.at {
+		v.r.o.Logger.Warn("recording: cut off a part that was never finished", "pack", path, "at", s.at)
+		if err := v.r.o.disk.truncate(path, s.at); err != nil {
 			return fmt.Errorf("cutting pack %q: %w", path, err)
 		}
 	}
 	if parts == 0 {
 		return v.r.o.disk.remove(path)
 	}
-	if err := syncPath(path); err != nil { // it may be in memory only
-		return err
-	}
 	v.packs[path] = parts
-	return nil
+	return syncPath(path) // it may be in memory only
+}
+
+// takeParts takes the parts up to where the pack is torn, or ends: s.at.
+func (v *recovery) takeParts(s *scanner, pack string) (parts int) {
+	for {
+		at := s.at
+		found, err := s.next(pack)
+		if err == nil {
+			_, _, err = v.r.part(context.Background(), found.Part)
+		}
+		if err != nil {
+			s.at = at
+			return parts
+		}
+		v.add(found.Exchange, numbered{found.Part, found.Number})
+		parts++
+	}
 }
 
 func syncPath(path string) error {

@@ -53,7 +53,6 @@ type writer struct {
 	parts   []*part
 	counted int64 // bytes, in the recorder's memory
 	failed  error
-	ended   bool
 }
 
 func newWriter() *writer {
@@ -77,7 +76,7 @@ func (w *writer) reset(r *Recorder, exchange string, began time.Time, rule Rule)
 	w.scrub = scrubber{key: r.markKey, named: r.o.Named}
 	w.line.buf, w.own = w.line.buf[:0], w.own[:0]
 	w.events, w.bare, w.current, w.changed, w.oldest = 0, 0, -1, true, -1
-	w.parts, w.counted, w.failed, w.ended = nil, 0, nil, false
+	w.parts, w.counted, w.failed = nil, 0, nil
 }
 
 func (w *writer) tickets(leases map[string]string) {

@@ -7,6 +7,7 @@ import (
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
 )
 
@@ -63,7 +64,6 @@ func covers(location, at string) bool {
 
 // underLease judges the lease of a use by what the logs have of it.
 func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
-	at := x.decision.entry.Time
 	tell := func(w What, detail string) {
 		f := x.decision.finding(w, detail)
 		f.Credential, f.Lease = u.Credential, u.Lease
@@ -74,32 +74,39 @@ func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
 		tell(NoLease, "no entry tells of it")
 		return
 	}
-	active, ends := false, time.Time{}
-	for i := range l.states {
-		p, s := &l.states[i], l.states[i].entry.Lease
-		a.use(p)
-		d := x.decision.entry.Decision
-		switch {
-		case s.Credential != u.Credential || s.Issuer != d.Issuer || s.Subject != d.Subject:
-			tell(OtherLease, "its entry names another principal or credential")
-			return
-		case s.State == "active" && p.before(*x.decision):
-			active = true
-			ends = later(ends, s.Ends)
-		case s.State == "ended" && p.before(*x.decision) && p.entry.Time.Add(skew).Before(at):
-			tell(Ended, "it was "+s.Ending)
-			return
-		}
-	}
+	ends, w, detail := a.live(l, x, u)
+	at := x.decision.entry.Time
 	switch {
-	case !active:
+	case w != "":
+		tell(w, detail)
+		return
+	case ends.IsZero():
 		tell(NoLease, "no entry before the decision says that it is active")
 	case !at.Before(u.LeaseEnds) || u.LeaseEnds.After(ends.Add(skew)):
 		tell(Ended, "its time was over")
 	}
-	if n := a.needs(x, u.Credential); n > a.approvers(l, x) {
+	if a.needs(x, u.Credential) > a.approvers(l, x) {
 		tell(Unapproved, "its tier asks for more people")
 	}
+}
+
+// live reads the states that a lease had before a decision: until when it was active,
+// zero if it was not, and what was wrong with it.
+func (a *sessionAudit) live(l *authority, x *exchange, u *record.Use) (ends time.Time, w What, detail string) {
+	d := x.decision.entry.Decision
+	for i := range l.states {
+		p, s := &l.states[i], l.states[i].entry.Lease
+		a.use(p)
+		switch before := p.before(*x.decision); {
+		case s.Credential != u.Credential || s.Issuer != d.Issuer || s.Subject != d.Subject:
+			return ends, OtherLease, "its entry names another principal or credential"
+		case s.State == lease.Active.String() && before:
+			ends = later(ends, s.Ends)
+		case s.State == lease.Ended.String() && before && p.entry.Time.Add(p.slack(*x.decision)).Before(x.decision.entry.Time):
+			return ends, Ended, "it was " + s.Ending
+		}
+	}
+	return ends, "", ""
 }
 
 func later(a, b time.Time) time.Time {

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/config"
+	"cloakroom/internal/recording"
+	"cloakroom/internal/secret"
+	"cloakroom/internal/verify"
+)
+
+// logSources are what logs are verified with, and what must be closed after.
+type logSources struct {
+	verify.Logs
+	packs   map[string]*recording.Packs // by the log's folder
+	closers []io.Closer
+}
+
+func (s *logSources) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i].Close() // only read
+	}
+}
+
+// open opens all that the configuration and the flags name. The store is looked at
+// first, and the log then: so the log has all that the store can have.
+func (s *logSources) open(ctx context.Context, cfg *config.Config, f verifyFlags) error {
+	root, err := existingRoot(cfg)
+	if err != nil {
+		return err
+	}
+	s.Dirs, s.Now = append([]string{cfg.Record.Dir}, f.logs...), time.Now()
+	if s.Keys, err = verifiers(root, f.keys); err != nil {
+		return err
+	}
+	if err := s.openWitnesses(ctx, cfg, f.witnesses); err != nil {
+		return err
+	}
+	if err := s.openStore(ctx, cfg, root); err != nil {
+		return err
+	}
+	return s.openPacks(ctx, cfg, root)
+}
+
+// verifiers are the named keys, or the instance's own.
+func verifiers(root secret.Root, named []string) (vs []note.Verifier, err error) {
+	if len(named) == 0 {
+		key, err := logKey(root)
+		if err != nil {
+			return nil, err
+		}
+		return []note.Verifier{key.Verifier()}, nil
+	}
+	for _, text := range named {
+		v, err := note.NewVerifier(text)
+		if err != nil {
+			return nil, usageError{hinted{errors.New("not a verifier key"), "`cloakroom log key` prints it on the instance's machine"}}
+		}
+		vs = append(vs, v)
+	}
+	return vs, nil
+}
+
+func (s *logSources) openWitnesses(ctx context.Context, cfg *config.Config, dirs []string) error {
+	w, err := openWitnesses(ctx, cfg, s.Keys[0])
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, &w)
+	for _, one := range w.all {
+		switch one := one.(type) {
+		case checkpoint.Archive:
+			s.Archives = append(s.Archives, one)
+		case *checkpoint.URL:
+			s.Signers = append(s.Signers, one)
+		}
+	}
+	for _, dir := range dirs {
+		d, err := checkpoint.NewDir(dir, s.Keys[0])
+		if err != nil {
+			return err
+		}
+		s.Archives = append(s.Archives, d)
+	}
+	return nil
+}
+
+func (s *logSources) openStore(ctx context.Context, cfg *config.Config, root secret.Root) error {
+	db, err := openIndex(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	s.closers, s.Store, s.Heads = append(s.closers, db), cfg.Store.Name(), db
+	if s.State, err = stateOf(ctx, db, root, s.Now); err != nil {
+		return err
+	}
+	if s.Index, err = db.Snapshot(ctx); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.Index)
+	return nil
+}
+
+// openPacks opens what is recorded beside each log.
+func (s *logSources) openPacks(ctx context.Context, cfg *config.Config, root secret.Root) error {
+	key, err := recordingKey(cfg, root)
+	if err != nil {
+		return err
+	}
+	s.Parts, s.packs = map[string]verify.Parts{}, map[string]*recording.Packs{}
+	for _, dir := range s.Dirs {
+		p, err := recording.OpenReader(ctx, dir, key, cfg.Record.Store)
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, p)
+		s.Parts[dir], s.packs[dir] = p, p
+	}
+	return nil
+}
