@@ -27,7 +27,7 @@ var own = map[string][]string{
 	"internal/run":               {},
 	"internal/websocket":         {},
 	"internal/search":            {},
-	"internal/verify":            {"internal/access", "internal/checkpoint", "internal/inventory", "internal/record", "internal/recording", "internal/search"},
+	"internal/verify":            {"internal/access", "internal/checkpoint", "internal/inventory", "internal/lease", "internal/record", "internal/recording", "internal/search"},
 	"internal/secret":            {},
 	"internal/inventory":         {"internal/access"},
 	"internal/fields":            {},
