@@ -71,6 +71,7 @@ func TestLogVerify(t *testing.T) {
 		t.Errorf("when it has stopped: %+v", r)
 	}
 	m.isSigned(t)
+	m.isVerifiedElsewhere(t)
 	for name, tamper := range m.tampers(t) {
 		t.Run(name, func(t *testing.T) {
 			path, was := tamper(t)
@@ -87,6 +88,24 @@ func TestLogVerify(t *testing.T) {
 	m.get("/api/v1/x", m.agent...)
 	m.up.stop(t)
 	m.logVerify(t, 0)
+}
+
+// isVerifiedElsewhere wants copies of the log and the witness to be verified by the
+// public key alone.
+func (m *masking) isVerifiedElsewhere(t *testing.T) {
+	t.Helper()
+	key, _, _ := command(t, m.dir, m.env, "log", "key")
+	elsewhere := *m.world
+	elsewhere.dir, elsewhere.env = t.TempDir(), nil
+	for _, folder := range []string{"record", "witness"} {
+		if err := os.CopyFS(elsewhere.path(folder), os.DirFS(m.path(folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := elsewhere.logVerify(t, 0, "--log", "record", "--witness", "witness", "--key", strings.TrimSpace(key))
+	if r.Logs[0].Entries < 40 || r.Witnessed < 2 || r.Parts < 20 {
+		t.Errorf("elsewhere: %+v", r)
+	}
 }
 
 // isSigned wants the checkpoint to hold by the key that is printed, for somebody

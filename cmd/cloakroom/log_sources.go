@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -28,6 +30,30 @@ func (s *logSources) close() {
 	}
 }
 
+// find opens what an instance has, or the copies that are named where there is none.
+func (s *logSources) find(ctx context.Context, o *options, f verifyFlags) error {
+	if _, err := os.Stat(o.config); errors.Is(err, fs.ErrNotExist) && len(f.keys) > 0 && len(f.logs) > 0 {
+		return s.openCopies(ctx, f)
+	}
+	cfg, err := loadRules(o.config)
+	if err != nil {
+		return err
+	}
+	return s.open(ctx, cfg, f)
+}
+
+// openCopies opens copies of logs, for whoever has their public key alone.
+func (s *logSources) openCopies(ctx context.Context, f verifyFlags) (err error) {
+	s.Dirs, s.Now = f.logs, time.Now()
+	if s.Keys, err = verifiers(secret.Root{}, f.keys); err != nil {
+		return err
+	}
+	if err := s.openDirs(f.witnesses); err != nil {
+		return err
+	}
+	return s.openPacks(ctx, [32]byte{}, "") // which are compared sealed
+}
+
 // open opens all that the configuration and the flags name. The store is looked at
 // first, and the log then: so the log has all that the store can have.
 func (s *logSources) open(ctx context.Context, cfg *config.Config, f verifyFlags) error {
@@ -39,13 +65,20 @@ func (s *logSources) open(ctx context.Context, cfg *config.Config, f verifyFlags
 	if s.Keys, err = verifiers(root, f.keys); err != nil {
 		return err
 	}
-	if err := s.openWitnesses(ctx, cfg, f.witnesses); err != nil {
+	if err := s.openWitnesses(ctx, cfg); err != nil {
+		return err
+	}
+	if err := s.openDirs(f.witnesses); err != nil {
 		return err
 	}
 	if err := s.openStore(ctx, cfg, root); err != nil {
 		return err
 	}
-	return s.openPacks(ctx, cfg, root)
+	key, err := recordingKey(cfg, root)
+	if err != nil {
+		return err
+	}
+	return s.openPacks(ctx, key, cfg.Record.Store)
 }
 
 // verifiers are the named keys, or the instance's own.
@@ -67,7 +100,7 @@ func verifiers(root secret.Root, named []string) (vs []note.Verifier, err error)
 	return vs, nil
 }
 
-func (s *logSources) openWitnesses(ctx context.Context, cfg *config.Config, dirs []string) error {
+func (s *logSources) openWitnesses(ctx context.Context, cfg *config.Config) error {
 	w, err := openWitnesses(ctx, cfg, s.Keys[0])
 	if err != nil {
 		return err
@@ -81,6 +114,11 @@ func (s *logSources) openWitnesses(ctx context.Context, cfg *config.Config, dirs
 			s.Signers = append(s.Signers, one)
 		}
 	}
+	return nil
+}
+
+// openDirs opens witnesses that are folders.
+func (s *logSources) openDirs(dirs []string) error {
 	for _, dir := range dirs {
 		d, err := checkpoint.NewDir(dir, s.Keys[0])
 		if err != nil {
@@ -108,14 +146,10 @@ func (s *logSources) openStore(ctx context.Context, cfg *config.Config, root sec
 }
 
 // openPacks opens what is recorded beside each log.
-func (s *logSources) openPacks(ctx context.Context, cfg *config.Config, root secret.Root) error {
-	key, err := recordingKey(cfg, root)
-	if err != nil {
-		return err
-	}
+func (s *logSources) openPacks(ctx context.Context, key [32]byte, store string) error {
 	s.Parts, s.packs = map[string]verify.Parts{}, map[string]*recording.Packs{}
 	for _, dir := range s.Dirs {
-		p, err := recording.OpenReader(ctx, dir, key, cfg.Record.Store)
+		p, err := recording.OpenReader(ctx, dir, key, store)
 		if err != nil {
 			return err
 		}

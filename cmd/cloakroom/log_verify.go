@@ -23,7 +23,8 @@ func newLogVerify(o *options) *cobra.Command {
 		Long: `Recompute the log from its lines, and compare it with its signed checkpoints,
 with what witnesses kept, with the logs of other replicas, with the store's index
 and with what is recorded. Each finding says where; exit 1 on any. With an evidence
-file only that is read, and nothing of an instance is needed but its public key.`,
+file only that is read, and nothing of an instance is needed but its public key; nor
+where there is no configuration, and copies of logs are named with --log and --key.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return verifyEvidence(cmd, args[0], f)
@@ -40,13 +41,9 @@ file only that is read, and nothing of an instance is needed but its public key.
 }
 
 func verifyLogs(cmd *cobra.Command, o *options, f verifyFlags) error {
-	cfg, err := loadRules(o.config)
-	if err != nil {
-		return err
-	}
 	s := &logSources{}
 	defer s.close()
-	if err := s.open(cmd.Context(), cfg, f); err != nil {
+	if err := s.find(cmd.Context(), o, f); err != nil {
 		return err
 	}
 	report, err := s.Verify(cmd.Context())

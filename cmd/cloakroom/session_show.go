@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -109,6 +110,9 @@ func (s showing) showBody(ctx context.Context, r reading, w io.Writer) error {
 	body, err := t.Body(recording.Kind(s.body))
 	if err != nil {
 		return fmt.Errorf("reading the body of exchange %q: %w", t.ID(), err)
+	}
+	if f, ok := w.(*os.File); ok && isTerminal(f) && !transcript.Harmless(body) {
+		return hinted{fmt.Errorf("the body of exchange %q could steer a terminal", t.ID()), "write it to a file: > body"}
 	}
 	_, err = w.Write(body)
 	return err

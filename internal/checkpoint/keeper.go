@@ -116,10 +116,19 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer k.tree.close()
 	caughtUp := make(chan error, 1)
 	go func() { caughtUp <- k.follower.Run(ctx) }()
+	open, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // so that a witness that hangs does not keep the log's end from being signed
+		select {
+		case <-k.log.Done():
+		case <-open.Done():
+		}
+		cancel()
+	}()
 	for {
 		select {
 		case <-time.After(k.wait()):
-			k.step(ctx, false)
+			k.step(open, false)
 		case err := <-caughtUp:
 			if err == nil {
 				ctx, cancel := context.WithTimeout(ctx, lastTime)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,7 +79,7 @@ func (r *Recorder) noteClosed(path, id string, parts int) error {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), appendWait)
 	defer stop()
-	act := &record.Act{Name: "pack", Target: id, N: parts, Detail: "sha256 " + sum}
+	act := &record.Act{Name: "pack", Target: id, N: parts, Detail: closedDetail(sum)}
 	return r.o.Log.Append(ctx, record.Entry{Act: act})
 }
 
@@ -95,18 +94,18 @@ func (r *Recorder) rename(path string) error {
 	return r.o.disk.syncDir(r.dir)
 }
 
-// hashFile is a file's SHA-256 in hex.
-func hashFile(path string) (string, error) {
+// hashFile is a file's SHA-256.
+func hashFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+		return nil, err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return h.Sum(nil), nil
 }
 
 // carried is an exchange that goes on while a pack is closed that has parts of it:

@@ -17,8 +17,9 @@ import (
 	"cloakroom/internal/record"
 )
 
-// unended is what the log says of an exchange that an earlier process left.
-const unended = "the service ended before the exchange did"
+// Unended is what the log says, as its error, of an exchange that an earlier process
+// left: what was put in there is not known.
+const Unended = "the service ended before the exchange did"
 
 // recovery ends what an earlier process did not.
 type recovery struct {
@@ -191,17 +192,20 @@ func (v *recovery) readLog() error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Contains(line.Raw, []byte(`"end":{`)) && !bytes.Contains(line.Raw, []byte(`"reload":{`)) {
+		if id, ok := endedBy(line.Raw); ok {
+			if v.parts[id] != nil {
+				v.ended[id] = true
+			}
+			continue
+		}
+		if !bytes.Contains(line.Raw, []byte(`,"reload":{`)) {
 			continue
 		}
 		e, err := line.Entry()
 		if err != nil {
 			return err
 		}
-		switch {
-		case e.End != nil:
-			v.ended[e.End.Exchange] = true
-		case e.Reload != nil:
+		if e.Reload != nil {
 			for _, p := range e.Reload.Rules {
 				named[p] = true
 			}
@@ -215,6 +219,16 @@ func (v *recovery) readLog() error {
 	return nil
 }
 
+// endedBy is the exchange whose end the line is. Lines of an hour are read, and to
+// decode each would take minutes.
+func endedBy(line []byte) (exchange string, ok bool) {
+	_, rest, ok := bytes.Cut(line, []byte(`,"end":{"exchange":"`))
+	if !ok || len(rest) < exchangeLen {
+		return "", false
+	}
+	return string(rest[:exchangeLen]), true
+}
+
 // end notes the end of an exchange, or of what Keep kept and nothing names.
 func (v *recovery) end(ctx context.Context, exchange string) {
 	var parts []record.Part
@@ -222,7 +236,7 @@ func (v *recovery) end(ctx context.Context, exchange string) {
 	for _, p := range v.parts[exchange] {
 		parts = append(parts, p.Part)
 	}
-	e := &record.End{Exchange: exchange, Error: unended, Recording: parts, Kept: v.kept(ctx, exchange, parts)}
+	e := &record.End{Exchange: exchange, Error: Unended, Recording: parts, Kept: v.kept(ctx, exchange, parts)}
 	if paths, err := local(v.r.dir); err == nil {
 		if n, ok := parseName(strings.TrimSuffix(filepath.Base(paths[parts[0].Pack]), openExt)); ok && n.keep > 0 {
 			e.Until = n.created.Add(v.r.o.PackAge + n.keep)

@@ -180,6 +180,14 @@ func TestVisible(t *testing.T) {
 	}
 }
 
+func TestHarmless(t *testing.T) {
+	for text, want := range map[string]bool{"": true, "a\tb\näöü": true, "a\r": false, hostile: false, "\x00": false, "\u202e": false, "\xff": false} {
+		if got := Harmless([]byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
 func FuzzVisible(f *testing.F) {
 	f.Add(hostile)
 	f.Fuzz(func(t *testing.T, text string) {

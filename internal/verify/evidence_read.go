@@ -18,6 +18,7 @@ import (
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // Checked is what an evidence file says, once all that can be checked of it holds.
@@ -77,7 +78,7 @@ type evidenceReader struct {
 	witnesses []note.Verifier
 	out       Checked
 	counted   SessionReport // anew, from the entries
-	decided   int           // exchanges that may have an end
+	decided   int           // exchanges without an end of their own, so far
 }
 
 func wrong(format string, args ...any) error {
@@ -199,7 +200,9 @@ func (e *evidenceReader) count(l record.Line) error {
 		}
 		e.decided++
 	case entry.End != nil:
-		e.decided--
+		if entry.End.Error != recording.Unended {
+			e.decided--
+		}
 		for _, s := range entry.End.Substitutions {
 			e.counted.Substitutions += s.N
 		}

@@ -35,6 +35,8 @@ type Parts interface {
 	// Check compares a part with what the log says of it: recording.ErrGone,
 	// recording.ErrBroken.
 	Check(ctx context.Context, p record.Part) error
+	// CheckPack compares all of a pack with what the log said when it was closed.
+	CheckPack(ctx context.Context, id, detail string) error
 }
 
 // LogReport is what a verification of logs found, and what it rests on.

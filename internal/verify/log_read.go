@@ -139,7 +139,7 @@ func (r *logRead) line(ctx context.Context, l stood) error {
 const strangeMost = 3
 
 // compared are marks of the entries that are compared with something.
-var compared = [][]byte{[]byte(`,"heads":{`), []byte(`"sha256":"`), []byte(`"prune"`), []byte(`,"lease":{`), []byte(`,"bar":{`)}
+var compared = [][]byte{[]byte(`,"heads":{`), []byte(`"sha256":"`), []byte(`"prune"`), []byte(`,"act":{"name":"pack"`), []byte(`,"lease":{`), []byte(`,"bar":{`)}
 
 // entry takes from an entry what is compared later, and compares what was
 // recorded with what it says.
@@ -164,6 +164,8 @@ func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error
 		return r.recording(ctx, e.Reload.Rules, time.Time{}, where)
 	case r.audit.State != nil && (e.Lease != nil || e.Bar != nil):
 		r.audit.told(e, where)
+	case e.Act != nil && e.Act.Name == "pack":
+		return r.pack(ctx, e.Act, where)
 	case e.Act != nil && e.Act.Name == "prune":
 		r.audit.pruned[e.Act.Target] = true
 	}

@@ -29,14 +29,33 @@ func (a *sessionAudit) substituted(x *exchange) {
 				judged[u.Lease] = true
 				a.underLease(x, u)
 			}
-			a.byRules(x, s, u)
+			a.byRules(x, s)
 		}
+	}
+}
+
+// granted judges what may have been put in: an exchange without an end of its own
+// does not say what was.
+func (a *sessionAudit) granted(x *exchange) {
+	d := x.decision.entry.Decision
+	if d.Outcome != access.Allow {
+		return
+	}
+	a.report.Uncertain += len(d.Uses) + d.UsesCut
+	for i := range d.Uses {
+		u := &d.Uses[i]
+		a.underLease(x, u)
+		a.byRules(x, record.Substitution{Credential: u.Credential, Location: u.Location})
 	}
 }
 
 // about is a finding about a substitution.
 func (a *sessionAudit) about(x *exchange, s record.Substitution, w What, detail string) {
-	f := x.end.finding(w, detail)
+	p := x.end
+	if p == nil {
+		p = x.decision
+	}
+	f := p.finding(w, detail)
 	f.Credential = s.Credential
 	a.found(f)
 }
@@ -152,7 +171,7 @@ func (a *sessionAudit) approvers(l *authority, x *exchange) int {
 }
 
 // byRules judges where a value went, and where it stood, by the rules of the time.
-func (a *sessionAudit) byRules(x *exchange, s record.Substitution, u *record.Use) {
+func (a *sessionAudit) byRules(x *exchange, s record.Substitution) {
 	d := x.decision.entry.Decision
 	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
 	if !known || strings.HasSuffix(d.Path, "…") {

@@ -33,7 +33,7 @@ func TestACleanSession(t *testing.T) {
 
 	got := w.verify(nil)
 	searched := got.Searched
-	want := SessionReport{Exchanges: 5, Refused: 1, Unfinished: 1, Substitutions: 3, Recorded: 3, Partly: 1, Off: 1,
+	want := SessionReport{Exchanges: 5, Refused: 1, Unfinished: 1, Substitutions: 3, Uncertain: 1, Recorded: 3, Partly: 1, Off: 1,
 		Searched: searched, Sent: got.Sent, Trusted: 1100, Sets: []string{"set1"}}
 	if !reflect.DeepEqual(got, want) || searched < 3*64 || got.Sent == 0 {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -109,6 +109,12 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			w.approve(issuer+"#p1", "p1")
 			w.approve(issuer+"#p1b", "p1")
 		}, Unapproved, "more people"},
+		{"after a crash, without a lease", func(_ *world, c *call) {
+			c.end.Error, c.end.Substitutions, c.decision.Uses[0].Lease = recording.Unended, nil, "lease2"
+		}, NoLease, "lease2"},
+		{"after a crash, another path", func(_ *world, c *call) {
+			c.end.Error, c.end.Substitutions, c.decision.Path = recording.Unended, nil, "/b"
+		}, NotPermitted, "git"},
 		{"a second decision", func(w *world, c *call) { w.append(record.Entry{Time: noon.Add(time.Minute), Decision: &c.decision}) }, Twice, "e1"},
 		{"a second end", func(w *world, c *call) { w.append(record.Entry{End: &c.end}) }, Twice, "e1"},
 		{"an end of nothing", func(w *world, _ *call) { w.append(record.Entry{End: &usual("e7").end}) }, NoDecision, "e7"},
