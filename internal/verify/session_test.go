@@ -109,6 +109,17 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			w.approve(issuer+"#p1", "p1")
 			w.approve(issuer+"#p1b", "p1")
 		}, Unapproved, "more people"},
+		{"approved by the human behind it", func(w *world, _ *call) {
+			w.inForce(noon.Add(20*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}})
+			w.append(record.Entry{Time: noon.Add(25 * time.Second), Lease: &record.Lease{ID: "lease1", Issuer: issuer, Subject: "agent",
+				Person: "p1", Credential: "git", State: "pending"}})
+			w.approve(issuer+"#p1", "p1")
+		}, Unapproved, "more people"},
+		{"another credential under a lease that was judged", func(_ *world, c *call) {
+			c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease1", LeaseEnds: noon.Add(15 * time.Minute)})
+			c.end.Substitutions = append(c.end.Substitutions, record.Substitution{Credential: "other", Location: "query:k", N: 1})
+			c.decision.Path = "/a/" + strings.Repeat("x", 5000) // which no rule is asked about
+		}, OtherLease, `"other"`},
 		{"after a crash, without a lease", func(_ *world, c *call) {
 			c.end.Error, c.end.Substitutions, c.decision.Uses[0].Lease = recording.Unended, nil, "lease2"
 		}, NoLease, "lease2"},
