@@ -58,9 +58,9 @@ func unchanged(in *extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse {
 	out := new(extprocv3.ProcessingResponse)
 	switch m := in.Request.(type) {
 	case *extprocv3.ProcessingRequest_RequestHeaders:
-		out.Response = &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{}}
+		out.Response = &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: lengthless()}
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
-		out.Response = &extprocv3.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extprocv3.HeadersResponse{}}
+		out.Response = &extprocv3.ProcessingResponse_ResponseHeaders{ResponseHeaders: lengthless()}
 	case *extprocv3.ProcessingRequest_ResponseTrailers:
 		out.Response = &extprocv3.ProcessingResponse_ResponseTrailers{ResponseTrailers: &extprocv3.TrailersResponse{}}
 	case *extprocv3.ProcessingRequest_RequestTrailers:
@@ -71,6 +71,12 @@ func unchanged(in *extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse {
 		out.Response = &extprocv3.ProcessingResponse_ResponseBody{ResponseBody: same(m.ResponseBody)}
 	}
 	return out
+}
+
+// lengthless takes the length off, which Envoy leaves to the service.
+func lengthless() *extprocv3.HeadersResponse {
+	return &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{
+		HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: []string{"content-length"}}}}
 }
 
 func same(m *extprocv3.HttpBody) *extprocv3.BodyResponse {

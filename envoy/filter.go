@@ -94,7 +94,7 @@ func (b *builder) extProc() *procv3.ExternalProcessor {
 		MetadataOptions: &procv3.MetadataOptions{
 			ForwardingNamespaces: &procv3.MetadataOptions_MetadataNamespaces{Untyped: []string{MetadataNamespace}},
 		},
-		// The service removes the length wherever a body may change.
+		// The service removes the length of each body that may change (ADR 8).
 		AllowContentLengthHeader: true,
 		// The route that was judged is the route that is taken.
 		RouteCacheAction: procv3.ExternalProcessor_RETAIN,

@@ -32,6 +32,7 @@ type conversation struct {
 	bodyMode modev3.ProcessingMode_BodySendMode // of requests, as Envoy says it is set
 	head     replies                            // to the request's headers, held back until its body was judged
 	up       []byte                             // the request's body, on its way up
+	owed     int64                              // of the request's body, where it keeps its length; negative: it does not
 	out      []byte                             // the response's body, on its way down
 	missing  int64                              // of the response's body as declared; negative: unknown
 
@@ -113,7 +114,10 @@ func (c *conversation) requestHeaders(msg *extprocv3.ProcessingRequest, h *extpr
 	if refused != nil {
 		return c.refuse(refused), nil
 	}
-	c.asked = true
+	c.asked, c.owed = true, -1
+	if change.KeepsLength {
+		c.owed = declaredLength(head.Headers)
+	}
 	m, err := mutation(change)
 	c.head = replies{requestHeadersReply(m)}
 	return c.release(), err
@@ -161,10 +165,27 @@ func (c *conversation) sendUp(piece []byte, last, end bool) (replies, error) {
 	if c.x.Held() {
 		return nil, nil
 	}
+	c.owed -= int64(len(piece))
+	if c.owed == 0 && !last {
+		return append(c.release(), bodyReplies(c.allButTheEnd(), false, requestBodyReply)...), nil
+	}
 	if c.up = up[:0]; cap(up) > 1<<largest { // it is rarely wanted again
 		c.up = nil
 	}
 	return append(c.release(), bodyReplies(up, end, requestBodyReply)...), nil
+}
+
+// allButTheEnd is what may go up of a body that has all its declared bytes, and whose
+// end Envoy has not told yet. The rest goes with that: a backend that has all bytes may
+// answer, and Envoy must not hear an answer to a request that is open still.
+func (c *conversation) allButTheEnd() []byte {
+	n := len(c.up)
+	if n <= pieceSize {
+		return nil
+	}
+	most := c.up[:n-1]
+	c.up = []byte{c.up[n-1]}
+	return most
 }
 
 func (c *conversation) requestTrailers() (replies, error) {

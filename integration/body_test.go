@@ -35,6 +35,7 @@ func newFielded(t *testing.T) *fielded {
 	t.Helper()
 	b, s := fieldedSetup(t)
 	b.world = newWorld(t, s)
+	b.unseal()
 	b.token = b.world.token(agentClient)
 	return b
 }

@@ -2,8 +2,6 @@ package integration
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +27,7 @@ func (tb *table) recorded(t *testing.T) {
 	for _, e := range entries {
 		shown[e.Decision.Decision.Exchange] = e.Decision.Decision.Code
 	}
-	log, known := tb.log(t), 0
+	log, known := tb.logText(), 0
 	for id, want := range tb.records {
 		got, ok := shown[id]
 		if ok && got != want {
@@ -66,21 +64,4 @@ func (tb *table) wereCounted(t *testing.T) {
 	if tb.counted == 0 || sum < tb.counted {
 		t.Errorf("%d refusals of callers without identity were counted, want at least %d", sum, tb.counted)
 	}
-}
-
-func (tb *table) log(t *testing.T) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(tb.dir, "record", "*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no segments of the log: %v", err)
-	}
-	var all strings.Builder
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(b)
-	}
-	return all.String()
 }

@@ -104,6 +104,7 @@ func newTable(t *testing.T) *table {
 		`{host: a.test, address: "` + tb.a.address() + `"}`,
 		`{host: b.test, prefix: /api, address: "` + tb.b.address() + `"}`,
 	}})
+	tb.unseal()
 	tb.address = strings.TrimPrefix(tb.gateway, "http://")
 	tb.vocabulary()
 	return tb

@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -114,6 +115,9 @@ credentials:
 record: {bodies: 1MiB}
 `
 
+// noise is how many bytes an answer has that cannot be made shorter.
+const noise = 300_000
+
 // faithful is a world that records, between a client and a backend that capture.
 type faithful struct {
 	*world
@@ -128,6 +132,7 @@ func newFaithful(t *testing.T) *faithful {
 	f.backend = backend(t, f.answer)
 	f.world = newWorld(t, setup{Values: map[string]string{"DEMO_KEY": f.key, "OTHER_KEY": f.other}, Config: recordedCredential,
 		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + f.backend.address() + `"}`}})
+	f.unseal()
 	f.placeholder = f.world.placeholder("demo")
 	return f
 }
@@ -155,6 +160,10 @@ func (f *faithful) answer(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, "data: %d %s\n\n", i, key)
 			w.(http.Flusher).Flush()
 		}
+	case "/v1/noise":
+		b := make([]byte, noise)
+		rand.Read(b)
+		w.Write(b)
 	case "/v1/part":
 		w.WriteHeader(http.StatusPartialContent)
 	case "/v1/nothing":

@@ -78,6 +78,24 @@ func shownTo(r *http.Request, text ...string) []string {
 	return text
 }
 
+// unseal has the hunt search what is recorded too, at the end: on disk it is sealed.
+func (w *world) unseal() {
+	w.t.Helper()
+	w.t.Cleanup(func() {
+		var sessions []struct{ Session string }
+		w.eventually("the index has the sessions", func() bool {
+			stdout, _, code := command(w.t, w.dir, w.env, "session", "ls", "--json", "--limit", "1000")
+			return code == 0 && json.Unmarshal([]byte(stdout), &sessions) == nil && len(sessions) > 0
+		})
+		for _, s := range sessions {
+			stdout, stderr, code := command(w.t, w.dir, w.env, "session", "show", s.Session, "--full")
+			if page(stdout); code != 0 || stdout == "" {
+				w.t.Errorf("session show %q: %s", s.Session, stderr)
+			}
+		}
+	})
+}
+
 // hideKey makes the instance's root key a canary: it opens everything.
 func (w *world) hideKey() {
 	w.t.Helper()

@@ -185,6 +185,7 @@ func newMatrix(t *testing.T, forms []form, shapes []answerShape) *matrix {
 	m.world = newWorld(t, setup{Values: map[string]string{"DEMO_KEY": m.key}, Config: oneCredential, Upstreams: []string{
 		fmt.Sprintf(`{host: api.test, prefix: /api, address: %q}`, one.Listener.Addr()),
 		fmt.Sprintf(`{host: api.test, prefix: /two, address: %q, http2: true}`, two.Listener.Addr())}})
+	m.unseal()
 	m.placeholder = m.world.placeholder("demo")
 	m.agent = []string{"x-cloakroom-token", m.token(agentClient), "authorization", "Bearer " + m.placeholder}
 	m.clients = map[string]*http.Client{"/api": clientOn(false), "/two": clientOn(true)}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -231,5 +232,34 @@ func TestSessionSocket(t *testing.T) {
 	}
 	if m := doc.Log.Entries[0].Messages; m[0].Type != "send" || m[0].Data != "text" || m[1].Type != "receive" || m[1].Data != answer {
 		t.Errorf("the messages: %+v", m)
+	}
+}
+
+// TestSessionBroken changes a byte of what is recorded: the exchange whose it was is
+// said to be broken, and the others are shown.
+func TestSessionBroken(t *testing.T) {
+	t.Parallel()
+	r := newRecorded(t)
+	r.up.stop(t)
+	packs, err := filepath.Glob(r.path("record/packs/*"))
+	if err != nil || len(packs) == 0 {
+		t.Fatalf("no packs: %v", err)
+	}
+	for _, path := range packs {
+		pack, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(pack) > 0 {
+			pack[len(pack)/2] ^= 1
+		}
+		if err := os.WriteFile(path, pack, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, stderr, code := command(t, r.dir, r.env, "session", "show", "s1")
+	if code != 1 || !strings.Contains(stderr, "not what the log says") || !strings.Contains(text, "  recorded ") ||
+		strings.Count(text, "exchange 0") != 4 || !strings.Contains(text, "« masked here: demo ×1 »") {
+		t.Errorf("exit %d: %s%s", code, text, stderr)
 	}
 }

@@ -170,3 +170,18 @@ func (v *evidence) checkRevokes() {
 		}
 	}
 }
+
+// verified demands that the replicas' own logs, verified together, accuse nobody.
+func (s *storm) verified() {
+	s.t.Helper()
+	arguments := []string{"session", "verify", "--all"}
+	for _, r := range s.replicas[1:] {
+		arguments = append(arguments, "--log", r.path("record"))
+	}
+	stdout, stderr, code := command(s.t, s.replicas[0].dir, s.replicas[0].env, arguments...)
+	page(stdout, stderr)
+	s.t.Logf("session verify:\n%s", stdout)
+	if code != 0 {
+		s.t.Errorf("session verify: exit %d: %s%s", code, stdout, stderr)
+	}
+}

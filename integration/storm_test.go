@@ -244,6 +244,7 @@ func TestStorm(t *testing.T) {
 	v.checkUses()
 	v.checkAnswers()
 	v.checkRevokes()
+	s.verified()
 	if len(s.arrivals) == 0 || len(s.answers) == 0 || !slices.ContainsFunc(s.revokes, func(r revocation) bool { return !r.acked.IsZero() }) || len(s.outages) == 0 {
 		t.Error("the storm was none")
 	}

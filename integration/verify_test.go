@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -15,10 +16,10 @@ import (
 // verified is what `session verify --json` prints.
 type verified struct {
 	Sessions struct {
-		Exchanges, Refused, Unfinished, Substitutions, Unjudged int
-		Recorded, Partly, Off, Found                            int
-		Searched, Trusted                                       int64
-		Findings                                                []finding
+		Exchanges, Refused, Unfinished, Substitutions, Uncertain, Unjudged int
+		Recorded, Partly, Off, Found                                       int
+		Searched, Trusted                                                  int64
+		Findings                                                           []finding
 	}
 }
 
@@ -49,18 +50,20 @@ func TestSessionVerify(t *testing.T) {
 	m.get("/api/v1/x?a="+m.placeholder, append(in, m.agent...)...)
 	m.get("/api/v1/x", append(in, "authorization", "Bearer "+m.ticket(agentClient, "demo"))...)
 	m.get("/api/v1/x", append(in, "x-cloakroom-token", m.token(agentClient), "authorization", "Bearer "+m.world.placeholder("other"))...)
+	more := []string{"--contents"} // once
 	for _, state := range []string{"running", "stopped"} {
 		file := filepath.Join(m.dir, state+".evidence")
-		v, stderr, code := m.verifies(t, "s1", 3, "--evidence", file)
+		v, stderr, code := m.verifies(t, "s1", 3, append(more, "--evidence", file)...)
 		s := v.Sessions
 		if code != 0 || s.Found != 0 || s.Exchanges != 3 || s.Refused != 1 || s.Substitutions != 2 || s.Unjudged != 0 ||
 			s.Recorded != 3 || s.Searched == 0 || s.Trusted != 0 {
 			t.Errorf("%s: exit %d: %+v%s", state, code, v, stderr)
 		}
-		m.evidence(t, file)
+		m.evidence(t, file, 3*len(more))
 		if state == "running" {
 			m.up.stop(t)
 		}
+		more = nil
 	}
 	if _, stderr, code := command(t, m.dir, m.env, "session", "verify", "none"); code != 1 || !strings.Contains(stderr, "nothing was decided") {
 		t.Errorf("no such session: exit %d: %s", code, stderr)
@@ -72,7 +75,7 @@ func TestSessionVerify(t *testing.T) {
 
 // evidence checks a file where there is nothing of the instance but its key, and
 // what becomes of it once a byte is another.
-func (m *masking) evidence(t *testing.T, file string) {
+func (m *masking) evidence(t *testing.T, file string, contents int) {
 	t.Helper()
 	key, stderr, code := command(t, m.dir, m.env, "log", "key")
 	if code != 0 {
@@ -82,12 +85,13 @@ func (m *masking) evidence(t *testing.T, file string) {
 		stdout, stderr, code := command(t, t.TempDir(), nil, "log", "verify", file, "--key", strings.TrimSpace(key))
 		return stdout + stderr, code
 	}
-	if said, code := check(file); code != 0 || !strings.Contains(said, "findings    none") || !strings.Contains(said, "proved") {
+	if said, code := check(file); code != 0 || !strings.Contains(said, "findings    none") || !strings.Contains(said, "proved") ||
+		!strings.Contains(said, fmt.Sprintf("contents    of %d exchanges", contents)) {
 		t.Errorf("the evidence: exit %d: %s", code, said)
 	}
 	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || strings.Contains(string(text), "> > GET /api/v1/x") != (contents > 0) {
+		t.Fatalf("what was recorded is not as asked for: %v\n%s", err, text)
 	}
 	forged := filepath.Join(t.TempDir(), "forged")
 	if err := os.WriteFile(forged, []byte(strings.Replace(string(text), `"outcome":"deny"`, `"outcome":"allow"`, 1)), 0o600); err != nil {

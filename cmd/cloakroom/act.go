@@ -22,12 +22,17 @@ const (
 
 // followActs logs what commands did, until ctx ends.
 func (s *service) followActs(ctx context.Context) {
+	failing := false
 	for {
 		wait := actsPause
-		if err := logActs(ctx, s.db, s.acts, s.log, s.logger); err != nil && ctx.Err() == nil {
-			s.logger.Error("what commands did is not logged", "error", err)
+		err := logActs(ctx, s.db, s.acts, s.log, s.logger)
+		if err != nil {
 			wait = actsRetry
 		}
+		if err != nil && !failing && ctx.Err() == nil {
+			s.logger.Error("what commands did is not logged; it is tried again", "error", err)
+		}
+		failing = err != nil
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

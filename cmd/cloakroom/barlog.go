@@ -10,8 +10,8 @@ import (
 )
 
 // followBars writes down, until ctx ends, the bars that a command put up, at the
-// start those that stand, and every bar that falls before its time: the store does
-// not say who lifted it.
+// start those that stand, and every bar that falls before its time. Who lifted it by
+// a command, that command's act says.
 func (s *service) followBars(ctx context.Context) {
 	changes, stop := s.keeper.Subscribe()
 	defer stop()

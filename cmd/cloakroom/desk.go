@@ -29,17 +29,17 @@ func (s *service) leaseChanged(l lease.Lease, here bool) {
 	}
 }
 
-// known tells whether the log has it already: that a ticket was handed out, which
-// is written before; or that a lease ends which nobody approved and that has no
-// ticket, at the time that was told when it began.
+// known tells whether the log has it already, or will: that a lease began which nobody
+// approved, see leaseLog; or that one without a ticket ends at the time that was told
+// when it began.
 func known(l lease.Lease) bool {
 	switch {
 	case l.Terms.Needs > 0:
 		return false
-	case l.Ticketless():
-		return l.Ending == lease.Expired
+	case l.State == lease.Active:
+		return l.Extended == 0
 	}
-	return l.State == lease.Active && l.Extended == 0
+	return l.Ticketless() && l.Ending == lease.Expired
 }
 
 // observer counts what a decider sees, and raises its alarms.

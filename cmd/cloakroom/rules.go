@@ -65,7 +65,7 @@ func identityConfig(cfg *config.Config) identity.Config {
 func (s *service) lead(r *rules) (err error) {
 	r.decider, err = decide.New(decide.Deps{
 		Inventory: func() *inventory.Set { return r.set },
-		Identity:  r, Policy: r.policy, Leases: s.keeper, Log: s.log, Recorder: s.engine,
+		Identity:  r, Policy: r.policy, Leases: s.keeper, Log: s.decisions, Recorder: s.engine,
 		Now: time.Now, Logger: s.logger, Observer: observer{s.metrics, s},
 		InForce: func() bool { return s.rules.Load() == r }, Holds: s.holds, AdminURL: r.config.Admin.URL,
 	})

@@ -38,21 +38,22 @@ type service struct {
 	rules     atomic.Pointer[rules]
 	snapshot  atomic.Pointer[exchange.Snapshot]
 
-	vault    *secret.Vault
-	db       store
-	keeper   *lease.Keeper
-	holds    *decide.Holds
-	desk     *approval.Desk
-	notices  *notices
-	page     [32]byte // seals what people's browsers keep for the page
-	acts     [32]byte // seals what commands leave in the store
-	log      *record.Log
-	book     *search.Book        // fingerprints of every value that ever was in force
-	marks    [32]byte            // what tokens are marked with in recordings
-	recorder *recording.Recorder // nil: recording is off
-	packs    recordings          // what was recorded, to be read on the page
-	follower *record.Follower
-	indexed  chan struct{} // closed when the follower has ended; nil before it is started
+	vault     *secret.Vault
+	db        store
+	keeper    *lease.Keeper
+	holds     *decide.Holds
+	desk      *approval.Desk
+	notices   *notices
+	page      [32]byte // seals what people's browsers keep for the page
+	acts      [32]byte // seals what commands leave in the store
+	log       *record.Log
+	book      *search.Book        // fingerprints of every value that ever was in force
+	marks     [32]byte            // what tokens are marked with in recordings
+	recorder  *recording.Recorder // nil: recording is off
+	packs     recordings          // what was recorded, to be read on the page
+	follower  *record.Follower
+	decisions *leaseLog
+	indexed   chan struct{} // closed when the follower has ended; nil before it is started
 
 	witnesses   witnesses
 	checkpoints *checkpoint.Keeper
@@ -199,6 +200,7 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 	if s.keeper, err = lease.NewKeeper(ctx, s.db, key, lease.Options{Logger: s.logger, Changed: s.leaseChanged}, time.Now()); err != nil {
 		return err
 	}
+	s.decisions = newLeaseLog(s.log, s.keeper)
 	if s.page, err = root.Derive("page"); err != nil {
 		return err
 	}
@@ -213,6 +215,9 @@ func (s *service) openState(ctx context.Context, cfg *config.Config, root secret
 
 // openCores makes the two cores and what ties them.
 func (s *service) openCores(r *rules) error {
+	if exchange.Unmasked {
+		s.logger.Error("THIS BUILD MASKS NOTHING: agents get every value that a backend gives back. It is for tests of the search alone")
+	}
 	var err error
 	if s.codec, err = grant.New(s.keys.Grant()); err != nil {
 		return err

@@ -72,6 +72,11 @@ Reading a recording is an entry in the log, and nothing is shown before it is th
 		},
 	}
 	p.whatIf.flags(c)
+	p.flags(c)
+	return c
+}
+
+func (p *replaying) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.principal, "principal", "", "only this principal's (issuer#subject): a session's name is its client's")
 	f.IntVar(&p.limit, "limit", 1000, "only the latest so many exchanges; 0: all")
@@ -81,7 +86,6 @@ Reading a recording is an entry in the log, and nothing is shown before it is th
 	f.BoolVar(&p.curl, "curl", false, "print curl lines")
 	f.StringVar(&p.har, "har", "", "write HAR to this file, - for the output")
 	f.StringVar(&p.gateway, "gateway", "", "for --curl and --har, the URL at which agents reach the gateway (default as configured)")
-	return c
 }
 
 func (p replaying) check() error {

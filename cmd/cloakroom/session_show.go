@@ -116,7 +116,7 @@ func (s showing) showBody(ctx context.Context, r reading, w io.Writer) error {
 
 // printBody prints a body as it is. Whoever wrote it has no hold of a terminal.
 func printBody(w io.Writer, body []byte) error {
-	if isTerminal(w) && !transcript.Plain(body) {
+	if isTerminal(w) && !transcript.Harmless(body) {
 		return hinted{errors.New("--body prints a body as it is, and this one would steer the terminal"), "send it to a file, or see it without --body"}
 	}
 	_, err := w.Write(body)

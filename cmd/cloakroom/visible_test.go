@@ -27,7 +27,7 @@ func TestWhatIsPrintedIsVisible(t *testing.T) {
 	found := verify.Finding{Log: hostile, File: hostile, What: hostile}
 	printLogReport(&out, verify.LogReport{Notes: []string{hostile}, Findings: []verify.Finding{found}, Logs: []verify.LogSum{{Log: hostile}}})
 	printError(&out, hinted{errors.New("reading policy:\n\t" + hostile), "mend it"})
-	if !strings.Contains(out.String(), "cloakroom: reading policy:\n\t‹") || !transcript.Plain([]byte(out.String())) {
+	if !strings.Contains(out.String(), "cloakroom: reading policy:\n\t‹") || !transcript.Harmless([]byte(out.String())) {
 		t.Errorf("got %q", out.String())
 	}
 }

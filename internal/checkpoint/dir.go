@@ -38,7 +38,11 @@ func NewDir(path string, key note.Verifier) (*Dir, error) {
 	if path == "" || key == nil {
 		return nil, errors.New("making a witness: a folder and a key are required")
 	}
-	return &Dir{path: path, key: key, taken: map[string]taken{}}, nil
+	abs, err := filepath.Abs(path) // its name is the same from wherever it is named
+	if err != nil {
+		return nil, fmt.Errorf("making a witness of %q: %w", path, err)
+	}
+	return &Dir{path: abs, key: key, taken: map[string]taken{}}, nil
 }
 
 // Name implements Witness.

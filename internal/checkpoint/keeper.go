@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +25,10 @@ type Options struct {
 // lastTime is how long the checkpoint at the log's end may take to reach the
 // witnesses.
 const lastTime = 5 * time.Second
+
+// soon is the time between two looks at a log of which nothing is signed yet, or
+// whose tree is being made anew.
+const soon = 200 * time.Millisecond
 
 // Keeper keeps the tree of a log, signs checkpoints of it, and gives them to
 // the witnesses. It works behind the log, which never waits for it.
@@ -48,14 +51,6 @@ type Keeper struct {
 	own     int64                 // entries behind the latest checkpoint that only name other logs
 	put     Checkpoint            // what the store has as our head
 	noted   map[string]Checkpoint // what the log says of other logs
-}
-
-// recipient is a witness with what it has taken.
-type recipient struct {
-	Witness
-	last   Checkpoint
-	failed bool // the last time
-	mu     sync.Mutex
 }
 
 // NewKeeper makes the keeper of a log that is open in dir.
@@ -83,7 +78,8 @@ func (k *Keeper) open() (err error) {
 	}
 	latest, err := k.known(Latest(k.dir))
 	if err != nil {
-		return fmt.Errorf("reading what was signed of log %q: %w", k.dir, err)
+		return fmt.Errorf("reading what was signed of log %q: %w; a log that somebody else signed is not continued: "+
+			"keep a copy of it for whoever looks into it, and name a new directory", k.dir, err)
 	}
 	k.latest.Store(&latest)
 	for _, w := range k.o.Witnesses {
@@ -121,16 +117,19 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer k.tree.close()
 	caughtUp := make(chan error, 1)
 	go func() { caughtUp <- k.follower.Run(ctx) }()
-	tick := time.NewTicker(k.o.Every)
-	defer tick.Stop()
-	soon := time.After(min(k.o.Every, time.Second)) // a new log is signed before anybody asks
-	k.step(ctx, false)
+	open, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // so that a witness that hangs does not keep the log's end from being signed
+		select {
+		case <-k.log.Done():
+		case <-open.Done():
+		}
+		cancel()
+	}()
 	for {
 		select {
-		case <-soon:
-			k.step(ctx, false)
-		case <-tick.C:
-			k.step(ctx, false)
+		case <-time.After(k.wait()):
+			k.step(open, false)
 		case err := <-caughtUp:
 			if err == nil {
 				ctx, cancel := context.WithTimeout(ctx, lastTime)
@@ -140,6 +139,14 @@ func (k *Keeper) Run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// wait is how long the next step is off: not long while nothing is signed yet.
+func (k *Keeper) wait() time.Duration {
+	if k.checked && k.Latest().Size > 0 {
+		return k.o.Every
+	}
+	return min(k.o.Every, soon)
 }
 
 // step signs what the tree has beyond the latest checkpoint, and tells the
@@ -208,55 +215,6 @@ func (k *Keeper) sign(last bool) error {
 	k.signed.Store(time.Now().UnixNano())
 	k.latest.Store(&s)
 	return nil
-}
-
-// tell gives the latest checkpoint to every witness that has not taken it, to
-// all at once.
-func (k *Keeper) tell(ctx context.Context) {
-	c := k.Latest()
-	if c.Size == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
-	defer cancel()
-	var all sync.WaitGroup
-	for _, w := range k.witnesses {
-		if w.taken() == c.Checkpoint {
-			continue
-		}
-		all.Go(func() { k.tellOne(ctx, w, c) })
-	}
-	all.Wait()
-}
-
-func (k *Keeper) tellOne(ctx context.Context, w *recipient, c Signed) {
-	receipt, err := w.Add(ctx, c, w.taken(), k.tree)
-	if err == nil {
-		err = writeNote(ReceiptPath(k.dir, w.Name()), receipt)
-	}
-	if err != nil {
-		k.failures.Add(1)
-		if !w.failed {
-			k.o.Logger.Error("checkpoint: a witness does not take it", "witness", w.Name(), "entries", c.Size, "error", err)
-		}
-	} else if w.failed {
-		k.o.Logger.Info("checkpoint: a witness takes it again", "witness", w.Name(), "entries", c.Size)
-	}
-	if w.failed = err != nil; !w.failed {
-		w.take(c.Checkpoint)
-	}
-}
-
-func (w *recipient) taken() Checkpoint {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.last
-}
-
-func (w *recipient) take(c Checkpoint) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.last = c
 }
 
 // report makes known why nothing can be signed, once.

@@ -233,3 +233,31 @@ func (f *flaky) Add(ctx context.Context, c Signed, last Checkpoint, log History)
 	}
 	return f.Witness.Add(ctx, c, last, log)
 }
+
+// TestAWitnessThatHangs keeps nothing from being signed when the log ends.
+func TestAWitnessThatHangs(t *testing.T) {
+	dir := newDir(t)
+	hung := make(chan struct{})
+	k := keep(t, dir, Options{Every: time.Millisecond, Witnesses: []Witness{hanging{hung}}}, func(l *record.Log, k *Keeper) {
+		grow(t, l, 1)
+		<-hung // in the first step that has something to tell
+		grow(t, l, 5)
+	})
+	wantLatest(t, dir, 6)
+	if k.Unwitnessed() != 6 || k.Failures() == 0 {
+		t.Errorf("%d unwitnessed, %d failures", k.Unwitnessed(), k.Failures())
+	}
+}
+
+// hanging is a witness that answers when nobody waits any more.
+type hanging struct{ hung chan struct{} }
+
+func (hanging) Name() string { return "hanging" }
+
+func (h hanging) Add(ctx context.Context, c Signed, _ Checkpoint, _ History) ([]byte, error) {
+	if c.Size == 1 {
+		close(h.hung)
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}

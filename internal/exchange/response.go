@@ -40,7 +40,7 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 	if h.Status == 101 {
 		x.answerKey(h, &change)
 	}
-	if x.getsHead(recording.Response, h.Status, change.applied(h.Headers, h.End), masked, h.End) != nil {
+	if x.getsHead(recording.Response, h.Status, change.applied(h.Headers), masked, h.End) != nil {
 		return Change{}, x.refuse(access.Unavailable, "", unrecorded), nil
 	}
 	x.phase = answered
@@ -142,10 +142,10 @@ func (x *Exchange) maskHead(lines []access.Header) (change Change, masked map[st
 }
 
 // applied is what has become of header lines, or trailers, once c is made. What tells
-// the length of a body that is not at its end is the transport's to write anew.
-func (c *Change) applied(lines []access.Header, end bool) []access.Header {
+// its length is the transport's to write anew.
+func (c *Change) applied(lines []access.Header) []access.Header {
 	gone := func(name string) bool {
-		return !end && name == "content-length" || slices.Contains(c.Remove, name) ||
+		return name == "content-length" || slices.Contains(c.Remove, name) ||
 			slices.ContainsFunc(c.Set, func(line access.Header) bool { return line.Name == name })
 	}
 	left := make([]access.Header, 0, len(lines)+len(c.Set))
@@ -210,7 +210,7 @@ func (x *Exchange) ResponseTrailers(dst []byte, lines []access.Header) ([]byte, 
 	}
 	change, masked := x.maskHead(lines)
 	if err = x.gets(dst[before:], false); err == nil {
-		err = x.getsHead(recording.Trailers, 0, change.applied(lines, true), masked, true)
+		err = x.getsHead(recording.Trailers, 0, change.applied(lines), masked, true)
 	}
 	if err != nil {
 		return dst[:before], Change{}, err

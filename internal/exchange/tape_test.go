@@ -356,3 +356,32 @@ func TestRefused(t *testing.T) {
 		t.Errorf("nobody heard of it: %q", w.told)
 	}
 }
+
+// TestKeepsLength: only what goes on byte for byte keeps its length, recorded or not.
+func TestKeepsLength(t *testing.T) {
+	streamed, other, coded, upgrade := head("/x", "content-type", isJSON), shown("text/plain"), shown(isJSON, "content-encoding", "gzip"), head("/x", "upgrade", "websocket")
+	streamed.Body = true
+	upgrade.Body, upgrade.Route = true, "route+upgrade"
+	for name, tt := range map[string]struct {
+		q    RequestHead
+		want bool
+	}{
+		"no body": {head("/x"), true}, "one that is only recorded": {streamed, true}, "one without fields": {other, true},
+		"one with fields": {shown(isJSON), false}, "a coded one": {coded, false}, "messages": {upgrade, false},
+	} {
+		for _, recorded := range []bool{false, true} {
+			w := newWorld(t)
+			if recorded {
+				w.record(t)
+			}
+			x := w.begin()
+			change, r, err := x.RequestHead(w.granted(t, tt.q))
+			if err != nil || r != nil || change.KeepsLength != tt.want {
+				t.Errorf("%s, recorded %v: %v, %v, %v", name, recorded, change.KeepsLength, r, err)
+			}
+			if answer, _, err := x.ResponseHead(ResponseHead{Status: 200, End: true}); err != nil || answer.KeepsLength {
+				t.Errorf("%s: the answer keeps its length: %v", name, err)
+			}
+		}
+	}
+}

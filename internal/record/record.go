@@ -12,7 +12,7 @@
 // segment's last whole line; they are no part of the log either. The file "id"
 // holds 26 random characters (see NewID) by which an index that several logs
 // share tells them apart. Who copies a log to write on in the copy removes it
-// there.
+// there, with what package checkpoint keeps beside it.
 //
 // # Line
 //
@@ -27,7 +27,7 @@
 //	    (by a backslash) and, as \u00xx in lower-case hex, U+0000 to U+001F and
 //	    U+007F to U+009F; U+2028 and U+2029 likewise. So a line has no control
 //	    character but its line feed, as golang.org/x/mod/sumdb/tlog wants it of
-//	    a record: the lines, line feed included, are the leaves of a later tree.
+//	    a record: the lines, line feed included, are the leaves of its tree.
 //	  - "seq" counts from 1 without a gap.
 //	  - "prev" is the SHA-256 of the line before, its line feed included, in
 //	    lower-case hex; 64 zeros in the first entry. `sed -n 7p FILE | sha256sum`
@@ -43,8 +43,8 @@
 // string in an entry has gone through the Masker, and has lost what looks like
 // a ticket or a token, because the encoder takes no other.
 //
-// The package does not sign or build a tree, does not delete old segments,
-// and never sees a credential's value.
+// The package does not sign or build a tree, which package checkpoint does
+// behind it, does not delete old segments, and never sees a credential's value.
 package record
 
 import (

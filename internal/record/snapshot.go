@@ -1,6 +1,9 @@
 package record
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Snapshot is an index as it stands at one moment, row by row, for whoever
 // compares it with the logs that it was made of. Nothing of it is believed.
@@ -12,7 +15,16 @@ type Snapshot interface {
 	Rows(ctx context.Context, log string, take func(Row) error) error
 	// Totals hands over what the index has of a log's sessions.
 	Totals(ctx context.Context, log string, take func(Session) error) error
+	// Touches hands over what the index has of what they were about.
+	Touches(ctx context.Context, log string, take func(Touched) error) error
 	Close() error
+}
+
+// Touched is what an index has of what a session was about.
+type Touched struct {
+	Principal, Session string
+	Touch
+	First, Last time.Time
 }
 
 // Row is what an index has of one line: a decision's, or an end's.

@@ -62,6 +62,13 @@ func (d *faulty) truncate(path string, size int64) error {
 	return errors.Join(d.err("truncate"), d.osDisk.truncate(path, size))
 }
 
+func (d *faulty) rename(from, to string) error {
+	if err := d.err("rename"); err != nil {
+		return err
+	}
+	return d.osDisk.rename(from, to)
+}
+
 func (d *faulty) free(dir string) (int64, int64, error) {
 	free, all, err := d.osDisk.free(dir)
 	d.mu.Lock()
@@ -127,50 +134,80 @@ func TestFailingDisk(t *testing.T) {
 
 func failAndHeal(t *testing.T, before int, failing []string, writable int, refused bool) {
 	dir := newDir(t)
-	l := openLog(t, dir)
 	d := &faulty{}
-	r := open(t, dir, l, Options{Strict: true, disk: d})
-	var whole, all []string
-	keep := func() error {
-		id := record.NewID(began)
-		tape := r.Begin(id, began, full)
-		err := ordinary(tape, jsonBody(len(whole)))
-		tape.End(began.Add(time.Second), record.End{Status: 200})
-		if err == nil {
-			whole = append(whole, id)
-		}
-		all = append(all, id)
-		return err
-	}
-	for range before {
-		if err := keep(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	k := &keeper{r: open(t, dir, openLog(t, dir), Options{Strict: true, disk: d})}
+	k.keep(t, before)
 	d.fail(writable, failing...)
 	for range 3 {
-		if err := keep(); refused != (err != nil) || err != nil && !errors.Is(err, ErrUnavailable) {
+		if err := k.keepOne(); refused != (err != nil) || err != nil && !errors.Is(err, ErrUnavailable) {
 			t.Errorf("while it fails: %v", err)
 		}
 	}
-	eventually(t, "refusing", func() bool { return errors.Is(r.Ready(), ErrUnavailable) })
+	eventually(t, "refusing", func() bool { return errors.Is(k.r.Ready(), ErrUnavailable) })
 	time.Sleep(2 * commitEvery)
 	d.fail(0)
-	eventually(t, "healing", func() bool { return r.Ready() == nil })
-	for range 2 {
-		if err := keep(); err != nil {
+	eventually(t, "healing", func() bool { return k.r.Ready() == nil })
+	k.keep(t, 2)
+	eventually(t, "the ends", func() bool { return len(ends(t, dir)) == len(k.all) })
+	for _, id := range k.whole {
+		wantWhole(t, k.r, ends(t, dir)[id], id)
+	}
+	if lost := ends(t, dir)[k.all[before]].Lost; lost != refused {
+		t.Errorf("lost: %v", lost)
+	}
+	if err := k.r.Close(); err != nil {
+		t.Error(err)
+	}
+	wantNamed(t, dir)
+}
+
+// keeper records exchanges, and knows of which all is written.
+type keeper struct {
+	r          *Recorder
+	whole, all []string
+}
+
+func (k *keeper) keepOne() error {
+	id := record.NewID(began)
+	tape := k.r.Begin(id, began, full)
+	err := ordinary(tape, jsonBody(len(k.all)))
+	tape.End(began.Add(time.Second), record.End{Status: 200})
+	if err == nil {
+		k.whole = append(k.whole, id)
+	}
+	k.all = append(k.all, id)
+	return err
+}
+
+func (k *keeper) keep(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		if err := k.keepOne(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the ends", func() bool { return len(ends(t, dir)) == len(all) })
-	for _, id := range whole {
-		wantWhole(t, r, ends(t, dir)[id], id)
+}
+
+// A pack that cannot be closed is open until it can, and the log says once that it
+// is closed.
+func TestClosingFails(t *testing.T) {
+	dir := newDir(t)
+	d := &faulty{}
+	k := &keeper{r: open(t, dir, openLog(t, dir), Options{Strict: true, PackBytes: 1, disk: d})}
+	for _, failing := range []string{"rename", "create"} {
+		k.keep(t, 1)
+		eventually(t, "the end", func() bool { return len(ends(t, dir)) == len(k.all) })
+		d.fail(0, failing)
+		_ = k.keepOne() // closes the pack before
+		time.Sleep(4 * commitEvery)
+		d.fail(0)
+		eventually(t, "healing", func() bool { return k.r.Ready() == nil })
 	}
-	if refused != ends(t, dir)[all[before]].Lost {
-		t.Errorf("lost: %v", ends(t, dir)[all[before]].Lost)
-	}
-	if err := r.Close(); err != nil {
-		t.Error(err)
+	k.keep(t, 1)
+	eventually(t, "closing", func() bool { return len(closed(t, dir)) == len(k.whole)-1 })
+	k.r.Close()
+	if n := len(acts(t, dir, "pack")); n != len(closed(t, dir)) || n != len(k.whole) {
+		t.Errorf("%d of %d packs are said to be closed, of %d", n, len(closed(t, dir)), len(k.whole))
 	}
 	wantNamed(t, dir)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,8 +32,14 @@ func (r *Recorder) finishAll(retired, again []*pack) []*pack {
 		if slices.Contains(again, p) {
 			continue
 		}
+		now := r.o.Now()
+		if now.Before(p.again) {
+			again = append(again, p)
+			continue
+		}
 		if err := r.finish(p); err != nil {
 			r.o.Logger.Error("recording: a pack could not be closed, it is tried again", "pack", p.id, "error", err)
+			p.again = now.Add(r.o.tick)
 			again = append(again, p)
 		}
 	}
@@ -50,46 +55,57 @@ func (r *Recorder) finish(p *pack) error {
 		}
 		return p.file.Close()
 	}
-	if err := r.carry(); err != nil {
-		return err
+	if !p.noted {
+		if err := r.carry(); err != nil {
+			return err
+		}
+		if err := r.noteClosed(p.path, p.id, p.count); err != nil {
+			return err
+		}
+		p.noted = true
 	}
-	if err := r.closePack(p.path, p.id, p.count); err != nil {
+	if err := r.rename(p.path); err != nil {
 		return err
 	}
 	return p.file.Close()
 }
 
-// closePack notes in the log what the pack holds, and all that was noted before is
-// on disk then, and gives its file the name of a closed one.
-func (r *Recorder) closePack(path, id string, parts int) error {
+// noteClosed notes in the log what a pack holds. All that was noted before is on
+// disk then.
+func (r *Recorder) noteClosed(path, id string, parts int) error {
 	sum, err := hashFile(path)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithTimeout(context.Background(), appendWait)
 	defer stop()
-	act := &record.Act{Name: "pack", Target: id, N: parts, Detail: "sha256 " + sum}
-	if err := r.o.Log.Append(ctx, record.Entry{Act: act}); err != nil {
-		return err
-	}
-	if err := r.o.disk.rename(path, strings.TrimSuffix(path, openExt)+closedExt); err != nil {
-		return err
+	act := &record.Act{Name: "pack", Target: id, N: parts, Detail: closedDetail(sum)}
+	return r.o.Log.Append(ctx, record.Entry{Act: act})
+}
+
+// rename gives the file of an open pack the name of a closed one.
+func (r *Recorder) rename(path string) error {
+	to := strings.TrimSuffix(path, openExt) + closedExt
+	if _, err := os.Stat(to); err != nil {
+		if err := r.o.disk.rename(path, to); err != nil {
+			return err
+		}
 	}
 	return r.o.disk.syncDir(r.dir)
 }
 
-// hashFile is a file's SHA-256 in hex.
-func hashFile(path string) (string, error) {
+// hashFile is a file's SHA-256.
+func hashFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+		return nil, err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return h.Sum(nil), nil
 }
 
 // carried is an exchange that goes on while a pack is closed that has parts of it:

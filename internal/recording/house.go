@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -94,7 +95,7 @@ func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err er
 		return 0, err
 	}
 	defer f.Close()
-	key := strings.TrimSuffix(filepath.Base(path), closedExt) + "-" + sum + closedExt
+	key := strings.TrimSuffix(filepath.Base(path), closedExt) + "-" + hex.EncodeToString(sum) + closedExt
 	if err := r.bucket.Upload(ctx, key, f, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
 		return 0, err
 	}
@@ -107,7 +108,7 @@ func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err er
 	if size, err = io.Copy(h, back); err != nil {
 		return 0, err
 	}
-	if hex.EncodeToString(h.Sum(nil)) != sum {
+	if !bytes.Equal(h.Sum(nil), sum) {
 		return 0, errors.New("what is read back is not what was stored")
 	}
 	if err := r.o.disk.remove(path); err != nil {

@@ -28,11 +28,13 @@ type pack struct {
 
 	size     int64 // of whole frames
 	nonce    uint64
-	count    int     // parts
-	unsynced []*part // written, and not known to be on disk
-	synced   int64   // bytes that are; 0: not even the header
-	torn     bool    // the file may have more than size
-	broken   bool    // a sync failed: nobody knows what there is behind synced
+	count    int       // parts
+	unsynced []*part   // written, and not known to be on disk
+	synced   int64     // bytes that are; 0: not even the header
+	torn     bool      // the file may have more than size
+	broken   bool      // a sync failed: nobody knows what there is behind synced
+	noted    bool      // the log says that it is closed
+	again    time.Time // before which closing is not tried again
 }
 
 // expires is when the pack may be deleted; zero: never. A part may have been

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -109,6 +110,46 @@ func (p *Packs) Check(ctx context.Context, part record.Part) error {
 	_, err := p.sealed(ctx, part)
 	return err
 }
+
+// CheckPack compares all of a closed pack with what the log said of it (detail of the
+// act "pack") when it was closed: ErrGone, ErrBroken. So what no entry names is found.
+func (p *Packs) CheckPack(ctx context.Context, id, detail string) error {
+	r, err := p.whole(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return fmt.Errorf("reading pack %q: %w", id, err)
+	}
+	if detail != closedDetail(h.Sum(nil)) {
+		return fmt.Errorf("reading pack %q: it is not what it was when it was closed: %w", id, ErrBroken)
+	}
+	return nil
+}
+
+// whole reads all of a pack, from wherever it is.
+func (p *Packs) whole(ctx context.Context, id string) (io.ReadCloser, error) {
+	f, err := p.open(id)
+	if err != nil || f != nil {
+		return f, err
+	}
+	if p.bucket == nil {
+		return nil, fmt.Errorf("reading pack %q: %w", id, ErrGone)
+	}
+	o, err := p.object(ctx, id)
+	if err == nil && o == nil {
+		err = ErrGone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading pack %q: %w", id, err)
+	}
+	return p.bucket.NewReader(ctx, o.Key, nil)
+}
+
+// closedDetail is what the log says of a pack with that hash.
+func closedDetail(sum []byte) string { return "sha256 " + hex.EncodeToString(sum) }
 
 // sealed reads a part as it stands in its pack, which is what the log says of it,
 // or an error.

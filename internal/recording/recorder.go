@@ -210,9 +210,15 @@ func (r *Recorder) Keep(ctx context.Context, data []byte) ([]record.Part, error)
 	case all := <-kept:
 		return all, nil
 	case <-ctx.Done():
+		go func() {
+			r.o.Log.Note(record.Entry{End: &record.End{Exchange: id, Recording: <-kept, Error: unwanted}})
+		}()
 		return nil, fmt.Errorf("keeping a text: %w", ctx.Err())
 	}
 }
+
+// unwanted is what the log says of what Keep kept too late.
+const unwanted = "nobody waited until it was kept"
 
 // Close writes what waits and closes the packs. Tapes that have not ended are
 // ended by the next Open. The log is closed after it.

@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -17,15 +16,16 @@ import (
 	"cloakroom/internal/record"
 )
 
-// unended is what the log says of an exchange that an earlier process left.
-const unended = "the service ended before the exchange did"
+// Unended is what the log says, as its error, of an exchange that an earlier process
+// left: what was put in there is not known.
+const Unended = "the service ended before the exchange did"
 
 // recovery ends what an earlier process did not.
 type recovery struct {
 	r     *Recorder
-	from  record.Position // where the ends can first stand
-	some  bool            // from is set
-	packs map[string]int  // open packs: parts by path
+	from  record.Position      // where the ends can first stand
+	some  bool                 // from is set
+	packs map[string]*leftover // open packs by path
 	parts map[string][]numbered
 	order []string // the exchanges in parts
 	ended map[string]bool
@@ -34,7 +34,7 @@ type recovery struct {
 // recover closes the packs that an earlier process left open, and ends the
 // exchanges of which it had parts and that the log knows no end of.
 func (r *Recorder) recover(ctx context.Context) error {
-	v := &recovery{r: r, packs: map[string]int{}, parts: map[string][]numbered{}, ended: map[string]bool{}}
+	v := &recovery{r: r, packs: map[string]*leftover{}, parts: map[string][]numbered{}, ended: map[string]bool{}}
 	if err := v.carried(); err != nil {
 		return err
 	}
@@ -53,13 +53,18 @@ func (r *Recorder) recover(ctx context.Context) error {
 	if err := v.readLog(); err != nil {
 		return err
 	}
+	for path, o := range v.packs {
+		if err := v.settle(path, o); err != nil {
+			return fmt.Errorf("cutting pack %q: %w", path, err)
+		}
+	}
 	for _, exchange := range v.order {
 		if !v.ended[exchange] {
 			v.end(ctx, exchange)
 		}
 	}
-	for path, parts := range v.packs {
-		if err := r.closePack(path, filepath.Base(path)[:exchangeLen], parts); err != nil {
+	for path, o := range v.packs {
+		if err := v.close(path, o); err != nil {
 			return fmt.Errorf("closing pack %q: %w", path, err)
 		}
 	}
@@ -114,60 +119,6 @@ func (v *recovery) carried() error {
 	}
 }
 
-// pack takes the parts of a pack that was left open, and cuts off what is behind
-// the last whole one.
-func (v *recovery) pack(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	s := &scanner{r: bufio.NewReaderSize(f, 64<<10)}
-	p, err := s.header(path)
-	if err != nil {
-		v.r.o.Logger.Warn("recording: a pack was never begun", "pack", path, "error", err)
-		return v.r.o.disk.remove(path)
-	}
-	if p.Log != v.r.o.Log.ID() {
-		return fmt.Errorf("opening pack %q: it belongs to another log; move it elsewhere", path)
-	}
-	v.begin(record.Position{Seq: s.raw.Seq, Hash: s.raw.Hash})
-	end, parts := s.at, 0
-	for {
-		found, err := s.next(p.ID)
-		if err == nil {
-			_, _, err = v.r.part(context.Background(), found.Part)
-		}
-		if err != nil {
-			break // here the pack is torn, or ends
-		}
-		v.add(found.Exchange, numbered{found.Part, found.Number})
-		end, parts = s.at, parts+1
-	}
-	if info, err := f.Stat(); err != nil || info.Size() != end {
-		v.r.o.Logger.Warn("recording: cut off a part that was never finished", "pack", path, "at", end)
-		if err := v.r.o.disk.truncate(path, end); err != nil {
-			return fmt.Errorf("cutting pack %q: %w", path, err)
-		}
-	}
-	if parts == 0 {
-		return v.r.o.disk.remove(path)
-	}
-	if err := syncPath(path); err != nil { // it may be in memory only
-		return err
-	}
-	v.packs[path] = parts
-	return nil
-}
-
-func syncPath(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
 // readLog finds the exchanges that the log ends, and what else it names.
 func (v *recovery) readLog() error {
 	lines, err := record.ReadAfter(v.r.o.Dir, v.from)
@@ -184,17 +135,23 @@ func (v *recovery) readLog() error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Contains(line.Raw, []byte(`"end":{`)) && !bytes.Contains(line.Raw, []byte(`"reload":{`)) {
+		for _, o := range v.packs {
+			o.hear(line.Raw)
+		}
+		if id, ok := endedBy(line.Raw); ok {
+			if v.parts[id] != nil {
+				v.ended[id] = true
+			}
+			continue
+		}
+		if !bytes.Contains(line.Raw, []byte(`,"reload":{`)) {
 			continue
 		}
 		e, err := line.Entry()
 		if err != nil {
 			return err
 		}
-		switch {
-		case e.End != nil:
-			v.ended[e.End.Exchange] = true
-		case e.Reload != nil:
+		if e.Reload != nil {
 			for _, p := range e.Reload.Rules {
 				named[p] = true
 			}
@@ -208,6 +165,16 @@ func (v *recovery) readLog() error {
 	return nil
 }
 
+// endedBy is the exchange whose end the line is. Lines of an hour are read, and to
+// decode each would take minutes.
+func endedBy(line []byte) (exchange string, ok bool) {
+	_, rest, ok := bytes.Cut(line, []byte(`,"end":{"exchange":"`))
+	if !ok || len(rest) < exchangeLen {
+		return "", false
+	}
+	return string(rest[:exchangeLen]), true
+}
+
 // end notes the end of an exchange, or of what Keep kept and nothing names.
 func (v *recovery) end(ctx context.Context, exchange string) {
 	var parts []record.Part
@@ -215,7 +182,7 @@ func (v *recovery) end(ctx context.Context, exchange string) {
 	for _, p := range v.parts[exchange] {
 		parts = append(parts, p.Part)
 	}
-	e := &record.End{Exchange: exchange, Error: unended, Recording: parts, Kept: v.kept(ctx, exchange, parts)}
+	e := &record.End{Exchange: exchange, Error: Unended, Recording: parts, Kept: v.kept(ctx, exchange, parts)}
 	if paths, err := local(v.r.dir); err == nil {
 		if n, ok := parseName(strings.TrimSuffix(filepath.Base(paths[parts[0].Pack]), openExt)); ok && n.keep > 0 {
 			e.Until = n.created.Add(v.r.o.PackAge + n.keep)

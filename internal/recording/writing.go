@@ -53,7 +53,6 @@ type writer struct {
 	parts   []*part
 	counted int64 // bytes, in the recorder's memory
 	failed  error
-	ended   bool
 }
 
 func newWriter() *writer {
@@ -77,7 +76,7 @@ func (w *writer) reset(r *Recorder, exchange string, began time.Time, rule Rule)
 	w.scrub = scrubber{key: r.markKey, named: r.o.Named}
 	w.line.buf, w.own = w.line.buf[:0], w.own[:0]
 	w.events, w.bare, w.current, w.changed, w.oldest = 0, 0, -1, true, -1
-	w.parts, w.counted, w.failed, w.ended = nil, 0, nil, false
+	w.parts, w.counted, w.failed = nil, 0, nil
 }
 
 func (w *writer) tickets(leases map[string]string) {
@@ -128,12 +127,12 @@ func (w *writer) head(at time.Time, k Kind, h Head, masked map[string]int) {
 	w.account()
 }
 
-// header is what is kept of a header's value.
-func (w *writer) header(h access.Header) string {
+// header is what is kept of a header.
+func (w *writer) header(h access.Header) (name, value string) {
 	if h.Name == "authorization" || h.Name == "proxy-authorization" {
-		return w.scrub.credentials(h.Value)
+		return h.Name, w.scrub.credentials(h.Value)
 	}
-	return w.scrub.text(h.Value)
+	return w.scrub.text(h.Name), w.scrub.text(h.Value)
 }
 
 // content is a piece of a body or of a message.

@@ -92,17 +92,21 @@ func unit(text []byte) (size int, out string) {
 }
 
 // number reads so many hexadecimal digits of text from i on.
-func number(text []byte, i, digits int) (rune, bool) {
+func number(text []byte, i, digits int) (n rune, ok bool) {
 	if i+digits > len(text) {
 		return 0, false
 	}
-	return parse(string(text[i:i+digits]), 16, digits)
-}
-
-// parse reads a number of at most so many digits and nothing else.
-func parse(text string, base, digits int) (rune, bool) {
-	n, err := strconv.ParseUint(text, base, 31)
-	return rune(n), err == nil && len(text) <= digits
+	for _, c := range text[i : i+digits] {
+		switch {
+		case '0' <= c && c <= '9':
+			n = n<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			n = n<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return n, true
 }
 
 // reference reads a character reference of HTML, from "&" to ";".
@@ -111,15 +115,15 @@ func reference(text string) (size int, out string) {
 	if inner[0] != '#' {
 		return named(text)
 	}
-	inner = inner[1:]
-	c, ok := parse(inner, 10, 7)
+	inner, base, most := inner[1:], 10, 7
 	if len(inner) > 1 && inner[0]|0x20 == 'x' {
-		c, ok = parse(inner[1:], 16, 6)
+		inner, base, most = inner[1:], 16, 6
 	}
-	if !ok || !utf8.ValidRune(c) {
+	c, err := strconv.ParseUint(inner, base, 31)
+	if err != nil || len(inner) > most || !utf8.ValidRune(rune(c)) {
 		return 0, ""
 	}
-	return len(text), string(c)
+	return len(text), string(rune(c))
 }
 
 // named reads a reference by name, of which the standard library knows all that

@@ -2,11 +2,7 @@
 
 package search_test
 
-import (
-	"os/exec"
-	"strings"
-	"testing"
-)
+import "testing"
 
 const (
 	realMost     = 1 << 30
@@ -15,9 +11,5 @@ const (
 )
 
 func realFolders(t *testing.T) []string {
-	modules, err := exec.Command("go", "env", "GOMODCACHE").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{strings.TrimSpace(string(modules)), "/usr/share", "/usr/include", "/usr/lib", "/usr/local/lib", "/var/log", "/opt"}
+	return []string{goEnv(t, "GOMODCACHE"), "/usr/share", "/usr/include", "/usr/lib", "/usr/local/lib", "/var/log", "/opt"}
 }

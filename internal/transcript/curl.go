@@ -29,7 +29,7 @@ func (x *Exchange) Curl(gateway string) string {
 		return "# exchange " + Visible(x.ID()) + ": curl has no way to ask for " + literal(h.Path) + "\n" // quoted: not every shell has comments
 	}
 	c.method(h.Method)
-	c.tokens(x.Decision.Decision.Tokens)
+	c.tokens(h, x.Decision.Decision.Tokens)
 	c.headers(h, gateway)
 	c.body()
 	if gateway == "" {
@@ -85,9 +85,13 @@ func (c *curl) method(m string) {
 	c.words = append(c.words, "-X", literal(m))
 }
 
-// tokens puts back the headers whose identity tokens were taken out.
-func (c *curl) tokens(names []string) {
+// tokens puts back the headers whose identity tokens were taken out before the
+// request was recorded, as they are of one that was not refused.
+func (c *curl) tokens(h *recording.Head, names []string) {
 	for _, name := range names {
+		if has(h.Headers, name) {
+			continue
+		}
 		scheme := ""
 		if name == "authorization" || name == "proxy-authorization" {
 			scheme = "Bearer "

@@ -92,6 +92,23 @@ func TestHAR(t *testing.T) {
 	golden(t, "session.har", string(har(t, session())))
 }
 
+// HAR can be looked at in a terminal, and means the same.
+func TestHARIsPrinted(t *testing.T) {
+	x := exchange(1, "GET", "/")
+	text := "\x1b[2J\u202e\U000e0041\u009b\ufffd plain äöü \\ \""
+	x.request("GET", "/")
+	x.response(1, 200, "text/plain")
+	x.piece(2, recording.Got, text, nil)
+	b := har(t, []Exchange{x})
+	if !Harmless(b) {
+		t.Errorf("not printed as itself: %q", b)
+	}
+	var doc struct{ Log struct{ Entries []harEntry } }
+	if err := json.Unmarshal(b, &doc); err != nil || doc.Log.Entries[0].Response.Content.Text != text {
+		t.Errorf("%v: got %q, want %q", err, doc.Log.Entries[0].Response.Content.Text, text)
+	}
+}
+
 // What is no text comes back byte for byte.
 func TestHARKeepsBytes(t *testing.T) {
 	all := make([]byte, 256)

@@ -1,9 +1,10 @@
 // Package transcript makes of recorded exchanges what people and tools read: text
 // for a terminal, curl lines, HAR 1.2 and the bytes of a body.
 //
-// What an agent or a backend wrote is untrusted. But for Body, which gives bytes as
-// they are, no character of it reaches a terminal that is not printed as itself:
-// others are shown as ‹U+001B›, and escaped in HAR and curl lines.
+// What an agent or a backend wrote is untrusted. No character of it reaches a
+// terminal that is not printed as itself: in text others are shown as ‹U+001B›, in a
+// curl line and in HAR they are escaped. Body alone gives bytes as they are: see
+// Harmless.
 //
 // The package reads nothing itself and decides nothing about who may read.
 package transcript

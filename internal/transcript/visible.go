@@ -31,6 +31,12 @@ func Visible(text string) string {
 	return b.String()
 }
 
+// Harmless tells whether a terminal may be given the data: all of it is printed as
+// itself, but for tabs and the ends of lines.
+func Harmless(data []byte) bool {
+	return !strings.ContainsFunc(string(data), func(r rune) bool { return hidden(r) && r != '\t' && r != '\n' })
+}
+
 // hidden tells whether a character is not printed as itself, or may stand for a
 // byte that is no UTF-8.
 func hidden(r rune) bool {
@@ -57,11 +63,6 @@ func JSON(text []byte) []byte {
 		}
 	}
 	return out
-}
-
-// Plain tells whether a text of several lines is printed as itself.
-func Plain(text []byte) bool {
-	return !bytes.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && hidden(r) })
 }
 
 // isText tells whether data is text, which may be cut within its last character.

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -234,104 +231,4 @@ func (e Evidence) entry(w *evidenceWriter, l record.Line, tree *grown) error {
 	w.line("content", d.End.Exchange)
 	w.text(text)
 	return nil
-}
-
-// evidenceWriter writes lines and counts their bytes. Errors stay for Flush.
-type evidenceWriter struct {
-	*bufio.Writer
-	n int64
-}
-
-func (w *evidenceWriter) Write(b []byte) (int, error) {
-	w.n += int64(len(b))
-	return w.Writer.Write(b)
-}
-
-func (w *evidenceWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
-
-func (w *evidenceWriter) line(key, rest string) {
-	if rest != "" {
-		key += " "
-	}
-	w.WriteString(key + rest + "\n")
-}
-
-// text writes the lines of a text.
-func (w *evidenceWriter) text(text []byte) {
-	for line := range bytes.Lines(text) {
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		for mark := "> "; mark == "> " || len(line) > 0; mark = "+ " {
-			n := min(len(line), textLine)
-			w.WriteString(mark)
-			w.Write(line[:n])
-			w.WriteString("\n")
-			line = line[n:]
-		}
-	}
-}
-
-func (w *evidenceWriter) proof(hashes []tlog.Hash) {
-	w.WriteString("proof")
-	for _, h := range hashes {
-		w.WriteString(" " + h.String())
-	}
-	w.WriteString("\n")
-}
-
-// grown is the tree of a log, in memory.
-type grown struct {
-	size   int64
-	hashes []tlog.Hash
-}
-
-// ReadHashes implements tlog.HashReader.
-func (g *grown) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	out := make([]tlog.Hash, len(indexes))
-	for i, at := range indexes {
-		if at < 0 || at >= int64(len(g.hashes)) {
-			return nil, errors.New("a hash beyond the tree")
-		}
-		out[i] = g.hashes[at]
-	}
-	return out, nil
-}
-
-// growTree makes the tree of all whole lines of the log in dir, which are then on
-// disk. It takes 64 bytes of memory for each.
-func growTree(dir string) (*grown, error) {
-	r, err := record.ReadAfter(dir, record.Position{})
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	g := &grown{}
-	for {
-		l, err := r.Next()
-		if err == io.EOF {
-			return g, syncAll(dir)
-		}
-		if err != nil {
-			return nil, err
-		}
-		more, err := tlog.StoredHashes(g.size, l.Raw, g)
-		if err != nil {
-			return nil, err
-		}
-		g.hashes = append(g.hashes, more...)
-		g.size++
-	}
-}
-
-// syncAll brings a log's segments to the disk: what is signed must not be lost,
-// and a service may only just have written it.
-func syncAll(dir string) error {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.log"))
-	for _, path := range paths {
-		f, openErr := os.Open(path)
-		if openErr != nil {
-			return openErr
-		}
-		err = errors.Join(err, f.Sync(), f.Close())
-	}
-	return err
 }

@@ -25,6 +25,7 @@ type Logs struct {
 	Signers  []*checkpoint.URL    // witnesses that sign; nil: none is known
 	Index    record.Snapshot      // taken before; nil: none is compared
 	Heads    checkpoint.Heads     // the store's heads of logs; nil: none are compared
+	State    *State               // the store's leases and bars; nil: none are compared
 	Store    string               // its name, for people
 	Parts    map[string]Parts     // what is recorded, by the log's folder; none: it is not looked at
 }
@@ -34,6 +35,8 @@ type Parts interface {
 	// Check compares a part with what the log says of it: recording.ErrGone,
 	// recording.ErrBroken.
 	Check(ctx context.Context, p record.Part) error
+	// CheckPack compares all of a pack with what the log said when it was closed.
+	CheckPack(ctx context.Context, id, detail string) error
 }
 
 // LogReport is what a verification of logs found, and what it rests on.
@@ -85,22 +88,23 @@ func (f Finding) String() string {
 // logAudit is one run of Logs.Verify.
 type logAudit struct {
 	Logs
-	report  LogReport
-	read    map[string]*logRead // by the log's id
-	applied map[string]record.Position
-	pruned  map[string]bool // packs that an act says are gone
+	report       LogReport
+	read         map[string]*logRead // by the log's id
+	applied      map[string]record.Position
+	leases, bars map[string]latest // by id
+	pruned       map[string]bool   // packs that an act says are gone
 }
 
 // Verify recomputes the chain and the tree of every log from its lines, and
 // compares them with what was signed, with what witnesses kept, with what the
 // logs say of each other, with the store's index and with the recordings. What
-// is wrong is a finding, not an error. It takes some 70 bytes of memory for
-// each entry.
+// is wrong is a finding, not an error. It takes about 150 bytes of memory
+// for each entry.
 func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 	if len(v.Dirs) == 0 || len(v.Keys) == 0 || v.Now.IsZero() {
 		return LogReport{}, errors.New("verifying logs: logs, their key and a time are required")
 	}
-	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]bool{}}
+	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]bool{}, leases: map[string]latest{}, bars: map[string]latest{}}
 	a.report.Findings, a.report.Notes = []Finding{}, []string{}
 	if v.Index != nil {
 		var err error
@@ -113,7 +117,7 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 			return LogReport{}, err
 		}
 	}
-	for _, stage := range []func(context.Context) error{a.witnesses, a.heads, a.index} {
+	for _, stage := range []func(context.Context) error{a.witnesses, a.heads, a.index, a.state} {
 		if err := stage(ctx); err != nil {
 			return LogReport{}, err
 		}

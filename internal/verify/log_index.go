@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -21,13 +22,31 @@ type expected struct {
 	ends     map[uint64]struct{}
 	seed     maphash.Seed
 	sessions map[sessionName]*record.Session
+	touches  map[touched]*times
 }
 
 type sessionName struct{ principal, name string }
 
+type touched struct {
+	sessionName
+	record.Touch
+}
+
+// times are the first and the last time of something.
+type times struct{ first, last time.Time }
+
+func (s *times) add(at time.Time) {
+	if at.Before(s.first) {
+		s.first = at
+	}
+	if at.After(s.last) {
+		s.last = at
+	}
+}
+
 func newExpected(upTo record.Position) *expected {
 	return &expected{upTo: upTo, rows: map[uint64]bool{}, ends: map[uint64]struct{}{}, seed: maphash.MakeSeed(),
-		sessions: map[sessionName]*record.Session{}}
+		sessions: map[sessionName]*record.Session{}, touches: map[touched]*times{}}
 }
 
 // line adds what the index should have of a line.
@@ -69,6 +88,13 @@ func (x *expected) decision(d record.Digest) {
 	if d.Decision.Refused() {
 		s.Refused++
 	}
+	for _, what := range d.Decision.Touches() {
+		key := touched{k, what}
+		if x.touches[key] == nil {
+			x.touches[key] = &times{d.Time, d.Time}
+		}
+		x.touches[key].add(d.Time)
+	}
 }
 
 // index compares the store's index with the logs.
@@ -92,14 +118,14 @@ func (a *logAudit) index(ctx context.Context) error {
 func (r *logRead) index(ctx context.Context) error {
 	x := r.rows
 	switch {
-	case x.reached == nil:
+	case x.reached == nil: // what it has beyond is not told row by row
 		r.found(Finding{Entry: x.upTo.Seq, File: r.audit.Store, What: fmt.Sprintf("the index has entries up to %d, and the log has %d: it was cut short or rolled back", x.upTo.Seq, r.size)})
 	case x.other:
 		r.found(Finding{Entry: x.upTo.Seq, File: r.audit.Store, What: "the index ends with another entry of this number"})
 	}
 	err := r.audit.Index.Rows(ctx, r.log, func(row record.Row) error {
 		r.audit.report.Rows++
-		if what, seq := r.row(row); what != "" {
+		if what, seq := r.row(row); what != "" && (x.reached != nil || seq <= uint64(r.size)) {
 			r.found(Finding{Entry: seq, File: r.audit.Store + " " + row.Table, What: what})
 		}
 		return nil
@@ -112,7 +138,13 @@ func (r *logRead) index(ctx context.Context) error {
 			r.found(Finding{Entry: seq, File: r.audit.Store, What: "the index lacks this entry"})
 		}
 	}
-	return r.totals(ctx)
+	if x.reached == nil {
+		return nil
+	}
+	if err := r.totals(ctx); err != nil {
+		return err
+	}
+	return r.touched(ctx)
 }
 
 // row says what is wrong with a row, and of which entry it is.
@@ -164,6 +196,26 @@ func (r *logRead) totals(ctx context.Context) error {
 	}
 	for k := range want {
 		r.found(Finding{File: r.audit.Store + " session", What: fmt.Sprintf("the index lacks session %q", k.name)})
+	}
+	return nil
+}
+
+// touched compares what the index has of what sessions were about.
+func (r *logRead) touched(ctx context.Context) error {
+	want, file := r.rows.touches, r.audit.Store+" touch"
+	err := r.audit.Index.Touches(ctx, r.log, func(t record.Touched) error {
+		k := touched{sessionName{t.Principal, t.Session}, t.Touch}
+		if w := want[k]; w == nil || !w.first.Equal(t.First) || !w.last.Equal(t.Last) {
+			r.found(Finding{File: file, What: fmt.Sprintf("the index says of session %q what the log does not", t.Session)})
+		}
+		delete(want, k)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for k := range want {
+		r.found(Finding{File: file, What: fmt.Sprintf("the index lacks what session %q was about", k.name)})
 	}
 	return nil
 }

@@ -35,6 +35,25 @@ func (r *logRead) recording(ctx context.Context, parts []record.Part, until time
 	return nil
 }
 
+// pack compares a pack with what the log said when it was closed: it has nothing that
+// no entry names. One that is gone is told of by the entries of its parts.
+func (r *logRead) pack(ctx context.Context, act *record.Act, where Finding) error {
+	packs := r.audit.Parts[r.dir]
+	if packs == nil {
+		return nil
+	}
+	err := packs.CheckPack(ctx, act.Target, act.Detail)
+	switch {
+	case errors.Is(err, recording.ErrGone):
+		return nil
+	case errors.Is(err, recording.ErrBroken):
+		where.What = err.Error()
+		r.audit.found(where)
+		return nil
+	}
+	return err
+}
+
 func wrongPart(p record.Part, where Finding, err error) Finding {
 	where.What = fmt.Sprintf("its recording at byte %d of pack %s: %v", p.At, p.Pack, err)
 	return where

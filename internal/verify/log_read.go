@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -96,7 +97,8 @@ func (r *logRead) end() {
 	}
 	r.stored.Close()
 	if r.size < r.signed.Size {
-		r.found(Finding{Entry: uint64(r.size) + 1, File: r.dir, What: fmt.Sprintf("entries %d to %d, which were signed, are missing", r.size+1, r.signed.Size)})
+		path, at := r.scan.place()
+		r.found(Finding{Entry: uint64(r.size) + 1, File: path, Byte: at, What: fmt.Sprintf("entries %d to %d, which were signed, are missing", r.size+1, r.signed.Size)})
 	}
 }
 
@@ -136,10 +138,13 @@ func (r *logRead) line(ctx context.Context, l stood) error {
 // signed: behind one that was dropped or inserted all are.
 const strangeMost = 3
 
+// compared are marks of the entries that are compared with something.
+var compared = [][]byte{[]byte(`,"heads":{`), []byte(`"sha256":"`), []byte(`"prune"`), []byte(`,"act":{"name":"pack"`), []byte(`,"lease":{`), []byte(`,"bar":{`)}
+
 // entry takes from an entry what is compared later, and compares what was
 // recorded with what it says.
 func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error {
-	if !bytes.Contains(l.Raw, []byte(`,"heads":{`)) && !bytes.Contains(l.Raw, []byte(`"sha256":"`)) && !bytes.Contains(l.Raw, []byte(`"prune"`)) {
+	if !slices.ContainsFunc(compared, func(mark []byte) bool { return bytes.Contains(l.Raw, mark) }) {
 		return nil
 	}
 	e, err := l.Entry()
@@ -157,6 +162,10 @@ func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error
 		return r.recording(ctx, e.End.Recording, e.End.Until, where)
 	case e.Reload != nil:
 		return r.recording(ctx, e.Reload.Rules, time.Time{}, where)
+	case r.audit.State != nil && (e.Lease != nil || e.Bar != nil):
+		r.audit.told(e, where)
+	case e.Act != nil && e.Act.Name == "pack":
+		return r.pack(ctx, e.Act, where)
 	case e.Act != nil && e.Act.Name == "prune":
 		r.audit.pruned[e.Act.Target] = true
 	}

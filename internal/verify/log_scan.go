@@ -91,9 +91,16 @@ func (s *scan) segments() (firsts []uint64, err error) {
 	return firsts, nil
 }
 
+// place is where the next line would stand.
+func (s *scan) place() (path string, at int64) { return s.path(max(s.first, 1)), s.at }
+
+func (s *scan) path(first uint64) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%0*d.log", segmentDigits, first))
+}
+
 // segment reads one, up to the entry before next.
 func (s *scan) segment(first, next uint64) error {
-	path := filepath.Join(s.dir, fmt.Sprintf("%0*d.log", segmentDigits, first))
+	path := s.path(first)
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("reading log: %w", err)

@@ -123,7 +123,9 @@ func (a *logAudit) stranger(ctx context.Context, w checkpoint.Archive, log strin
 func (r *logRead) witness(ctx context.Context, w checkpoint.Archive) {
 	var last checkpoint.Checkpoint
 	var torn *Finding
+	file := w.Name()
 	err := w.Read(ctx, r.log, func(k checkpoint.Kept) error {
+		file = k.File
 		if torn != nil {
 			r.found(*torn)
 			torn = nil
@@ -146,7 +148,7 @@ func (r *logRead) witness(ctx context.Context, w checkpoint.Archive) {
 	if err != nil {
 		r.found(Finding{File: w.Name(), What: err.Error()})
 	}
-	r.taken(w.Name(), w.Name(), last)
+	r.taken(w.Name(), file, last)
 }
 
 // taken compares the last checkpoint that a witness, or the store, has with what

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 	"cloakroom/internal/search"
@@ -92,9 +93,18 @@ func (p place) before(q place) bool {
 	return p.entry.Time.Before(q.entry.Time.Add(skew))
 }
 
-// skew is how far the clocks of two replicas may differ, and how long an act may
-// take until it is in force everywhere.
-const skew = 5 * time.Second
+// slack is how long after p its effect may not have been known where q was decided.
+func (p place) slack(q place) time.Duration {
+	if p.log == q.log {
+		return inForceAfter
+	}
+	return skew
+}
+
+const (
+	inForceAfter = time.Second     // a revoke cuts what is in flight within it
+	skew         = 5 * time.Second // that, and how far the clocks of two replicas may differ
+)
 
 // read hands over the entries of a replica's log: the first time all that are
 // there, the next time the same.
@@ -163,6 +173,9 @@ func (a *sessionAudit) join(ctx context.Context, p place) error {
 	if x == nil {
 		return nil
 	}
+	if !x.judged && takenBack(x.decision, &p) {
+		x.decision = nil
+	}
 	if x.judged || *at != nil {
 		a.found(p.finding(Twice, "an exchange has one decision and one end"))
 		return nil
@@ -171,4 +184,11 @@ func (a *sessionAudit) join(ctx context.Context, p place) error {
 		a.judge(ctx, x)
 	}
 	return ctx.Err()
+}
+
+// takenBack tells whether a decision was followed by a refusal of the same exchange
+// in its log, as where it was not known in time whether it had been written: then
+// nothing came of it.
+func takenBack(first, second *place) bool {
+	return first != nil && second.entry.Decision != nil && second.entry.Decision.Outcome != access.Allow && first.log == second.log
 }

@@ -24,12 +24,14 @@ func (a *sessionAudit) judge(ctx context.Context, x *exchange) {
 	if x.decision.entry.Decision.Outcome != access.Allow {
 		a.report.Refused++
 	}
-	if x.end == nil {
-		a.report.Unfinished++
-	} else {
+	if x.end != nil {
 		a.line(x.end)
 		a.substituted(x)
 		a.recording(ctx, x)
+	}
+	if x.end == nil || x.end.entry.End.Error == recording.Unended {
+		a.report.Unfinished++
+		a.granted(x)
 	}
 	x.decision, x.end, x.judged = nil, nil, true
 }

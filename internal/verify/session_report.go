@@ -11,9 +11,10 @@ import (
 type SessionReport struct {
 	Exchanges     int `json:"exchanges"`
 	Refused       int `json:"refused"`       // of them, by the decision
-	Unfinished    int `json:"unfinished"`    // they have no end
+	Unfinished    int `json:"unfinished"`    // they have no end, or one that was written for them after a crash
 	Substitutions int `json:"substitutions"` // values that were put in
-	Unjudged      int `json:"unjudged"`      // of them, whose rules of the time are not kept, or whose path is not known to its end
+	Uncertain     int `json:"uncertain"`     // values that may have been put in where there is no end
+	Unjudged      int `json:"unjudged"`      // of those put in, whose rules of the time are not kept, or whose path is not known to its end
 
 	Recorded int `json:"recorded"` // exchanges of which a recording was read
 	Partly   int `json:"partly"`   // of them, where not all bytes are kept

@@ -7,12 +7,13 @@ import (
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
+	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
 )
 
 // substituted judges every value that was put in.
 func (a *sessionAudit) substituted(x *exchange) {
-	d, judged := x.decision.entry.Decision, map[string]bool{}
+	d, judged := x.decision.entry.Decision, map[*record.Use]bool{}
 	for _, s := range x.end.entry.End.Substitutions {
 		a.report.Substitutions += s.N
 		u := useOf(d, s)
@@ -24,18 +25,37 @@ func (a *sessionAudit) substituted(x *exchange) {
 		case u == nil:
 			a.about(x, s, NoUse, "the decision does not name it at "+s.Location)
 		default:
-			if !judged[u.Lease] {
-				judged[u.Lease] = true
+			if !judged[u] {
+				judged[u] = true
 				a.underLease(x, u)
 			}
-			a.byRules(x, s, u)
+			a.byRules(x, s)
 		}
+	}
+}
+
+// granted judges what may have been put in: an exchange without an end of its own
+// does not say what was.
+func (a *sessionAudit) granted(x *exchange) {
+	d := x.decision.entry.Decision
+	if d.Outcome != access.Allow {
+		return
+	}
+	a.report.Uncertain += len(d.Uses) + d.UsesCut
+	for i := range d.Uses {
+		u := &d.Uses[i]
+		a.underLease(x, u)
+		a.byRules(x, record.Substitution{Credential: u.Credential, Location: u.Location})
 	}
 }
 
 // about is a finding about a substitution.
 func (a *sessionAudit) about(x *exchange, s record.Substitution, w What, detail string) {
-	f := x.end.finding(w, detail)
+	p := x.end
+	if p == nil {
+		p = x.decision
+	}
+	f := p.finding(w, detail)
 	f.Credential = s.Credential
 	a.found(f)
 }
@@ -63,7 +83,6 @@ func covers(location, at string) bool {
 
 // underLease judges the lease of a use by what the logs have of it.
 func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
-	at := x.decision.entry.Time
 	tell := func(w What, detail string) {
 		f := x.decision.finding(w, detail)
 		f.Credential, f.Lease = u.Credential, u.Lease
@@ -74,32 +93,39 @@ func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
 		tell(NoLease, "no entry tells of it")
 		return
 	}
-	active, ends := false, time.Time{}
-	for i := range l.states {
-		p, s := &l.states[i], l.states[i].entry.Lease
-		a.use(p)
-		d := x.decision.entry.Decision
-		switch {
-		case s.Credential != u.Credential || s.Issuer != d.Issuer || s.Subject != d.Subject:
-			tell(OtherLease, "its entry names another principal or credential")
-			return
-		case s.State == "active" && p.before(*x.decision):
-			active = true
-			ends = later(ends, s.Ends)
-		case s.State == "ended" && p.before(*x.decision) && p.entry.Time.Add(skew).Before(at):
-			tell(Ended, "it was "+s.Ending)
-			return
-		}
-	}
+	ends, w, detail := a.live(l, x, u)
+	at := x.decision.entry.Time
 	switch {
-	case !active:
+	case w != "":
+		tell(w, detail)
+		return
+	case ends.IsZero():
 		tell(NoLease, "no entry before the decision says that it is active")
 	case !at.Before(u.LeaseEnds) || u.LeaseEnds.After(ends.Add(skew)):
 		tell(Ended, "its time was over")
 	}
-	if n := a.needs(x, u.Credential); n > a.approvers(l, x) {
+	if a.needs(x, u.Credential) > a.approvers(l, x) {
 		tell(Unapproved, "its tier asks for more people")
 	}
+}
+
+// live reads the states that a lease had before a decision: until when it was active,
+// zero if it was not, and what was wrong with it.
+func (a *sessionAudit) live(l *authority, x *exchange, u *record.Use) (ends time.Time, w What, detail string) {
+	d := x.decision.entry.Decision
+	for i := range l.states {
+		p, s := &l.states[i], l.states[i].entry.Lease
+		a.use(p)
+		switch before := p.before(*x.decision); {
+		case s.Credential != u.Credential || s.Issuer != d.Issuer || s.Subject != d.Subject:
+			return ends, OtherLease, "its entry names another principal or credential"
+		case s.State == lease.Active.String() && before:
+			ends = later(ends, s.Ends)
+		case s.State == lease.Ended.String() && before && p.entry.Time.Add(p.slack(*x.decision)).Before(x.decision.entry.Time):
+			return ends, Ended, "it was " + s.Ending
+		}
+	}
+	return ends, "", ""
 }
 
 func later(a, b time.Time) time.Time {
@@ -129,23 +155,26 @@ func (a *sessionAudit) needs(x *exchange, credential string) int {
 }
 
 // approvers counts the people who approved a lease before the decision, but for
-// who asked.
+// who asked and the human behind that.
 func (a *sessionAudit) approvers(l *authority, x *exchange) int {
 	people := map[string]bool{}
 	for i := range l.answers {
 		p := &l.answers[i]
 		answer := p.entry.Approval
-		if !answer.Approve || !p.before(*x.decision) || answer.By == (access.Principal{Issuer: answer.Issuer, Subject: answer.Subject}).ID() {
+		if !answer.Approve || answer.Person == "" || !p.before(*x.decision) || answer.By == (access.Principal{Issuer: answer.Issuer, Subject: answer.Subject}).ID() {
 			continue
 		}
 		a.use(p)
 		people[answer.Person] = true
 	}
+	for _, p := range l.states {
+		delete(people, p.entry.Lease.Person)
+	}
 	return len(people)
 }
 
 // byRules judges where a value went, and where it stood, by the rules of the time.
-func (a *sessionAudit) byRules(x *exchange, s record.Substitution, u *record.Use) {
+func (a *sessionAudit) byRules(x *exchange, s record.Substitution) {
 	d := x.decision.entry.Decision
 	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
 	if !known || strings.HasSuffix(d.Path, "…") {

@@ -67,6 +67,16 @@ func testRows(t *testing.T, log string, ix Shown) {
 	if err != nil || n != 1 {
 		t.Errorf("%d totals, %v", n, err)
 	}
+	n = 0
+	err = s.Touches(t.Context(), log, func(x record.Touched) error {
+		if n++; x.Session != "s" || x.Principal != issuer+"#alice" || x.Touch != (record.Touch{Host: "api.example", Outcome: access.Allow}) || !x.First.Equal(x.Last) {
+			t.Errorf("touch %+v", x)
+		}
+		return nil
+	})
+	if err != nil || n != 1 {
+		t.Errorf("%d touches, %v", n, err)
+	}
 }
 
 func testHeads(t *testing.T, ix Shown) {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -68,6 +69,23 @@ func (s *snapshot) Totals(ctx context.Context, log string, take func(record.Sess
 			return err
 		}
 		return take(x)
+	})
+}
+
+// Touches implements record.Snapshot.
+func (s *snapshot) Touches(ctx context.Context, log string, take func(record.Touched) error) error {
+	return s.each(ctx, `SELECT principal, name, credential, host, outcome, touch.first, touch.last
+		FROM touch JOIN session ON session.key = touch.session
+		WHERE session.log = (SELECT key FROM log WHERE id = $1)`, []any{log}, func(rows pgx.Rows) error {
+		var t record.Touched
+		var principal, session, credential, host []byte
+		var first, last int64
+		if err := rows.Scan(&principal, &session, &credential, &host, &t.Outcome, &first, &last); err != nil {
+			return err
+		}
+		t.Principal, t.Session, t.Credential, t.Host = string(principal), string(session), string(credential), string(host)
+		t.First, t.Last = time.UnixMicro(first), time.UnixMicro(last)
+		return take(t)
 	})
 }
 

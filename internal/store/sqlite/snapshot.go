@@ -52,6 +52,20 @@ func (s *snapshot) Totals(ctx context.Context, _ string, take func(record.Sessio
 	})
 }
 
+// Touches implements record.Snapshot.
+func (s *snapshot) Touches(ctx context.Context, _ string, take func(record.Touched) error) error {
+	return s.each(ctx, `SELECT coalesce(principal, ''), coalesce(name, ''), credential, host, outcome, touch.first, touch.last
+		FROM touch LEFT JOIN session ON session.key = touch.session`, func(rows *sql.Rows) error {
+		var t record.Touched
+		var first, last int64
+		if err := rows.Scan(&t.Principal, &t.Session, &t.Credential, &t.Host, &t.Outcome, &first, &last); err != nil {
+			return err
+		}
+		t.First, t.Last = time.UnixMicro(first), time.UnixMicro(last)
+		return take(t)
+	})
+}
+
 func (s *snapshot) each(ctx context.Context, query string, take func(*sql.Rows) error) error {
 	rows, err := s.tx.QueryContext(ctx, query)
 	if err != nil {

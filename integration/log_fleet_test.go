@@ -1,0 +1,66 @@
+package integration
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReplicasLogs verifies the logs of three replicas together, while they run and
+// when they have stopped, and without one of them.
+func TestReplicasLogs(t *testing.T) {
+	t.Parallel()
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) {})
+	f := newFleet(t, setup{Config: `
+tiers: {low: {lease: 5m}}
+credentials:
+  - {name: demo, tier: low, groups: [ai-agents], value: {env: DEMO_KEY}, allow: [{hosts: [api.test], methods: [GET], paths: ["/v1/**"]}]}
+record: {checkpoint: {every: 1s}}
+`, Values: map[string]string{"DEMO_KEY": value()}, Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
+	headers := []string{"x-cloakroom-token", f.token(agentClient), "authorization", "Bearer " + f.replicas[0].placeholder("demo")}
+	first, others := f.replicas[0], []string{}
+	for _, r := range f.replicas[1:] {
+		others = append(others, "--log", r.path("record"))
+	}
+	named := func() bool { // by the first: the heads of both others
+		paths, err := filepath.Glob(first.path("record/*.log"))
+		if err != nil || len(paths) != 1 {
+			t.Fatalf("%q, %v", paths, err)
+		}
+		lines, err := os.ReadFile(paths[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(lines), `{"log":"`) >= 2
+	}
+	for range 12 {
+		f.get("/api/v1/x", headers...)
+	}
+	f.eventually("the first replica names both others", func() bool {
+		if answer, _ := f.get("/api/v1/x", headers...); answer.StatusCode != http.StatusOK {
+			t.Fatalf("status %d", answer.StatusCode)
+		}
+		if r := first.logVerify(t, 0, others...); len(r.Logs) != 3 {
+			t.Fatalf("while they run: %+v", r)
+		}
+		return named()
+	})
+	for _, r := range f.replicas {
+		r.service.stop(t)
+	}
+	if r := first.logVerify(t, 0, others...); r.Rows < 26 || r.Parts < 13 {
+		t.Errorf("when they have stopped: %+v", r)
+	}
+	r := first.logVerify(t, 1, others[:2]...)
+	missing := map[string]bool{}
+	for _, f := range r.Findings {
+		for _, how := range []string{"it names log", "the index has this log", "a log that is missing"} {
+			missing[how] = missing[how] || strings.Contains(f.What, how)
+		}
+	}
+	if len(missing) != 3 || !missing["it names log"] || !missing["the index has this log"] || !missing["a log that is missing"] {
+		t.Errorf("without the third log: %+v", r.Findings)
+	}
+}

@@ -1,0 +1,184 @@
+package verify
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/record"
+)
+
+// logsMax is how many logs a file may speak of.
+const logsMax = 1000
+
+func (e *evidenceReader) logs() error {
+	for !bytes.Equal(e.line, []byte("end")) {
+		if len(e.out.Logs) == logsMax {
+			return wrong("more than %d logs", logsMax)
+		}
+		if err := e.log(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// log reads one log.
+func (e *evidenceReader) log() error {
+	id, err := e.value("log")
+	if err != nil {
+		return err
+	}
+	if _, err := e.value("signed"); err != nil {
+		return err
+	}
+	msg, err := e.note()
+	if err != nil {
+		return err
+	}
+	c, err := checkpoint.Open(msg, e.key)
+	if err != nil || c.Log != id {
+		return wrong("the checkpoint is not of log %q, or not signed", id)
+	}
+	if slices.ContainsFunc(e.out.Logs, func(l CheckedLog) bool { return l.Log == id }) {
+		return wrong("log %q stands there twice", id)
+	}
+	out := CheckedLog{Log: id, Size: c.Size}
+	for bytes.HasPrefix(e.line, []byte("witnessed ")) {
+		w, err := e.witnessed(c.Checkpoint)
+		if err != nil {
+			return err
+		}
+		if out.Witnesses = append(out.Witnesses, w); len(out.Witnesses) > logsMax {
+			return wrong("more than %d witnesses", logsMax)
+		}
+	}
+	var last record.Line
+	for bytes.HasPrefix(e.line, []byte("entry ")) {
+		if last, err = e.entry(c.Checkpoint, last); err != nil {
+			return err
+		}
+		out.Entries++
+	}
+	e.out.Logs = append(e.out.Logs, out)
+	return nil
+}
+
+// noteMax is the longest note in bytes.
+const noteMax = 64 << 10
+
+// note reads a signed note, of which each line is marked.
+func (e *evidenceReader) note() ([]byte, error) {
+	var msg []byte
+	for bytes.HasPrefix(e.line, []byte("> ")) {
+		msg = append(append(msg, e.line[2:]...), '\n')
+		if len(msg) > noteMax {
+			return nil, wrong("a note of more than %d bytes", noteMax)
+		}
+		if err := e.next(); err != nil {
+			return nil, err
+		}
+	}
+	return msg, nil
+}
+
+// witnessed reads what a witness took, and proves that c continues it.
+func (e *evidenceReader) witnessed(c checkpoint.Checkpoint) (w CheckedWitness, err error) {
+	if err := e.quoted("witnessed", &w.Name); err != nil {
+		return w, err
+	}
+	msg, err := e.note()
+	if err != nil {
+		return w, err
+	}
+	old, err := checkpoint.Open(msg, e.key)
+	if err != nil || old.Log != c.Log || old.Size > c.Size {
+		return w, wrong("what witness %q took is no checkpoint of this log", w.Name)
+	}
+	proof, err := e.proof()
+	if err != nil {
+		return w, err
+	}
+	switch {
+	case old.Size == 0:
+	case old.Size == c.Size && (old.Root != c.Root || len(proof) > 0),
+		old.Size < c.Size && tlog.CheckTree(proof, c.Size, c.Root, old.Size, old.Root) != nil:
+		return w, wrong("the log does not continue what witness %q took", w.Name)
+	}
+	w.Size = old.Size
+	for _, v := range e.witnesses {
+		if _, err := checkpoint.Open(msg, e.key, v); err == nil {
+			w.Signed = append(w.Signed, v.Name())
+		}
+	}
+	return w, nil
+}
+
+// proof reads the line of a proof.
+func (e *evidenceReader) proof() (hashes []tlog.Hash, err error) {
+	text, err := e.value("proof")
+	if err != nil {
+		return nil, err
+	}
+	for word := range strings.FieldsSeq(text) {
+		h, err := tlog.ParseHash(word)
+		if err != nil || len(hashes) == 64 {
+			return nil, wrong("a proof cannot be read")
+		}
+		hashes = append(hashes, h)
+	}
+	return hashes, nil
+}
+
+// entry reads an entry behind the last one, and proves that it is in the tree.
+func (e *evidenceReader) entry(c checkpoint.Checkpoint, last record.Line) (l record.Line, err error) {
+	number, err := e.value("entry")
+	if err != nil {
+		return l, err
+	}
+	raw, ok := bytes.CutPrefix(e.line, []byte("> "))
+	if !ok {
+		return l, wrong("want an entry")
+	}
+	raw = append(bytes.Clone(raw), '\n')
+	if l, err = record.ParseLine(raw); err != nil || strconv.FormatUint(l.Seq, 10) != number || l.Seq <= last.Seq {
+		return l, wrong("it is not entry %q", number)
+	}
+	if l.Seq == last.Seq+1 && last.Seq > 0 && l.Prev != last.Hash {
+		return l, wrong("entry %d does not follow entry %d", l.Seq, last.Seq)
+	}
+	if err := e.next(); err != nil {
+		return l, err
+	}
+	proof, err := e.proof()
+	if err != nil {
+		return l, err
+	}
+	if l.Seq > uint64(c.Size) || tlog.CheckRecord(proof, c.Size, c.Root, int64(l.Seq)-1, tlog.RecordHash(raw)) != nil {
+		return l, wrong("entry %d is not proved", l.Seq)
+	}
+	if err := e.count(l); err != nil {
+		return l, err
+	}
+	return l, e.content()
+}
+
+// content passes over what is recorded of an exchange.
+func (e *evidenceReader) content() error {
+	if !bytes.HasPrefix(e.line, []byte("content ")) {
+		return nil
+	}
+	e.out.Contents++
+	for {
+		if err := e.next(); err != nil {
+			return err
+		}
+		if !bytes.HasPrefix(e.line, []byte("> ")) && !bytes.HasPrefix(e.line, []byte("+ ")) {
+			return nil
+		}
+	}
+}
