@@ -142,6 +142,7 @@ func TestWhatIfUsage(t *testing.T) {
 		{"session replay s1 --policy nowhere", 1, "nowhere"},
 		{"session replay s1 --rules nowhere.yaml", 1, "nowhere.yaml"},
 		{"session replay s1 --rules further.yaml", 1, `could send what is recorded to "evil.example"`},
+		{"session replay --all --policy own", 1, "nothing could be decided"},
 		{"session replay none --policy own", 1, `no session or exchange "none"`},
 	} {
 		stdout, stderr, code := command(t, m.dir, m.env, strings.Fields(tt.arguments)...)
