@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cloakroom/internal/transcript"
 	"cloakroom/internal/verify"
 )
 
@@ -63,15 +64,15 @@ func verifyLogs(cmd *cobra.Command, o *options, f verifyFlags) error {
 
 func printLogReport(w io.Writer, r verify.LogReport) {
 	for _, l := range r.Logs {
-		fmt.Fprintf(w, "log %s: %d entries, %d of them signed, root %s (%s)\n", l.Log, l.Entries, l.Signed, l.Root, l.Dir)
+		fmt.Fprintf(w, "log %s: %d entries, %d of them signed, root %s (%s)\n", transcript.Visible(l.Log), l.Entries, l.Signed, l.Root, l.Dir)
 	}
 	fmt.Fprintf(w, "compared: %d checkpoints of witnesses, %d rows of the store's index, %d parts of recordings (%d deleted in time)\n",
 		r.Witnessed, r.Rows, r.Parts, r.Deleted)
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		fmt.Fprintf(w, "note: %s\n", transcript.Visible(n))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "finding: %s\n", f)
+		fmt.Fprintf(w, "finding: %s\n", transcript.Visible(f.String()))
 	}
 	if more := r.Found - len(r.Findings); more > 0 {
 		fmt.Fprintf(w, "and %d findings more\n", more)

@@ -88,8 +88,11 @@ func (s *scribe) events(e recording.Event) {
 // blankEnd tells whether the last line of data, which ends with it, is empty.
 func blankEnd(data []byte) bool {
 	last, ended := bytes.CutSuffix(data, []byte{'\n'})
+	if !ended { // the line may be long, and come byte by byte
+		return false
+	}
 	last = last[bytes.LastIndexByte(last, '\n')+1:]
-	return ended && (len(last) == 0 || string(last) == "\r")
+	return len(last) == 0 || string(last) == "\r"
 }
 
 func (s *scribe) head(e recording.Event) {
