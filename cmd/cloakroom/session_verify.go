@@ -145,7 +145,7 @@ func printSessionReport(w io.Writer, r verify.SessionReport, logs verify.LogRepo
 	fmt.Fprintf(w, "searched    %d bytes that agents got and %d that they sent, for %s in every form\n", r.Searched, r.Sent, counted(r.Values, "value"))
 	fmt.Fprintf(w, "not anew    %d bytes that agents got rest on the masker's word", r.Trusted)
 	if len(r.Sets) > 0 {
-		fmt.Fprintf(w, " (pattern sets %s)", strings.Join(r.Sets, ", "))
+		fmt.Fprintf(w, " (pattern sets %s)", transcript.Visible(strings.Join(r.Sets, ", ")))
 	}
 	fmt.Fprintln(w)
 	for _, l := range logs.Logs {
