@@ -158,7 +158,7 @@ func (x *Exchange) listen(h RequestHead) {
 	if r.tape == nil || r.keep == recording.None && !x.socket.asked {
 		return
 	}
-	r.heard = x.snap.listenTo(listener{tape: r.tape, keep: r.keep, now: x.deps.Now, alarm: x.alarm}, h.Headers, x.socket.asked)
+	r.heard = x.snap.listenTo(listener{tape: r.tape, keep: r.keep, now: x.deps.Now, alarm: x.alarms.alarm}, h.Headers, x.socket.asked)
 }
 
 // unheard records how long a body says it is that is not shown here.
