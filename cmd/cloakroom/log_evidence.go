@@ -80,11 +80,12 @@ func printEvidence(w io.Writer, e verify.Checked, known bool) {
 	for _, l := range e.Logs {
 		fmt.Fprintf(w, "log         %s: %s of %d proved\n", transcript.Visible(l.Log), counted(l.Entries, "line"), l.Size)
 		for _, t := range l.Witnesses {
-			signed := "whose signature was not asked for: compare it with what the witness has, or give its key with --witness-key"
+			signed := "no key of a witness was given: compare it with what the witness has, or give its key with --witness-key, if it signs"
 			if len(t.Signed) > 0 {
 				signed = "signed by " + strings.Join(t.Signed, ", ")
 			}
-			fmt.Fprintf(w, "witness     %s took %d entries, which the log continues; %s\n", transcript.Visible(t.Name), t.Size, transcript.Visible(signed))
+			fmt.Fprintf(w, "witness     %s took %d entries, which the log continues, with %d of the lines here; %s\n",
+				transcript.Visible(t.Name), t.Size, t.Covers, transcript.Visible(signed))
 		}
 	}
 	printSessionReport(w, e.Report, verify.LogReport{})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -27,8 +28,13 @@ and with what is recorded. Each finding says where; exit 1 on any. With an evide
 file only that is read, and nothing of an instance is needed but its public key; nor
 where there is no configuration, and copies of logs are named with --log and --key.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
+			switch {
+			case len(args) == 1 && len(f.logs)+len(f.witnesses) > 0:
+				return usageError{errors.New("--log and --witness are about logs: of an evidence file nothing is compared with them")}
+			case len(args) == 1:
 				return verifyEvidence(cmd, args[0], f)
+			case len(f.signers) > 0:
+				return usageError{errors.New("--witness-key goes with an evidence file")}
 			}
 			return verifyLogs(cmd, o, f)
 		},

@@ -23,7 +23,7 @@ type scribe struct {
 
 func (s *scribe) take(e recording.Event) {
 	switch e.Kind {
-	case recording.Request, recording.Response, recording.Trailers:
+	case recording.Request, recording.Response, recording.Trailers, recording.Control:
 		s.head(e)
 	case recording.Sent:
 		s.sent = s.piece(s.sent, e, whatBody)
@@ -100,7 +100,7 @@ func (s *scribe) head(e recording.Event) {
 	if h == nil {
 		return
 	}
-	b := s.begin(e, map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers}[e.Kind])
+	b := s.begin(e, map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers, recording.Control: whatControl}[e.Kind])
 	b.mask(e.Masked)
 	b.head = len(h.Method) + len(h.Path) + len(h.Authority)
 	switch e.Kind {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"crypto/sha256"
 	"reflect"
 	"strings"
@@ -268,5 +269,93 @@ func TestHalvesInTwoLogs(t *testing.T) {
 	}
 	if r := verified(serving, deciding); r.Found != 2 || r.Findings[0].What != NoLease && r.Findings[1].What != NoLease {
 		t.Errorf("without the log that has the lease: %+v", r)
+	}
+}
+
+// TestWhatIsNotShownIsNotSearched counts what the recording does not show among what
+// rests on the masker's word.
+func TestWhatIsNotShownIsNotSearched(t *testing.T) {
+	for name, tt := range map[string]struct {
+		harm func(c *call)
+		want int64
+	}{
+		"all is there": {func(*call) {}, 0},
+		"the tape has lost its end": {func(c *call) {
+			c.end.Lost, c.end.ResponseBytes = true, 1000
+			c.tape.Complete, c.tape.Got, c.tape.Events[2].Data = false, recording.Sum{}, []byte("ten bytes.")
+		}, 990},
+		"a token was marked": {func(c *call) {
+			c.gets(`{"t":"` + strings.Repeat("x", 300) + `"}`)
+			c.tape.Events[2].Data = []byte(`{"t":"[token 0123456789abcdef]"}`)
+		}, 300},
+		"a ticket was marked": {func(c *call) {
+			c.gets("ckr_git_0123456789abcdefghjkmnpqrs")
+			c.tape.Events[2].Data = []byte("ckr_git_[ticket 01kb4v9gz5t0m7x2c8r3n6p1qd]")
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.lease(noon, "active", "")
+			c := usual("e1")
+			tt.harm(c)
+			w.happen(noon.Add(time.Minute), c)
+			if r := w.verify(nil); r.Trusted != tt.want || r.Found != 0 {
+				t.Errorf("%d bytes rest on the masker's word, want %d: %v", r.Trusted, tt.want, r.Findings)
+			}
+		})
+	}
+}
+
+// TestEveryLineIsSearched finds a value in what somebody who asked for a lease wrote,
+// where all is verified.
+func TestEveryLineIsSearched(t *testing.T) {
+	w := newWorld(t)
+	w.append(record.Entry{Time: noon, Lease: &record.Lease{ID: "lease1", Issuer: issuer, Subject: "agent", Credential: "git",
+		State: "active", Ends: noon.Add(15 * time.Minute), Reason: "my key is " + value}})
+	w.happen(noon.Add(time.Minute), usual("e1"))
+	if r := w.verify(nil); r.Found != 1 || r.Findings[0].What != Kept || r.Findings[0].Entry != 2 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// during is a world in which something happens while its rules are read.
+type during struct {
+	*world
+	happens func()
+}
+
+func (d during) Blob(ctx context.Context, parts []record.Part) ([]byte, error) {
+	d.happens()
+	return d.world.Blob(ctx, parts)
+}
+
+// TestBusyFleet goes on while it is verified: the log that was read first does not have
+// what the next one rests on. Nobody is accused of it.
+func TestBusyFleet(t *testing.T) {
+	first, second := newWorld(t), newWorld(t)
+	first.lease(noon, "active", "")
+	first.happen(noon.Add(time.Minute), usual("e1"))
+	high := inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}}
+	second.inForce(noon.Add(2*time.Minute), high)
+	happened := false
+	goesOn := during{second, func() {
+		if happened {
+			return
+		}
+		happened = true
+		begun, whole := usual("e2"), usual("e3")
+		first.append(record.Entry{Time: noon.Add(3 * time.Minute), Decision: &begun.decision})
+		second.append(record.Entry{Time: noon.Add(3 * time.Minute), End: &begun.end})
+		first.approve(issuer+"#p1", "p1")
+		second.lease(noon.Add(3*time.Minute), "active", "")
+		second.happen(noon.Add(4*time.Minute), whole)
+	}}
+	s, err := key.Compile([]search.Fingerprint{key.Fingerprint("git", []byte(value))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Sessions{Replicas: []Replica{{Dir: first.dir, Packs: first}, {Dir: second.dir, Packs: goesOn}}, Search: s, Now: noon.Add(time.Hour)}.Verify(t.Context())
+	if err != nil || !happened || r.Exchanges != 1 || r.Found != 0 {
+		t.Errorf("%v, %t, got %+v", err, happened, r)
 	}
 }
