@@ -23,7 +23,7 @@ type logRead struct {
 	tree  hashes
 	size  int64 // lines
 
-	signed  checkpoint.Checkpoint            // what it says itself; zero: nothing that holds
+	signed  checkpoint.Signed                // what it says itself; zero: nothing that holds
 	took    map[string]checkpoint.Checkpoint // what witnesses have taken, by the receipt's path
 	stored  *storedLeaves                    // the leaves that were signed, nil: they are not known
 	strange int                              // lines that are not those
@@ -68,7 +68,7 @@ func (r *logRead) found(f Finding) {
 
 // begin prepares the reading of the lines.
 func (r *logRead) begin() {
-	r.stored = readStored(r.dir, r.signed)
+	r.stored = readStored(r.dir, r.signed.Checkpoint)
 	r.rows = newExpected(r.indexed)
 	r.scan = &scan{dir: r.dir, wrong: r.found}
 }
