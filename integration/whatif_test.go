@@ -111,6 +111,7 @@ func TestWhatIfUsage(t *testing.T) {
 	t.Parallel()
 	m := echoing(t)
 	m.policyIn("own", "package cloakroom.author\n")
+	m.write("further.yaml", m.read("cloakroom.yaml")+"\npolicy: {allow_net: [evil.example]}\n")
 	for _, tt := range []struct {
 		arguments string
 		code      int
@@ -123,6 +124,7 @@ func TestWhatIfUsage(t *testing.T) {
 		{"session replay s1 --policy . --curl", 2, "play nothing back"},
 		{"session replay s1 --policy nowhere", 1, "nowhere"},
 		{"session replay s1 --rules nowhere.yaml", 1, "nowhere.yaml"},
+		{"session replay s1 --rules further.yaml", 1, `could send what is recorded to "evil.example"`},
 		{"session replay none --policy own", 1, `no session or exchange "none"`},
 	} {
 		stdout, stderr, code := command(t, m.dir, m.env, strings.Fields(tt.arguments)...)

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -111,10 +111,15 @@ func (s showing) showBody(ctx context.Context, r reading, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the body of exchange %q: %w", t.ID(), err)
 	}
-	if f, ok := w.(*os.File); ok && isTerminal(f) && !transcript.Harmless(body) {
-		return hinted{fmt.Errorf("the body of exchange %q could steer a terminal", t.ID()), "write it to a file: > body"}
+	return printBody(w, body)
+}
+
+// printBody prints a body as it is. Whoever wrote it has no hold of a terminal.
+func printBody(w io.Writer, body []byte) error {
+	if isTerminal(w) && !transcript.Harmless(body) {
+		return hinted{errors.New("--body prints a body as it is, and this one would steer the terminal"), "send it to a file, or see it without --body"}
 	}
-	_, err = w.Write(body)
+	_, err := w.Write(body)
 	return err
 }
 

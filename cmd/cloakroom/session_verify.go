@@ -149,7 +149,7 @@ func printSessionReport(w io.Writer, r verify.SessionReport, logs verify.LogRepo
 	}
 	fmt.Fprintln(w)
 	for _, l := range logs.Logs {
-		fmt.Fprintf(w, "log         %s: %d entries, %d of them signed\n", l.Log, l.Entries, l.Signed)
+		fmt.Fprintf(w, "log         %s: %d entries, %d of them signed\n", transcript.Visible(l.Log), l.Entries, l.Signed)
 	}
 	for _, n := range logs.Notes {
 		fmt.Fprintf(w, "note        %s\n", transcript.Visible(n))

@@ -83,6 +83,9 @@ func (w *whatIf) judge(ctx context.Context, r reading) (*whatif.Judge, error) {
 	cfg := *r.config
 	if w.rules != "" {
 		changed, _, err := config.LoadRules(w.rules, os.LookupEnv)
+		if err == nil {
+			err = w.reachesNoFurther(changed, r.config)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -106,6 +109,18 @@ func (w *whatIf) judge(ctx context.Context, r reading) (*whatif.Judge, error) {
 		return nil, err
 	}
 	return whatif.New(rules)
+}
+
+// reachesNoFurther refuses rules whose policy may ask hosts that none may ask so far: who
+// proposes a change gets nothing of what is recorded.
+func (w *whatIf) reachesNoFurther(changed, inForce *config.Config) error {
+	for _, host := range changed.Policy.AllowNet {
+		if !slices.Contains(inForce.Policy.AllowNet, host) {
+			return hinted{fmt.Errorf("deciding by %q: its policy could send what is recorded to %q, which is not in policy.allow_net of the configuration in force", w.rules, host),
+				"take the host out of the changed file, or into the other"}
+		}
+	}
+	return nil
 }
 
 // whatIfRules are those of a configuration, with the instance's placeholders.

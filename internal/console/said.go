@@ -57,6 +57,7 @@ const (
 	whatRequest  = "request"
 	whatResponse = "response"
 	whatTrailers = "trailers"
+	whatControl  = "control frame"
 	whatBody     = "body"
 	whatEvent    = "event"
 	whatMessage  = "message"

@@ -28,6 +28,7 @@ type attempt struct {
 	lasting     bool // sessionID is more than the name of one token
 	found       []inventory.Found
 	leases      []lease.Lease // beside found: of a ticket that counts, its lease
+	suspects    []string      // credentials that may stand in a request that is not understood
 	input       access.Input
 	verdict     access.Verdict
 	change      access.Change

@@ -3,6 +3,7 @@ package decide
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"cloakroom/internal/access"
@@ -65,5 +66,34 @@ func TestTheLogTellsOfWhoAsked(t *testing.T) {
 	e := f.entries[0].Decision
 	if !slices.Equal(e.Groups, agent.Groups) || !slices.Equal(e.Tokens, []string{"x-cloakroom-token"}) {
 		t.Errorf("got groups %q, tokens %q", e.Groups, e.Tokens)
+	}
+}
+
+// TestWhatIsNotUnderstoodIsRecordedAsItMightBe: rules that keep less of what is about
+// a credential hold where its placeholder was not found because nothing could be read.
+func TestWhatIsNotUnderstoodIsRecordedAsItMightBe(t *testing.T) {
+	for name, tt := range map[string]struct {
+		r    *access.Request
+		want []string
+	}{
+		"no JSON":      {post(isJSON, member(named("read"))+"x"), []string{"hot", "more", "read", "theirs"}},
+		"many":         {post(isForm, "secret=x", "x-cloakroom-token", strings.Repeat(named("read"), inventory.MaxFound+1)), []string{"hot", "more", "read", "theirs"}},
+		"another's":    {post(isJSON, member(named("theirs"))), []string{"theirs"}},
+		"many, a head": {get("authorization", "Bearer "+strings.Repeat(named("read"), inventory.MaxFound+1)), []string{"read"}},
+	} {
+		f := newBodyFakes(t)
+		if tt.r.Method == "GET" {
+			f = newFakes(t)
+		}
+		f.decider(t).Decide(t.Context(), tt.r, nil)
+		if len(f.records) != 1 {
+			t.Errorf("%s: %d are recorded", name, len(f.records))
+			continue
+		}
+		got := slices.Clone(f.records[0].Credentials)
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %q", name, got)
+		}
 	}
 }

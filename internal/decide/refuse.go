@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
 )
 
 // recordTime is how long a refusal may wait for the disk.
@@ -45,7 +46,7 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 
 // refused is what is recorded of a request that was refused.
 func (a *attempt) refused(out access.Decision) access.Refused {
-	r := access.Refused{Request: a.request, Target: a.input.Target, Decision: out}
+	r := access.Refused{Request: a.request, Target: a.input.Target, Decision: out, Credentials: a.suspects}
 	for i, f := range a.found {
 		if !f.Counts {
 			continue
@@ -59,6 +60,23 @@ func (a *attempt) refused(out access.Decision) access.Refused {
 		}
 	}
 	return r
+}
+
+// suspect notes which credentials may stand in a request, until that is known: those
+// that were found, and all that could be in its body. A rule that keeps less of what
+// is about them holds for a request that is refused before it is understood.
+func (a *attempt) suspect(t access.Target, found []inventory.Found) {
+	for _, f := range found {
+		if f.Counts {
+			a.suspects = append(a.suspects, f.Name)
+		}
+	}
+	if !access.ShowsBody(a.request.Route) {
+		return
+	}
+	for _, u := range a.set.BodyUses(t) {
+		a.suspects = append(a.suspects, u.Credential.Name)
+	}
 }
 
 // named is the session that the request names, or its token: a refusal before

@@ -57,6 +57,7 @@ func (d *Decider) placeholders(_ context.Context, a *attempt) *refusal {
 	}
 	found, overflow := a.set.Find(t, a.request.Headers)
 	inBody, r := a.inBody(t)
+	a.suspect(t, append(found, inBody...))
 	if r != nil {
 		return r
 	}
@@ -66,7 +67,7 @@ func (d *Decider) placeholders(_ context.Context, a *attempt) *refusal {
 		r.counted = !a.who.Known()
 		return r
 	}
-	a.found = found
+	a.found, a.suspects = found, nil
 	a.leases = make([]lease.Lease, len(found))
 	a.input.Placeholders = make([]access.Placeholder, len(found))
 	for i, f := range found {

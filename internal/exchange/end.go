@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"net"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +20,6 @@ type outcome struct {
 	bytesFrom, bytesTo int64          // of the response's body: from the backend, to the agent
 	masks              map[string]int // by credential
 	substituted        []Substitution
-	valuesSent         []string
 	refusal            *access.Refusal
 	detail             string
 }
@@ -72,7 +70,7 @@ func (x *Exchange) End(err error) {
 		}
 		return
 	}
-	end := x.entry.record(x.grant.Exchange, err, took)
+	end := x.entry.record(x.grant.Exchange, err, took, x.alarms.texts())
 	end.Set = strings.Join(x.sets, ",")
 	if x.reel.tape == nil {
 		x.deps.Log.Note(record.Entry{End: end})
@@ -81,7 +79,7 @@ func (x *Exchange) End(err error) {
 	x.reel.tape.End(x.deps.Now(), *end) // it notes the entry once what it names is durable
 }
 
-func (o *outcome) record(exchange string, err error, took time.Duration) *record.End {
+func (o *outcome) record(exchange string, err error, took time.Duration, alarms []string) *record.End {
 	e := &record.End{
 		Exchange: exchange, Status: o.status, RequestBytes: o.declared, ResponseBytes: o.bytesTo,
 		Masks:  record.Counts(o.masks),
@@ -104,10 +102,7 @@ func (o *outcome) record(exchange string, err error, took time.Duration) *record
 	if err != nil {
 		errs = append(errs, err.Error())
 	}
-	for _, name := range o.valuesSent {
-		errs = append(errs, "the caller sent the real value of "+strconv.Quote(name))
-	}
-	e.Error = strings.Join(errs, "; ")
+	e.Error = strings.Join(append(errs, alarms...), "; ")
 	return e
 }
 

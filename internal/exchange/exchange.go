@@ -129,6 +129,7 @@ type Exchange struct {
 	down      stage               // what the response's body goes through, masking last
 	socket    socket
 	reel      reel
+	alarms    alarms
 	entry     outcome
 }
 
@@ -138,7 +139,7 @@ type Exchange struct {
 // Revoked says. cut must not block.
 func (e *Engine) Begin(cut func()) *Exchange {
 	e.deps.Observer.Began()
-	x := &Exchange{deps: e.deps, snap: e.deps.Snapshot(), cut: cut}
+	x := &Exchange{deps: e.deps, snap: e.deps.Snapshot(), cut: cut, alarms: alarms{tell: e.deps.Observer.ValueSent}}
 	x.last, x.sets, x.masks = x.snap, []string{x.snap.id}, []*replace.Set{masking(x.snap)}
 	x.entry.began = e.deps.Now()
 	return x

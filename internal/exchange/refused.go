@@ -1,6 +1,9 @@
 package exchange
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"cloakroom/internal/access"
@@ -18,40 +21,49 @@ func (e *Engine) Ready() error {
 }
 
 // Refused records a request that was refused before it became an exchange: what is
-// known of it, masked, and the answer that its caller gets.
+// known of it, masked, and the answer that its caller gets. Where no exchange may begin
+// the log alone tells of it: else refusals would take what is kept free.
 func (e *Engine) Refused(r access.Refused) {
 	if e.deps.Tapes == nil {
 		return
 	}
 	snap, q, now := e.deps.Snapshot(), r.Request, e.deps.Now()
-	rule := e.deps.Rule(r.Target, r.Credentials)
-	tape := e.deps.Tapes.Begin(r.Decision.Exchange, q.Time, rule)
-	tape.Tickets(r.Tickets)
-	head, masked := snap.shown(q.Method, q.Authority, q.Path, q.Headers)
-	for name := range masked {
-		e.deps.Observer.ValueSent(name)
-	}
-	tape.Head(q.Time, recording.Request, head, masked)
-	l := listener{tape: tape, keep: rule.Bodies, now: func() time.Time { return q.Time }, alarm: e.deps.Observer.ValueSent}
-	snap.hearAll(l, q)
-	status, bytes := snap.recordAnswer(tape, now, r.Decision)
-	end := record.End{Exchange: r.Decision.Exchange, Status: status, ResponseBytes: bytes, RequestBytes: declaredLength(q.Headers),
+	end := record.End{Exchange: r.Decision.Exchange, RequestBytes: declaredLength(q.Headers),
 		Set: snap.id, Phases: []record.Phase{{Name: "total", Took: now.Sub(q.Time)}}}
 	if why := r.Decision.Refusal; why != nil {
 		end.Code = why.Code
 	}
+	sent := alarms{tell: e.deps.Observer.ValueSent}
+	head, masked := snap.shown(q.Method, q.Authority, q.Path, q.Headers)
+	for _, name := range slices.Sorted(maps.Keys(masked)) {
+		sent.alarm(name)
+	}
+	if e.deps.Tapes.Ready() != nil {
+		end.Status, _, _ = r.Decision.Answer()
+		end.Lost, end.Error = true, strings.Join(sent.texts(), "; ")
+		e.deps.Log.Note(record.Entry{Time: now, End: &end})
+		return
+	}
+	rule := e.deps.Rule(r.Target, r.Credentials)
+	tape := e.deps.Tapes.Begin(r.Decision.Exchange, q.Time, rule)
+	tape.Tickets(r.Tickets)
+	tape.Head(q.Time, recording.Request, head, masked)
+	snap.hearAll(listener{tape: tape, keep: rule.Bodies, now: func() time.Time { return q.Time }, alarm: sent.alarm}, q)
+	end.Status, end.ResponseBytes = snap.recordAnswer(tape, now, r.Decision)
+	end.Error = strings.Join(sent.texts(), "; ")
 	tape.End(now, end)
 }
 
-// hearAll records what of a body was seen before it was refused.
+// hearAll records what of a body was seen before it was refused. Where that is not
+// all of it, it may end within a value: what is held back then is not recorded.
 func (s *Snapshot) hearAll(l listener, q *access.Request) {
 	if l.keep == recording.None || len(q.Body) == 0 {
 		l.tape.Skipped(recording.Sent, int64(len(q.Body)))
 		return
 	}
 	heard := s.listenTo(l, q.Headers, false)
-	defer heard.close()
-	_ = heard.hear(q.Body, true) // what cannot be read is counted
+	defer heard.decoder.Close()
+	_ = heard.hear(q.Body, !q.BodyTruncated) // what cannot be read is counted
 }
 
 // recordAnswer records a refusal as its caller gets it: Envoy has its answers masked

@@ -228,18 +228,9 @@ func (x *Exchange) carries(h RequestHead) *access.Refusal {
 func (x *Exchange) shown(h RequestHead) (recording.Head, map[string]int) {
 	head, masked := x.snap.shown(h.Method, h.Authority, h.Path, h.Headers)
 	for _, name := range slices.Sorted(maps.Keys(masked)) {
-		x.alarm(name)
+		x.alarms.alarm(name)
 	}
 	return head, masked
-}
-
-// alarm tells of a credential whose real value the caller itself sent: it should not
-// know one. It is an alarm, not a refusal.
-func (x *Exchange) alarm(credential string) {
-	if !slices.Contains(x.entry.valuesSent, credential) {
-		x.entry.valuesSent = append(x.entry.valuesSent, credential)
-		x.deps.Observer.ValueSent(credential)
-	}
 }
 
 // shown masks a request's head as an agent sent it.

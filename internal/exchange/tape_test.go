@@ -167,7 +167,7 @@ func TestTheTapeOfAWebSocket(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, message := range []string{"\x81" + string(rune(len(v))) + v, "\x82\x01x", "\x89\x01p", "\x88\x00"} {
+	for _, message := range []string{"\x81" + string(rune(len(v))) + v, "\x82\x01x", "\x89\x01p", "\x8a\x00", "\x88" + string(rune(2+len(v))) + "\x03\xe8" + v} {
 		if _, err := x.ResponseBody(nil, []byte(message), false); err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,8 @@ func TestTheTapeOfAWebSocket(t *testing.T) {
 	}
 	x.End(nil)
 	ts.is(t, ts.all[0].events[0].String(), ts.all[0].events[1].String(),
-		"message_sent abc.ab.[masked]. map[plain:1]", "message_got "+named("plain")+`."x". map[plain:1]`)
+		"message_sent abc.ab.[masked]. map[plain:1]", "message_got "+named("plain")+`."x". map[plain:1]`,
+		"control control: p", "control control: \x03\xe8"+strings.Repeat("*", len(v))+" map[plain:1]")
 	x = w.upgraded(t, nil)
 	if out, _, err := x.RequestBody(nil, []byte("no frames"), false); err == nil || len(out) > 0 {
 		t.Errorf("what nobody can read went on: %q, %v", out, err)
@@ -340,7 +341,7 @@ func TestRefused(t *testing.T) {
 	d := access.Decision{Exchange: "exchange-9", Refusal: &access.Refusal{Code: access.ApprovalPending, Message: "wait", RetryAfter: time.Second}}
 	d.Change.SetResponseHeaders = []access.Header{{Name: "x-policy", Value: values["semi"]}}
 	q := &access.Request{Time: start.Add(-time.Second), Method: "POST", Authority: "api.example.com", Path: "/x?key=" + values["plain"],
-		Headers: head("", "content-length", "99", "content-type", "application/json").Headers, Body: []byte(`{"a":"` + values["plain"] + `"`), BodyTruncated: true}
+		Headers: head("", "content-length", "99", "content-type", "application/json").Headers, Body: []byte(`{"a":"` + values["plain"] + `"`)}
 	w.engine.Refused(access.Refused{Request: q, Target: access.Target{Host: "api.example.com", Path: "/x"}, Credentials: []string{"plain"},
 		Tickets: map[string]string{"ckr_a": "l1"}, Decision: d})
 	ts.is(t, "request POST api.example.com /x?key=[masked] | content-length: 99 | content-type: application/json map[plain:1]",
@@ -352,8 +353,39 @@ func TestRefused(t *testing.T) {
 		e.Set != w.snap.ID() || ts.all[0].tickets["ckr_a"] != "l1" {
 		t.Errorf("got %+v", e)
 	}
-	if w.told[len(w.told)-1] != "value sent plain" {
-		t.Errorf("nobody heard of it: %q", w.told)
+	if n := len(w.told); w.told[n-1] != "value sent plain" || n > 1 && w.told[n-2] == w.told[n-1] || e.Error != `the caller sent the real value of "plain"` {
+		t.Errorf("somebody heard of it: %q, %q", w.told, e.Error)
+	}
+}
+
+// TestRefusedWithinAValue: of a body that was seen in part, nothing is recorded that
+// may be the beginning of a value.
+func TestRefusedWithinAValue(t *testing.T) {
+	w := newWorld(t)
+	ts := w.record(t)
+	q := &access.Request{Time: start, Method: "POST", Authority: "api.example.com", Path: "/x", BodyTruncated: true,
+		Body: []byte(strings.Repeat("a b ", 16<<10) + values["plain"][:len(values["plain"])-1])}
+	w.engine.Refused(access.Refused{Request: q, Decision: access.Decision{Exchange: "exchange-9"}})
+	sent := ts.all[0].events[1].text
+	if n := len(sent); n < 32<<10 || strings.TrimRight(sent, "a b") != "" {
+		t.Errorf("recorded %d bytes, which end with %q", n, sent[max(0, n-50):])
+	}
+}
+
+// TestRefusedWithoutRoom: what is kept free is not for refusals.
+func TestRefusedWithoutRoom(t *testing.T) {
+	w := newWorld(t)
+	ts := w.record(t)
+	ts.unready = errFull
+	q := &access.Request{Time: start, Method: "GET", Authority: "api.example.com", Path: "/x?key=" + values["plain"]}
+	w.engine.Refused(access.Refused{Request: q, Decision: access.Decision{Exchange: "exchange-9",
+		Refusal: &access.Refusal{Code: access.Unavailable}}})
+	if len(ts.all) != 0 || len(w.entries) != 1 {
+		t.Fatalf("%d tapes, %d entries", len(ts.all), len(w.entries))
+	}
+	if e := w.entries[0].End; e.Exchange != "exchange-9" || !e.Lost || e.Status != 403 || e.Code != access.Unavailable ||
+		e.Error != `the caller sent the real value of "plain"` {
+		t.Errorf("got %+v", e)
 	}
 }
 

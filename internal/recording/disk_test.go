@@ -251,6 +251,35 @@ func TestScarcity(t *testing.T) {
 	}
 }
 
+// What is kept free is not for recordings, strict or not: the log and the store need it.
+func TestScarcityWhereNothingWaits(t *testing.T) {
+	dir := newDir(t)
+	d := &faulty{left: 1000}
+	r := open(t, dir, openLog(t, dir), Options{disk: d})
+	_, e := recordOne(t, r, dir, full)
+	if !e.Lost || len(e.Recording) != 0 || r.Ready() != nil {
+		t.Errorf("got %+v, %v", e, r.Ready())
+	}
+}
+
+// A tape that can be written no more takes no memory for what would follow.
+func TestTakesNothingAfterAFailure(t *testing.T) {
+	dir := newDir(t)
+	r := open(t, dir, openLog(t, dir), Options{disk: &faulty{left: 1000}})
+	tp := r.Begin(record.NewID(began), began, Rule{Bodies: Full, Limit: 1 << 30}).(*tape)
+	piece := []byte(strings.Repeat("a body ", 16<<10))
+	for range 100 {
+		tp.Piece(began, Got, piece, nil)
+		if err := tp.Flush(began, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := r.Stats().Memory; n > 1<<20 {
+		t.Errorf("it holds %d bytes", n)
+	}
+	tp.End(began, record.End{})
+}
+
 // A disk that hangs stops new exchanges before it takes all memory.
 func TestHangingDisk(t *testing.T) {
 	dir := newDir(t)

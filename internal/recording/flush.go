@@ -29,6 +29,7 @@ func (w *writer) skip(k Kind, n int64) {
 func (w *writer) flush(at time.Time, all bool) error {
 	switch {
 	case w.failed != nil:
+		w.drop()
 		return w.refusal()
 	case all && w.changed:
 		w.finish(at)
@@ -63,8 +64,7 @@ func (w *writer) write() error {
 	if len(w.parts) < record.PartsMax {
 		err = w.r.put(p, w.rule.Retention)
 	}
-	w.line.buf, w.oldest = w.line.buf[:0], -1
-	w.account()
+	w.drop()
 	if err != nil {
 		w.failed = err
 		w.r.stats.lost.Add(1)
@@ -72,6 +72,12 @@ func (w *writer) write() error {
 	}
 	w.parts = append(w.parts, p)
 	return nil
+}
+
+// drop forgets what is not written.
+func (w *writer) drop() {
+	w.line.buf, w.oldest = w.line.buf[:0], -1
+	w.account()
 }
 
 // end ends the tape, and leaves the rest to the committer.

@@ -76,7 +76,7 @@ func (l *line) masked(counts map[string]int) {
 	l.buf = append(l.buf, '}')
 }
 
-func (l *line) headers(hs []access.Header, clean func(access.Header) string) {
+func (l *line) headers(hs []access.Header, clean func(access.Header) (name, value string)) {
 	if len(hs) == 0 {
 		return
 	}
@@ -86,10 +86,11 @@ func (l *line) headers(hs []access.Header, clean func(access.Header) string) {
 		if i > 0 {
 			l.buf = append(l.buf, ',')
 		}
+		name, value := clean(h)
 		l.buf = append(l.buf, '[')
-		l.buf = appendText(l.buf, h.Name)
+		l.buf = appendText(l.buf, name)
 		l.buf = append(l.buf, ',')
-		l.buf = appendText(l.buf, clean(h))
+		l.buf = appendText(l.buf, value)
 		l.buf = append(l.buf, ']')
 	}
 	l.buf = append(l.buf, ']')

@@ -166,7 +166,7 @@ func (r *Recorder) put(p *part, retention time.Duration) error {
 		r.memory.Add(size)
 		return nil
 	}
-	if r.memory.Load() > r.o.Memory {
+	if r.memory.Load() > r.o.Memory || r.scarce.Load() != nil { // the log and the store need what is left
 		return fmt.Errorf("queueing a part: %w", ErrUnavailable)
 	}
 	p.class = c

@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -24,9 +23,9 @@ const Unended = "the service ended before the exchange did"
 // recovery ends what an earlier process did not.
 type recovery struct {
 	r     *Recorder
-	from  record.Position // where the ends can first stand
-	some  bool            // from is set
-	packs map[string]int  // open packs: parts by path
+	from  record.Position      // where the ends can first stand
+	some  bool                 // from is set
+	packs map[string]*leftover // open packs by path
 	parts map[string][]numbered
 	order []string // the exchanges in parts
 	ended map[string]bool
@@ -35,7 +34,7 @@ type recovery struct {
 // recover closes the packs that an earlier process left open, and ends the
 // exchanges of which it had parts and that the log knows no end of.
 func (r *Recorder) recover(ctx context.Context) error {
-	v := &recovery{r: r, packs: map[string]int{}, parts: map[string][]numbered{}, ended: map[string]bool{}}
+	v := &recovery{r: r, packs: map[string]*leftover{}, parts: map[string][]numbered{}, ended: map[string]bool{}}
 	if err := v.carried(); err != nil {
 		return err
 	}
@@ -54,17 +53,18 @@ func (r *Recorder) recover(ctx context.Context) error {
 	if err := v.readLog(); err != nil {
 		return err
 	}
+	for path, o := range v.packs {
+		if err := v.settle(path, o); err != nil {
+			return fmt.Errorf("cutting pack %q: %w", path, err)
+		}
+	}
 	for _, exchange := range v.order {
 		if !v.ended[exchange] {
 			v.end(ctx, exchange)
 		}
 	}
-	for path, parts := range v.packs {
-		err := r.noteClosed(path, filepath.Base(path)[:exchangeLen], parts)
-		if err == nil {
-			err = r.rename(path)
-		}
-		if err != nil {
+	for path, o := range v.packs {
+		if err := v.close(path, o); err != nil {
 			return fmt.Errorf("closing pack %q: %w", path, err)
 		}
 	}
@@ -119,63 +119,6 @@ func (v *recovery) carried() error {
 	}
 }
 
-// pack takes the parts of a pack that was left open, and cuts off what is behind
-// the last whole one.
-func (v *recovery) pack(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	s := &scanner{r: bufio.NewReaderSize(f, 64<<10)}
-	p, err := s.header(path)
-	if err != nil {
-		v.r.o.Logger.Warn("recording: a pack was never begun", "pack", path, "error", err)
-		return v.r.o.disk.remove(path)
-	}
-	if p.Log != v.r.o.Log.ID() {
-		return fmt.Errorf("opening pack %q: it belongs to another log; move it elsewhere", path)
-	}
-	v.begin(record.Position{Seq: s.raw.Seq, Hash: s.raw.Hash})
-	parts := v.takeParts(s, p.ID)
-	if info, err := f.Stat(); err != nil || info.Size() != s.at {
-		v.r.o.Logger.Warn("recording: cut off a part that was never finished", "pack", path, "at", s.at)
-		if err := v.r.o.disk.truncate(path, s.at); err != nil {
-			return fmt.Errorf("cutting pack %q: %w", path, err)
-		}
-	}
-	if parts == 0 {
-		return v.r.o.disk.remove(path)
-	}
-	v.packs[path] = parts
-	return syncPath(path) // it may be in memory only
-}
-
-// takeParts takes the parts up to where the pack is torn, or ends: s.at.
-func (v *recovery) takeParts(s *scanner, pack string) (parts int) {
-	for {
-		at := s.at
-		found, err := s.next(pack)
-		if err == nil {
-			_, _, err = v.r.part(context.Background(), found.Part)
-		}
-		if err != nil {
-			s.at = at
-			return parts
-		}
-		v.add(found.Exchange, numbered{found.Part, found.Number})
-		parts++
-	}
-}
-
-func syncPath(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
 // readLog finds the exchanges that the log ends, and what else it names.
 func (v *recovery) readLog() error {
 	lines, err := record.ReadAfter(v.r.o.Dir, v.from)
@@ -191,6 +134,9 @@ func (v *recovery) readLog() error {
 		}
 		if err != nil {
 			return err
+		}
+		for _, o := range v.packs {
+			o.hear(line.Raw)
 		}
 		if id, ok := endedBy(line.Raw); ok {
 			if v.parts[id] != nil {

@@ -102,7 +102,8 @@ func (c *scrubber) credentials(s string) string {
 	if !ok || !strings.EqualFold(scheme, "basic") {
 		return c.text(s)
 	}
-	plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	encoded = strings.TrimRight(strings.Trim(encoded, " \t"), "=") // a ticket is found there, padded or not
+	plain, err := base64.RawStdEncoding.DecodeString(encoded)
 	if err != nil {
 		return c.text(s)
 	}

@@ -159,6 +159,8 @@ func TestBasicCredentials(t *testing.T) {
 		{"Basic dXNlcjpwYXNz", "Basic dXNlcjpwYXNz"},
 		{"Basic !!", "Basic !!"},
 		{"basic dXNlcjpja3JfZ2l0aHViLXJlYWRfMDEyMzQ1Njc4OWFiY2RlZmdoamttbnBxcnM=", "basic dXNlcjpja3JfZ2l0aHViLXJlYWRfW3RpY2tldCBMMV0="},
+		{"Basic  dXNlcjpja3JfZ2l0aHViLXJlYWRfMDEyMzQ1Njc4OWFiY2RlZmdoamttbnBxcnM", "Basic dXNlcjpja3JfZ2l0aHViLXJlYWRfW3RpY2tldCBMMV0="},
+		{"Basic dXNlcjpja3JfZ2l0aHViLXJlYWRfMDEyMzQ1Njc4OWFiY2RlZmdoamttbnBxcnM==\t", "Basic dXNlcjpja3JfZ2l0aHViLXJlYWRfW3RpY2tldCBMMV0="},
 		{"Bearer " + jwt, "Bearer " + TokenMark(c.key, jwt)},
 		{namedText, namedText},
 	} {

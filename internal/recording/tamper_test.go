@@ -191,3 +191,91 @@ func FuzzParse(f *testing.F) {
 		_ = p.part(id, plain)
 	})
 }
+
+// left makes a directory as a process leaves it that is killed: a pack is open, and the
+// log names what stands in it.
+func left(t *testing.T) (dir, pack string, named []string) {
+	t.Helper()
+	from, dir := newDir(t), newDir(t)
+	l := openLog(t, from)
+	r := open(t, from, l, Options{Strict: true})
+	for range 3 {
+		id, _ := recordOne(t, r, from, full)
+		named = append(named, id)
+	}
+	if err := errors.Join(os.CopyFS(dir, os.DirFS(from)), os.Chmod(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	packs, err := filepath.Glob(filepath.Join(dir, packsFolder, "*"+openExt))
+	if err != nil || len(packs) != 1 {
+		t.Fatalf("got %q, %v", packs, err)
+	}
+	return dir, packs[0], named
+}
+
+// A pack that was left open is not taken for torn because the key is another.
+func TestOpensNothingWithAnotherKey(t *testing.T) {
+	dir, pack, named := left(t)
+	before, err := os.ReadFile(pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := openLog(t, dir)
+	_, err = Open(context.Background(), Options{Dir: dir, Key: [32]byte{7}, Log: l, Strict: true, Logger: quiet()})
+	if err == nil {
+		t.Error("it opened")
+	}
+	if after, err := os.ReadFile(pack); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the pack is not what it was: %v", err)
+	}
+	r := open(t, dir, l, Options{Strict: true})
+	all := ends(t, dir)
+	for _, id := range named {
+		wantWhole(t, r, all[id], id)
+	}
+}
+
+// What the log names is not cut off because something before it was changed.
+func TestKeepsWhatStandsBehindABrokenPart(t *testing.T) {
+	dir, pack, named := left(t)
+	all := ends(t, dir)
+	change(t, pack, all[named[0]].Recording[0].At+frameHeader)
+	l := openLog(t, dir)
+	r := open(t, dir, l, Options{Strict: true})
+	if _, err := r.Read(context.Background(), named[0], all[named[0]].Recording); !errors.Is(err, ErrBroken) {
+		t.Errorf("what was changed: %v", err)
+	}
+	for _, id := range named[1:] {
+		wantWhole(t, r, all[id], id)
+	}
+	if len(closed(t, dir)) != 1 {
+		t.Error("the pack is not closed")
+	}
+}
+
+// What does not begin as a pack does is not deleted: it may have been one.
+func TestSetsAsideWhatIsNoPack(t *testing.T) {
+	dir, pack, _ := left(t)
+	change(t, pack, 10)
+	before, err := os.ReadFile(pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir, openLog(t, dir), Options{Strict: true})
+	if after, err := os.ReadFile(pack + asideExt); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the pack is not what it was: %v", err)
+	}
+}
+
+// change changes the byte of a file.
+func change(t *testing.T, path string, at int64) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[at] ^= 1
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

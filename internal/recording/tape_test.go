@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 )
 
@@ -209,6 +211,17 @@ func ambiguous(kept []byte) bool {
 	run := kept[lastBound(kept)+1:]
 	strays := c.strays(run)
 	return len(strays) > 0 && ticketBegun.Match(run)
+}
+
+// A ticket is one in a header's name too, which is of the agent's choosing.
+func TestNamesOfHeaders(t *testing.T) {
+	got, _ := newPlayer(t).play(t, full, func(tape Tape) {
+		tape.Head(began, Request, Head{Headers: []access.Header{{Name: "x-" + ticketOne, Value: "1"}, {Name: "accept", Value: "*/*"}}}, nil)
+	})
+	want := []access.Header{{Name: "x-ckr_github-read_[ticket L1]", Value: "1"}, {Name: "accept", Value: "*/*"}}
+	if !slices.Equal(got.Events[0].Head.Headers, want) {
+		t.Errorf("got %+v", got.Events[0].Head.Headers)
+	}
 }
 
 func TestTextsThatAreNoUTF8(t *testing.T) {

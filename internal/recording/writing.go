@@ -127,12 +127,12 @@ func (w *writer) head(at time.Time, k Kind, h Head, masked map[string]int) {
 	w.account()
 }
 
-// header is what is kept of a header's value.
-func (w *writer) header(h access.Header) string {
+// header is what is kept of a header.
+func (w *writer) header(h access.Header) (name, value string) {
 	if h.Name == "authorization" || h.Name == "proxy-authorization" {
-		return w.scrub.credentials(h.Value)
+		return h.Name, w.scrub.credentials(h.Value)
 	}
-	return w.scrub.text(h.Value)
+	return w.scrub.text(h.Name), w.scrub.text(h.Value)
 }
 
 // content is a piece of a body or of a message.
