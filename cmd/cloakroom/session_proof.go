@@ -52,14 +52,18 @@ func withProof(ctx context.Context, r reading, more []string, do func(*proof) er
 		return err
 	}
 	for _, dir := range p.logs.Dirs {
+		r := verify.Replica{Dir: dir, Packs: p.logs.packs[dir]}
 		past, heads, err := search.ReadBook(bookPath(dir), key)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		switch r.Book = heads; {
+		case errors.Is(err, search.ErrChanged):
+			r.Torn = err
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
 		for _, k := range past {
 			prints = append(prints, k.Fingerprint)
 		}
-		p.found.Replicas = append(p.found.Replicas, verify.Replica{Dir: dir, Packs: p.logs.packs[dir], Book: heads})
+		p.found.Replicas = append(p.found.Replicas, r)
 	}
 	if p.found.Search, err = key.Compile(prints); err != nil {
 		return err

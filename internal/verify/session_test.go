@@ -306,6 +306,19 @@ func TestWhatIsNotShownIsNotSearched(t *testing.T) {
 	}
 }
 
+// TestFingerprintsThatCannotBeRead are a finding: what they are of is not searched for.
+func TestFingerprintsThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	s, err := key.Compile(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Sessions{Replicas: []Replica{{Dir: w.dir, Packs: w, Torn: search.ErrChanged}}, Search: s, Now: noon}.Verify(t.Context())
+	if err != nil || r.Found != 1 || r.Findings[0].What != Fingerprints {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
 // TestEveryLineIsSearched finds a value in what somebody who asked for a lease wrote,
 // where all is verified.
 func TestEveryLineIsSearched(t *testing.T) {
