@@ -160,6 +160,9 @@ func (a *logAudit) log(ctx context.Context, dir string) error {
 	if err := r.lines(ctx); err != nil {
 		return err
 	}
+	if r.unsigned {
+		r.neverSigned()
+	}
 	r.compare(ctx, r.signed.Checkpoint, checkpoint.LatestPath(dir), 0)
 	r.compareReceipts(ctx)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -19,13 +20,25 @@ func (r *logRead) latest() checkpoint.Signed {
 	msg, err := checkpoint.Latest(r.dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.found(Finding{File: path, What: "no checkpoint: nothing of the log is signed"})
+		r.unsigned = true // is judged once the lines tell when it began
 		return checkpoint.Signed{}
 	case err != nil:
 		r.found(Finding{File: path, What: err.Error()})
 		return checkpoint.Signed{}
 	}
 	return checkpoint.Signed{Checkpoint: r.own(msg, path, 0), Note: msg}
+}
+
+// signedSoon is how old a log is at most of which nothing is signed yet.
+const signedSoon = 10 * time.Second
+
+// neverSigned tells of a log that has no checkpoint.
+func (r *logRead) neverSigned() {
+	if len(r.took) == 0 && r.audit.Now.Sub(r.began).Abs() < signedSoon {
+		r.audit.note("nothing of log %s is signed yet: it has just begun", r.log)
+		return
+	}
+	r.found(Finding{File: checkpoint.LatestPath(r.dir), What: "no checkpoint: nothing of the log is signed"})
 }
 
 // own opens a checkpoint that should be of this log; what is wrong with it is
