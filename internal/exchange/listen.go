@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"time"
 
 	"cloakroom/internal/access"
@@ -73,7 +74,8 @@ func (l *listener) hear(piece []byte, end bool) error {
 	return nil
 }
 
-// finish records what is still held back of a body that nobody hears the end of.
+// finish records what is still held back of a body that nobody hears the end of, but
+// for its last word: that may be the beginning of a value. It is counted.
 func (l *listener) finish() {
 	if l == nil || l.done {
 		return
@@ -81,6 +83,8 @@ func (l *listener) finish() {
 	l.done = true
 	for i, r := range l.masks {
 		out := r.Append(l.out[:0], nil, true)
+		word := out[lastWord(out):]
+		out = out[:len(out)-len(word)]
 		switch {
 		case len(out) == 0:
 		case l.socket != nil:
@@ -88,8 +92,15 @@ func (l *listener) finish() {
 		default:
 			l.tape.Piece(l.now(), recording.Sent, out, l.fresh())
 		}
+		if len(word) > 0 {
+			l.tape.Skipped(recording.Sent, int64(len(word)))
+		}
 	}
 }
+
+// lastWord is where the text begins that stands behind the last byte which few values
+// hold, and no form of one that is written in base64, hex or escapes.
+func lastWord(text []byte) int { return bytes.LastIndexAny(text, "\x00 \t\r\n\"',(){}[]<>|") + 1 }
 
 // fresh is what was masked since it was asked last, and raises the alarm.
 func (l *listener) fresh() map[string]int {

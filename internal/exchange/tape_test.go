@@ -357,17 +357,40 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedWithinAValue: of a body that was seen in part, nothing is recorded that
-// may be the beginning of a value.
-func TestRefusedWithinAValue(t *testing.T) {
-	w := newWorld(t)
-	ts := w.record(t)
-	q := &access.Request{Time: start, Method: "POST", Authority: "api.example.com", Path: "/x", BodyTruncated: true,
-		Body: []byte(strings.Repeat("a b ", 16<<10) + values["plain"][:len(values["plain"])-1])}
-	w.engine.Refused(access.Refused{Request: q, Decision: access.Decision{Exchange: "exchange-9"}})
-	sent := ts.all[0].events[1].text
-	if n := len(sent); n < 32<<10 || strings.TrimRight(sent, "a b") != "" {
-		t.Errorf("recorded %d bytes, which end with %q", n, sent[max(0, n-50):])
+// TestEndsWithinAValue: what is cut, by its caller or by the gateway, is recorded but
+// for what may be the beginning of a value.
+func TestEndsWithinAValue(t *testing.T) {
+	text, half := strings.Repeat("a b ", 16<<10), values["plain"][:len(values["plain"])-1]
+	for name, cut := range map[string]func(w *world){
+		"by the gateway": func(w *world) {
+			q := &access.Request{Time: start, Method: "POST", Authority: "api.example.com", Path: "/x", Body: []byte(text + half), BodyTruncated: true}
+			w.engine.Refused(access.Refused{Request: q, Decision: access.Decision{Exchange: "exchange-9"}})
+		},
+		"by its caller": func(w *world) {
+			x := w.begin()
+			q := head("/x")
+			q.Body = true
+			if _, r, err := x.RequestHead(w.granted(t, q)); r != nil || err != nil {
+				t.Fatal(r, err)
+			}
+			if _, r, err := x.RequestBody(nil, []byte(text+half), false); r != nil || err != nil {
+				t.Fatal(r, err)
+			}
+			x.End(errors.New("it was cut"))
+		},
+	} {
+		w := newWorld(t)
+		ts := w.record(t)
+		cut(w)
+		sent := ""
+		for _, e := range ts.all[0].events {
+			if e.kind == recording.Sent {
+				sent += e.text
+			}
+		}
+		if want := text + strings.Repeat("?", len(half)); sent != want {
+			t.Errorf("%s: recorded %d bytes, which end with %q", name, len(sent), sent[max(0, len(sent)-50):])
+		}
 	}
 }
 
