@@ -79,8 +79,12 @@ func TestTheTape(t *testing.T) {
 				"response 200", "got world " + p + " map[plain:1]"},
 		},
 		"a coding that nobody can read": {
-			q: shown("text/plain", "content-encoding", "rot13", in, p), sent: "uryyb", h: ResponseHead{Status: 200, End: true},
-			want: []string{"request GET api.example.com /x | authorization: " + p + " | content-encoding: rot13 | content-type: text/plain", "sent ?????", "response 200"},
+			q: shown("text/plain", "content-encoding", "rot13", in, p), sent: "uryyb " + v, h: ResponseHead{Status: 200, End: true},
+			want: []string{"request GET api.example.com /x | authorization: " + p + " | content-encoding: rot13 | content-type: text/plain", "sent uryyb [masked] map[plain:1]", "response 200"},
+		},
+		"a coding that it is not in": {
+			q: shown("text/plain", "content-encoding", "gzip", in, p), sent: "hello " + v, h: ResponseHead{Status: 200, End: true},
+			want: []string{"request GET api.example.com /x | authorization: " + p + " | content-encoding: gzip | content-type: text/plain", "sent hello [masked] map[plain:1]", "response 200"},
 		},
 		"gRPC": {
 			q: shown("application/grpc", in, p), sent: prefixed(0, "ask "+v), h: grpcHead("application/grpc"), got: prefixed(0, "tell "+v),
