@@ -282,7 +282,7 @@ func TestNotReady(t *testing.T) {
 		t.Errorf("got %v, %v, %d tapes", r, err, len(ts.all))
 	}
 	x.End(nil)
-	if len(w.entries) != 1 || w.entries[0].End.Code != access.Unavailable {
+	if len(w.entries) != 1 || w.entries[0].End.Code != access.Unavailable || !w.entries[0].End.Lost {
 		t.Errorf("got %+v", w.entries)
 	}
 }
