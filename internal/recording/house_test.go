@@ -39,7 +39,7 @@ func recordOne(t *testing.T, r *Recorder, dir string, rule Rule) (string, record
 
 func closed(t *testing.T, dir string) []string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(dir, packsFolder, "*"+closedExt))
+	paths, err := listed(filepath.Join(dir, packsFolder), closedExt)
 	if err != nil {
 		t.Fatal(err)
 	}
