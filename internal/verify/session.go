@@ -21,6 +21,7 @@ type Replica struct {
 	// Book says what the fingerprints beside the log are, by number of lines; see
 	// search.ReadBook.
 	Book []search.Head
+	Torn error // why not all of the fingerprints could be read; nil: they were
 }
 
 // Packs reads what was recorded. *recording.Packs is one.
@@ -90,6 +91,9 @@ func (a *sessionAudit) measure() error {
 		}
 		if a.until[id], err = record.Last(r.Dir); err != nil {
 			return err
+		}
+		if r.Torn != nil {
+			a.found(SessionFinding{What: Fingerprints, Log: id, Detail: r.Torn.Error()})
 		}
 	}
 	return nil

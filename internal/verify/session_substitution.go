@@ -177,7 +177,7 @@ func (a *sessionAudit) approvers(l *authority, x *exchange) int {
 func (a *sessionAudit) byRules(x *exchange, s record.Substitution) {
 	d := x.decision.entry.Decision
 	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
-	if !known || strings.HasSuffix(d.Path, "…") {
+	if !known || isCut(d.Path, cutPath) || isCut(s.Location, cutLocation) {
 		a.report.Unjudged += s.N
 		return
 	}
@@ -189,6 +189,15 @@ func (a *sessionAudit) byRules(x *exchange, s record.Substitution) {
 		a.about(x, s, NotPermitted, "the rules of the time do not permit it there")
 	}
 }
+
+// The log cuts a path to 4096 bytes and a location to 128, after it was masked: what is
+// much shorter ends with an ellipsis of its own.
+const (
+	cutPath     = 2048
+	cutLocation = 64
+)
+
+func isCut(text string, least int) bool { return len(text) > least && strings.HasSuffix(text, "…") }
 
 func permits(set *inventory.Set, t access.Target, s record.Substitution) bool {
 	in, ok := set.Credential(s.Credential).Permits(t)

@@ -87,6 +87,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"refused, and put in", func(_ *world, c *call) { c.decision.Outcome = access.Deny }, NoUse, "refused"},
 		{"another path", func(_ *world, c *call) { c.decision.Path = "/b" }, NotPermitted, "git"},
 		{"another reading of the path", func(_ *world, c *call) { c.decision.Path = "/a/%2e%2e/b" }, NotPermitted, "git"},
+		{"a path with an ellipsis of its own", func(_ *world, c *call) { c.decision.Path = "/b/…" }, NotPermitted, "git"},
 		{"another method", func(_ *world, c *call) { c.decision.Method = "POST" }, NotPermitted, "git"},
 		{"another host", func(_ *world, c *call) { c.decision.Host = "evil.example.com" }, NotPermitted, "git"},
 		{"where no rule lets it stand", func(_ *world, c *call) {
@@ -187,6 +188,10 @@ func TestWhatIsOverOrUnknown(t *testing.T) {
 	long := usual("e2")
 	long.decision.Path = "/a/" + strings.Repeat("x", 5000)
 	w.happen(noon.Add(time.Minute), long)
+	deep := usual("e5")
+	deep.decision.Uses[0].Location = "body:/" + strings.Repeat("x", 500)
+	deep.end.Substitutions[0].Location = deep.decision.Uses[0].Location
+	w.happen(noon.Add(time.Minute), deep)
 	lost := usual("e3")
 	lost.end.Lost, lost.tape.Complete = true, false
 	w.happen(noon.Add(time.Minute), lost)
@@ -194,7 +199,7 @@ func TestWhatIsOverOrUnknown(t *testing.T) {
 	marked.tape.Got.SHA256[0]++ // it was made before the ticket was marked
 	w.happen(noon.Add(time.Minute), marked)
 	r := w.verify(nil)
-	if r.Found > 0 || r.Expired != 1 || r.Unjudged != 1 || r.Lost != 1 || r.Recorded != 3 {
+	if r.Found > 0 || r.Expired != 1 || r.Unjudged != 2 || r.Lost != 1 || r.Recorded != 4 {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -303,6 +308,19 @@ func TestWhatIsNotShownIsNotSearched(t *testing.T) {
 				t.Errorf("%d bytes rest on the masker's word, want %d: %v", r.Trusted, tt.want, r.Findings)
 			}
 		})
+	}
+}
+
+// TestFingerprintsThatCannotBeRead are a finding: what they are of is not searched for.
+func TestFingerprintsThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	s, err := key.Compile(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Sessions{Replicas: []Replica{{Dir: w.dir, Packs: w, Torn: search.ErrChanged}}, Search: s, Now: noon}.Verify(t.Context())
+	if err != nil || r.Found != 1 || r.Findings[0].What != Fingerprints {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }
 
