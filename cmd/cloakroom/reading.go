@@ -125,7 +125,10 @@ func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchan
 	case x.End == nil && x.Decision.Decision.Outcome == access.Allow:
 		out.Missing = errors.New("the exchange has not ended, or its end is in the log of a replica that is not indexed")
 		return out, nil
-	case x.End == nil, len(x.End.End.Recording) == 0:
+	case x.End == nil:
+		out.Missing = fmt.Errorf("%w, or its end is not in the index yet", recording.ErrNotRecorded)
+		return out, nil
+	case len(x.End.End.Recording) == 0:
 		out.Missing = recording.ErrNotRecorded
 		return out, nil
 	}
