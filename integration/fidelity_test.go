@@ -42,7 +42,9 @@ type pair struct{ Name, Value string }
 // tapes are the n exchanges of a session, once all have ended.
 func (w *world) tapes(t *testing.T, session string, n int) []taped {
 	t.Helper()
-	w.session(t, session, n, true)
+	w.eventually("the exchanges of "+session+" have ended, refused ones too", func() bool {
+		return !slices.ContainsFunc(w.session(t, session, n, true), func(x shown) bool { return x.End == nil })
+	})
 	stdout, stderr, code := command(t, w.dir, w.env, "session", "replay", session, "--har", "-")
 	if code != 0 {
 		t.Fatalf("session replay: %s", stderr)

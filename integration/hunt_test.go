@@ -88,7 +88,7 @@ func (w *world) unseal() {
 			return code == 0 && json.Unmarshal([]byte(stdout), &sessions) == nil && len(sessions) > 0
 		})
 		for _, s := range sessions {
-			stdout, stderr, code := command(w.t, w.dir, w.env, "session", "show", s.Session, "--full")
+			stdout, stderr, code := command(w.t, w.dir, w.env, "session", "show", s.Session, "--full", "--limit", "0")
 			if page(stdout); code != 0 || stdout == "" {
 				w.t.Errorf("session show %q: %s", s.Session, stderr)
 			}

@@ -35,6 +35,17 @@ type selector struct {
 	limit     int    // the latest so many; 0: all
 }
 
+// mostRead is how many exchanges of a session are read where nothing else is said: a
+// client may give one name to any number.
+const mostRead = 1000
+
+// more says that there may be more exchanges than the n that were found.
+func (s selector) more(stderr io.Writer, n int) {
+	if n == s.limit {
+		fmt.Fprintf(stderr, "cloakroom: the latest %d exchanges; there may be more (--limit)\n", n)
+	}
+}
+
 // withReading gives a command the recordings. What it reads must be entered first:
 // see reading.exchanges.
 func withReading(cmd *cobra.Command, o *options, do func(context.Context, reading) error) error {

@@ -79,7 +79,7 @@ Reading a recording is an entry in the log, and nothing is shown before it is th
 func (p *replaying) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.principal, "principal", "", "only this principal's (issuer#subject): a session's name is its client's")
-	f.IntVar(&p.limit, "limit", 1000, "only the latest so many exchanges; 0: all")
+	f.IntVar(&p.limit, "limit", mostRead, "only the latest so many exchanges; 0: all")
 	f.StringVar(&p.speed, "speed", "1x", "how many times as fast as it happened; 0: without waiting")
 	f.DurationVar(&p.pause, "longest-pause", 0, "wait no longer than so between two moments, e.g. 2s")
 	f.BoolVar(&p.step, "step", false, "go on with the Enter key")
@@ -127,9 +127,7 @@ func (p replaying) run(ctx context.Context, r reading) error {
 	if err != nil {
 		return err
 	}
-	if len(found) == p.limit {
-		fmt.Fprintf(p.stderr, "cloakroom: the latest %d exchanges; there may be more (--limit)\n", p.limit)
-	}
+	p.more(p.stderr, len(found))
 	slices.SortStableFunc(found, func(a, b record.Exchange) int { return a.Decision.Time.Compare(b.Decision.Time) })
 	return p.replay(ctx, r.all(ctx, found), base)
 }

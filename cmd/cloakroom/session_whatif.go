@@ -74,6 +74,9 @@ func (w *whatIf) run(cmd *cobra.Command, o *options, s selector) error {
 		if n := len(report.Differences); n > 0 {
 			return errors.Join(coded{fmt.Errorf("%d of %d decisions would differ", n, report.Decided), exitFailed}, broken)
 		}
+		if report.Decided == 0 {
+			return errors.Join(hinted{errors.New("nothing could be decided again"), "`cloakroom session ls` lists sessions"}, broken)
+		}
 		return broken
 	})
 }

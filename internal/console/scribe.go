@@ -102,6 +102,7 @@ func (s *scribe) head(e recording.Event) {
 	}
 	b := s.begin(e, map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers, recording.Control: whatControl}[e.Kind])
 	b.mask(e.Masked)
+	b.head = len(h.Method) + len(h.Path) + len(h.Authority)
 	switch e.Kind {
 	case recording.Request:
 		b.Line = runs(h.Method+" "+h.Path, true, s.kindAt(b, inTarget))
@@ -111,6 +112,7 @@ func (s *scribe) head(e recording.Event) {
 		s.stream = s.got == nil && eventStream(h)
 	}
 	for _, l := range h.Headers {
+		b.head += len(l.Name) + len(l.Value)
 		b.Fields = append(b.Fields, field{plain(l.Name), runs(l.Value, true, s.kindAt(b, inHeader(l.Name)))})
 	}
 }

@@ -73,6 +73,7 @@ func (x *Exchange) End(err error) {
 	end := x.entry.record(x.grant.Exchange, err, took, x.alarms.texts())
 	end.Set = strings.Join(x.sets, ",")
 	if x.reel.tape == nil {
+		end.Lost = x.deps.Tapes != nil // it was not ready
 		x.deps.Log.Note(record.Entry{End: end})
 		return
 	}

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"time"
 
 	"cloakroom/internal/access"
@@ -20,7 +21,9 @@ type listener struct {
 	masks   []*replace.Rewriter
 	hits    map[string]int // of masks, so far
 	decoder *coding.Decoder
-	body    stage              // nil: it cannot be read, and is only counted
+	body    stage              // nil: it is not what its head says
+	raw     *replace.Rewriter  // of masks: what comes, before codings are taken off; nil: there are none
+	came    []byte             // what raw let go last
 	socket  *websocket.Reading // of a WebSocket, in the place of body
 	out     []byte
 	done    bool // all that comes has come
@@ -34,43 +37,58 @@ func (s *Snapshot) listenTo(l listener, headers []access.Header, socket bool) *l
 		l.socket = websocket.NewReading(l.messages(text, false), l.messages(binary, true))
 		return &l
 	}
-	decoder, err := coding.Within(headerValues(headers, "content-encoding"), mostHeld)
-	if err != nil { // it goes on as it came, and nobody here can read it
-		return &l
-	}
+	// Of a coding that nobody here can read there is no decoder: it is recorded as it came.
+	l.decoder, _ = coding.Within(headerValues(headers, "content-encoding"), mostHeld)
 	contentType := firstHeader(headers, "content-type")
-	if ends, prefixed := prefixesMessages(contentType); prefixed {
+	ends, prefixed := prefixesMessages(contentType)
+	if prefixed {
 		l.masks = []*replace.Rewriter{s.masks.NewFiller(replace.None)}
 		l.body = &messages{inside: masker{l.masks[0]}, ends: ends}
 	} else {
 		l.masks = []*replace.Rewriter{s.masks.NewRewriter(replace.FlushFor(contentType), nil)}
 		l.body = masker{l.masks[0]}
 	}
-	if l.decoder = decoder; decoder != nil {
-		l.body = &chain{first: decoder, second: l.body}
+	if l.decoder != nil {
+		l.body = &chain{first: l.decoder, second: l.body}
+		l.raw = s.masks.NewRewriter(replace.None, nil)
+		l.masks = append(l.masks, l.raw)
 	}
 	return &l
 }
 
 // hear records the next piece of the body. Only of what are no frames of a WebSocket
-// is there an error: of any other body that cannot be read the rest is counted.
+// is there an error: of any other body that is not what its head says, what follows is
+// recorded as it comes if it should have been coded, else counted, and there is no hash.
 func (l *listener) hear(piece []byte, end bool) error {
 	l.done = end
 	if l.socket != nil {
 		return l.socket.Read(piece, end)
 	}
+	if l.raw != nil { // from the beginning, since a value may begin before that is known
+		l.came = l.raw.Append(l.came[:0], piece, end)
+	}
 	if l.body != nil {
 		out, err := l.body.Append(l.out[:0], piece, end)
 		if l.out = out; err == nil {
-			if len(out) > 0 {
-				l.tape.Piece(l.now(), recording.Sent, out, l.fresh())
-			}
+			l.piece(out)
 			return nil
 		}
+		l.keepHeld(0)
 		l.body = nil
 	}
-	l.tape.Skipped(recording.Sent, int64(len(piece)))
+	counted := len(piece)
+	if l.raw != nil {
+		counted = 0
+		l.piece(l.came)
+	}
+	l.tape.Skipped(recording.Sent, int64(counted))
 	return nil
+}
+
+func (l *listener) piece(text []byte) {
+	if len(text) > 0 {
+		l.tape.Piece(l.now(), recording.Sent, text, l.fresh())
+	}
 }
 
 // finish records what is still held back of a body that nobody hears the end of.
@@ -80,16 +98,32 @@ func (l *listener) finish() {
 	}
 	l.done = true
 	for i, r := range l.masks {
-		out := r.Append(l.out[:0], nil, true)
-		switch {
-		case len(out) == 0:
-		case l.socket != nil:
-			put(l.tape, l.keep, l.now(), recording.MessageSent, out, i == 1, false, l.fresh())
-		default:
-			l.tape.Piece(l.now(), recording.Sent, out, l.fresh())
+		if r != l.raw || l.body == nil {
+			l.keepHeld(i)
 		}
 	}
 }
+
+// keepHeld records what one of masks holds back, but for the last word: that may be
+// the beginning of a value. It is counted.
+func (l *listener) keepHeld(i int) {
+	out := l.masks[i].Append(l.out[:0], nil, true)
+	word := out[lastWord(out):]
+	out = out[:len(out)-len(word)]
+	switch {
+	case l.socket != nil && len(out) > 0:
+		put(l.tape, l.keep, l.now(), recording.MessageSent, out, i == 1, false, l.fresh())
+	default:
+		l.piece(out)
+	}
+	if len(word) > 0 {
+		l.tape.Skipped(recording.Sent, int64(len(word)))
+	}
+}
+
+// lastWord is where the text begins that stands behind the last byte which few values
+// hold, and no form of one that is written in base64, hex or escapes.
+func lastWord(text []byte) int { return bytes.LastIndexAny(text, "\x00 \t\r\n\"',(){}[]<>|") + 1 }
 
 // fresh is what was masked since it was asked last, and raises the alarm.
 func (l *listener) fresh() map[string]int {

@@ -54,15 +54,14 @@ func (e *Engine) Refused(r access.Refused) {
 	tape.End(now, end)
 }
 
-// hearAll records what of a body was seen before it was refused. Where that is not
-// all of it, it may end within a value: what is held back then is not recorded.
+// hearAll records what of a body was seen before it was refused.
 func (s *Snapshot) hearAll(l listener, q *access.Request) {
 	if l.keep == recording.None || len(q.Body) == 0 {
 		l.tape.Skipped(recording.Sent, int64(len(q.Body)))
 		return
 	}
 	heard := s.listenTo(l, q.Headers, false)
-	defer heard.decoder.Close()
+	defer heard.close()
 	_ = heard.hear(q.Body, !q.BodyTruncated) // what cannot be read is counted
 }
 

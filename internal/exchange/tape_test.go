@@ -79,8 +79,12 @@ func TestTheTape(t *testing.T) {
 				"response 200", "got world " + p + " map[plain:1]"},
 		},
 		"a coding that nobody can read": {
-			q: shown("text/plain", "content-encoding", "rot13", in, p), sent: "uryyb", h: ResponseHead{Status: 200, End: true},
-			want: []string{"request GET api.example.com /x | authorization: " + p + " | content-encoding: rot13 | content-type: text/plain", "sent ?????", "response 200"},
+			q: shown("text/plain", "content-encoding", "rot13", in, p), sent: "uryyb " + v, h: ResponseHead{Status: 200, End: true},
+			want: []string{"request GET api.example.com /x | authorization: " + p + " | content-encoding: rot13 | content-type: text/plain", "sent uryyb [masked] map[plain:1]", "response 200"},
+		},
+		"a coding that it is not in": {
+			q: shown("text/plain", "content-encoding", "gzip", in, p), sent: "hello " + v, h: ResponseHead{Status: 200, End: true},
+			want: []string{"request GET api.example.com /x | authorization: " + p + " | content-encoding: gzip | content-type: text/plain", "sent hello [masked] map[plain:1]", "response 200"},
 		},
 		"gRPC": {
 			q: shown("application/grpc", in, p), sent: prefixed(0, "ask "+v), h: grpcHead("application/grpc"), got: prefixed(0, "tell "+v),
@@ -279,7 +283,7 @@ func TestNotReady(t *testing.T) {
 		t.Errorf("got %v, %v, %d tapes", r, err, len(ts.all))
 	}
 	x.End(nil)
-	if len(w.entries) != 1 || w.entries[0].End.Code != access.Unavailable {
+	if len(w.entries) != 1 || w.entries[0].End.Code != access.Unavailable || !w.entries[0].End.Lost {
 		t.Errorf("got %+v", w.entries)
 	}
 }
@@ -358,17 +362,40 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedWithinAValue: of a body that was seen in part, nothing is recorded that
-// may be the beginning of a value.
-func TestRefusedWithinAValue(t *testing.T) {
-	w := newWorld(t)
-	ts := w.record(t)
-	q := &access.Request{Time: start, Method: "POST", Authority: "api.example.com", Path: "/x", BodyTruncated: true,
-		Body: []byte(strings.Repeat("a b ", 16<<10) + values["plain"][:len(values["plain"])-1])}
-	w.engine.Refused(access.Refused{Request: q, Decision: access.Decision{Exchange: "exchange-9"}})
-	sent := ts.all[0].events[1].text
-	if n := len(sent); n < 32<<10 || strings.TrimRight(sent, "a b") != "" {
-		t.Errorf("recorded %d bytes, which end with %q", n, sent[max(0, n-50):])
+// TestEndsWithinAValue: what is cut, by its caller or by the gateway, is recorded but
+// for what may be the beginning of a value.
+func TestEndsWithinAValue(t *testing.T) {
+	text, half := strings.Repeat("a b ", 16<<10), values["plain"][:len(values["plain"])-1]
+	for name, cut := range map[string]func(w *world){
+		"by the gateway": func(w *world) {
+			q := &access.Request{Time: start, Method: "POST", Authority: "api.example.com", Path: "/x", Body: []byte(text + half), BodyTruncated: true}
+			w.engine.Refused(access.Refused{Request: q, Decision: access.Decision{Exchange: "exchange-9"}})
+		},
+		"by its caller": func(w *world) {
+			x := w.begin()
+			q := head("/x")
+			q.Body = true
+			if _, r, err := x.RequestHead(w.granted(t, q)); r != nil || err != nil {
+				t.Fatal(r, err)
+			}
+			if _, r, err := x.RequestBody(nil, []byte(text+half), false); r != nil || err != nil {
+				t.Fatal(r, err)
+			}
+			x.End(errors.New("it was cut"))
+		},
+	} {
+		w := newWorld(t)
+		ts := w.record(t)
+		cut(w)
+		sent := ""
+		for _, e := range ts.all[0].events {
+			if e.kind == recording.Sent {
+				sent += e.text
+			}
+		}
+		if want := text + strings.Repeat("?", len(half)); sent != want {
+			t.Errorf("%s: recorded %d bytes, which end with %q", name, len(sent), sent[max(0, len(sent)-50):])
+		}
 	}
 }
 

@@ -48,22 +48,13 @@ func (r *Recorder) keepHouse(ctx context.Context) {
 	}
 }
 
-// closedPacks are the paths of those that this directory has.
-func (r *Recorder) closedPacks() ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(r.dir, "*"+closedExt))
-	if err != nil {
-		return nil, fmt.Errorf("listing packs: %w", err)
-	}
-	return paths, nil
-}
-
 // ship takes the closed packs to the outside store. One is removed here when it
 // was read back there.
 func (r *Recorder) ship(ctx context.Context) error {
 	if r.bucket == nil {
 		return nil
 	}
-	paths, err := r.closedPacks()
+	paths, err := listed(r.dir, closedExt)
 	if err != nil {
 		return err
 	}
@@ -120,7 +111,7 @@ func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err er
 // prune deletes the packs whose time is over, here and outside. The log says so
 // first.
 func (r *Recorder) prune(ctx context.Context, now time.Time) error {
-	paths, err := r.closedPacks()
+	paths, err := listed(r.dir, closedExt)
 	if err != nil {
 		return err
 	}

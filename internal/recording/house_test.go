@@ -39,7 +39,7 @@ func recordOne(t *testing.T, r *Recorder, dir string, rule Rule) (string, record
 
 func closed(t *testing.T, dir string) []string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(dir, packsFolder, "*"+closedExt))
+	paths, err := listed(filepath.Join(dir, packsFolder), closedExt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,9 +88,7 @@ func TestRetention(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	wantWhole(t, r, f, long)
-	if s := r.Stats(); s.Pruned != 1 {
-		t.Errorf("got %+v", s)
-	}
+	eventually(t, "counting it", func() bool { return r.Stats().Pruned == 1 })
 }
 
 // A pack goes to the outside store, is read from there, and is deleted there.

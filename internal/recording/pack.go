@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -143,6 +144,21 @@ func (r *Recorder) retire(c *class) {
 
 // local finds the packs below dir by their id, open ones too.
 func local(dir string) (map[string]string, error) {
+	all, err := listed(dir, openExt, closedExt)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	paths := map[string]string{}
+	for _, path := range all {
+		if name := filepath.Base(path); len(name) > exchangeLen && name[exchangeLen] == '-' {
+			paths[name[:exchangeLen]] = path
+		}
+	}
+	return paths, nil
+}
+
+// listed are the paths of the files below dir with one of these extensions.
+func listed(dir string, exts ...string) (paths []string, err error) {
 	files, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -150,11 +166,9 @@ func local(dir string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing packs: %w", err)
 	}
-	paths := map[string]string{}
 	for _, f := range files {
-		ext := filepath.Ext(f.Name())
-		if (ext == openExt || ext == closedExt) && len(f.Name()) > exchangeLen && f.Name()[exchangeLen] == '-' {
-			paths[f.Name()[:exchangeLen]] = filepath.Join(dir, f.Name())
+		if slices.Contains(exts, filepath.Ext(f.Name())) {
+			paths = append(paths, filepath.Join(dir, f.Name()))
 		}
 	}
 	return paths, nil

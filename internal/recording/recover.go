@@ -38,7 +38,7 @@ func (r *Recorder) recover(ctx context.Context) error {
 	if err := v.carried(); err != nil {
 		return err
 	}
-	paths, err := filepath.Glob(filepath.Join(r.dir, "*"+openExt))
+	paths, err := listed(r.dir, openExt)
 	if err != nil {
 		return err
 	}

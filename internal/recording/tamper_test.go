@@ -153,7 +153,7 @@ func FuzzScan(f *testing.F) {
 	}
 	tape.End(began.Add(time.Second), record.End{})
 	r.Close()
-	paths, err := filepath.Glob(filepath.Join(dir, packsFolder, "*"+closedExt))
+	paths, err := listed(filepath.Join(dir, packsFolder), closedExt)
 	if err != nil || len(paths) != 1 {
 		f.Fatal(paths, err)
 	}
@@ -206,7 +206,7 @@ func left(t *testing.T) (dir, pack string, named []string) {
 	if err := errors.Join(os.CopyFS(dir, os.DirFS(from)), os.Chmod(dir, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	packs, err := filepath.Glob(filepath.Join(dir, packsFolder, "*"+openExt))
+	packs, err := listed(filepath.Join(dir, packsFolder), openExt)
 	if err != nil || len(packs) != 1 {
 		t.Fatalf("got %q, %v", packs, err)
 	}

@@ -45,7 +45,8 @@ func openLog(t testing.TB, dir string) *record.Log {
 	return l
 }
 
-func newDir(t testing.TB) string { return t.TempDir() + "/log" }
+// newDir's name would mean something else in a pattern.
+func newDir(t testing.TB) string { return t.TempDir() + "/log[0]" }
 
 // open opens a recorder on a log.
 func open(t testing.TB, dir string, l Log, o Options) *Recorder {

@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"slices"
@@ -113,6 +114,9 @@ func (c *curl) headers(h *recording.Head, gateway string) {
 		c.words = append(c.words, "-H", literal("host: "+h.Authority))
 	}
 	for _, f := range h.Headers {
+		if markedInside(f.Value) {
+			c.note("a ticket or token in the Basic credentials is not put back")
+		}
 		switch {
 		case own[f.Name] || strings.HasPrefix(f.Name, ":"):
 		case f.Value == "":
@@ -126,6 +130,16 @@ func (c *curl) headers(h *recording.Head, gateway string) {
 			c.words = append(c.words, "-H", literal(name+":"))
 		}
 	}
+}
+
+// markedInside tells whether a header's value is Basic credentials with a mark in them.
+func markedInside(value string) bool {
+	scheme, encoded, ok := strings.Cut(value, " ")
+	if !ok || !strings.EqualFold(scheme, "basic") {
+		return false
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	return err == nil && marked.Match(plain)
 }
 
 func has(headers []access.Header, name string) bool {

@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"encoding/base64"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,6 +92,15 @@ func TestCurlHeaders(t *testing.T) {
 		"http://127.0.0.1:8080/a?b='$(touch x)'&c=`touch y`"}
 	if !slices.Equal(args, want) {
 		t.Errorf("got  %q\nwant %q", args, want)
+	}
+}
+
+func TestCurlBasic(t *testing.T) {
+	for plain, marked := range map[string]bool{"x:ckr_read_[ticket lease-1]": true, "x:ckr_read_0123456789abcdefghjkmnpqrs": false} {
+		x := post("", access.Header{Name: "authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(plain))})
+		if line := x.Curl(""); strings.Contains(line, "# a ticket or token in the Basic credentials") != marked {
+			t.Errorf("%q: got %s", plain, line)
+		}
 	}
 }
 
