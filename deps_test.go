@@ -32,6 +32,7 @@ var own = map[string][]string{
 	"internal/inventory":         {"internal/access"},
 	"internal/fields":            {},
 	"internal/body":              {"internal/access", "internal/coding", "internal/fields", "internal/inventory"},
+	"internal/verify/verifytest": {"internal/access", "internal/checkpoint", "internal/record", "internal/record/recordtest", "internal/verify"},
 	"internal/lease":             {"internal/access"},
 	"internal/lease/leasetest":   {"internal/access", "internal/lease"},
 	"internal/grant":             {"internal/access"},

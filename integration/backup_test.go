@@ -39,6 +39,7 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Errorf("store restore: exit %d, no %q in %s%s", code, want, stdout, stderr)
 		}
 	}
+	m.logVerify(t, 0) // which knows what the store had
 
 	m.start()
 	m.answers(http.StatusForbidden, "lease_expired", ticket...)

@@ -11,7 +11,7 @@ import (
 // session "bypass" are shown; the others were refused before they had a session.
 func (tb *table) recorded(t *testing.T) {
 	t.Helper()
-	stdout, stderr, code := command(t, tb.dir, tb.env, "session", "show", "bypass", "--json")
+	stdout, stderr, code := command(t, tb.dir, tb.env, "session", "show", "bypass", "--json", "--limit", "0")
 	if code != 0 {
 		t.Fatalf("session show: %s", stderr)
 	}

@@ -78,19 +78,17 @@ func shownTo(r *http.Request, text ...string) []string {
 	return text
 }
 
-// unseal has the hunt search what is recorded too, once the world has ended: on disk
-// it is sealed.
+// unseal has the hunt search what is recorded too, at the end: on disk it is sealed.
 func (w *world) unseal() {
 	w.t.Helper()
 	w.t.Cleanup(func() {
-		stdout, stderr, code := command(w.t, w.dir, w.env, "session", "ls", "--json", "--limit", "1000")
 		var sessions []struct{ Session string }
-		if err := json.Unmarshal([]byte(stdout), &sessions); code != 0 || err != nil || len(sessions) == 0 {
-			w.t.Errorf("session ls: %d, %v, %s", code, err, stderr)
-			return
-		}
+		w.eventually("the index has the sessions", func() bool {
+			stdout, _, code := command(w.t, w.dir, w.env, "session", "ls", "--json", "--limit", "1000")
+			return code == 0 && json.Unmarshal([]byte(stdout), &sessions) == nil && len(sessions) > 0
+		})
 		for _, s := range sessions {
-			stdout, stderr, code := command(w.t, w.dir, w.env, "session", "show", s.Session, "--full")
+			stdout, stderr, code := command(w.t, w.dir, w.env, "session", "show", s.Session, "--full", "--limit", "0")
 			if page(stdout); code != 0 || stdout == "" {
 				w.t.Errorf("session show %q: %s", s.Session, stderr)
 			}

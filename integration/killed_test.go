@@ -87,7 +87,7 @@ func (m *masking) recorded(t *testing.T, rounds int) map[string]shown {
 	out := map[string]shown{}
 	for round := range rounds {
 		name := fmt.Sprintf("round-%d", round)
-		stdout, stderr, code := command(t, m.dir, m.env, "session", "show", name, "--json")
+		stdout, stderr, code := command(t, m.dir, m.env, "session", "show", name, "--json", "--limit", "0")
 		if code != 0 {
 			t.Fatalf("%s: %s", name, stderr)
 		}

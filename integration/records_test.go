@@ -58,7 +58,7 @@ func (w *world) session(t *testing.T, name string, n int, ended bool) []shown {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		stdout, stderr, code := command(t, w.dir, w.env, "session", "show", name, "--json")
+		stdout, stderr, code := command(t, w.dir, w.env, "session", "show", name, "--json", "--limit", "0")
 		var all []shown
 		if code == 0 {
 			if err := json.Unmarshal([]byte(stdout), &all); err != nil {

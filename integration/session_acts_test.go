@@ -13,8 +13,8 @@ import (
 
 // act is an act as the log tells of it.
 type act struct {
-	Name, By, Session, Exchange, Target, Detail string
-	N                                           int
+	Name, By, Principal, Session, Exchange, Target, Detail string
+	N                                                      int
 }
 
 // acts are those in the log, in order.
@@ -46,7 +46,10 @@ func TestReadingIsAnEntry(t *testing.T) {
 	t.Parallel()
 	m := echoing(t)
 	m.get("/api/v1/x", append([]string{"x-cloakroom-session", "s1"}, m.agent...)...)
-	m.session(t, "s1", 1, true)
+	d := m.session(t, "s1", 1, true)[0].Decision.Decision
+	if _, stderr, code := command(t, m.dir, m.env, "session", "show", d.Exchange, "--principal", d.Issuer+"#another"); code != 1 || len(m.acts()) > 1 {
+		t.Errorf("another's exchange: exit %d: %s, and the log tells of %+v", code, stderr, m.acts())
+	}
 	show := func(state string, read int) {
 		t.Helper()
 		stdout, stderr, code := command(t, m.dir, m.env, "session", "show", "s1")
@@ -54,7 +57,7 @@ func TestReadingIsAnEntry(t *testing.T) {
 			t.Errorf("%s: exit %d: %s%s", state, code, stdout, stderr)
 		}
 		reads := slices.DeleteFunc(m.acts(), func(a act) bool { return a.Name != "read" })
-		if len(reads) != read || !strings.HasPrefix(reads[0].By, "cli:") || reads[0].Session != "s1" || reads[0].N != 1 || reads[0].Detail != "show" {
+		if len(reads) != read || !strings.HasPrefix(reads[0].By, "cli:") || reads[0].Principal != d.Issuer+"#"+d.Subject || reads[0].Session != "s1" || reads[0].N != 1 || reads[0].Detail != "show" {
 			t.Errorf("%s: the log tells of %+v", state, reads)
 		}
 	}
@@ -71,8 +74,8 @@ func TestReadingIsAnEntry(t *testing.T) {
 	if code != 1 || stdout != "" || !strings.Contains(stderr, "nothing is shown") {
 		t.Errorf("while the service stands still: exit %d: %s%s", code, stdout, stderr)
 	}
-	if _, _, code := command(t, m.dir, m.env, "session", "show", "s1", "--brief"); code != 0 {
-		t.Errorf("the log's own entries: exit %d", code)
+	if _, stderr, code := command(t, m.dir, m.env, "session", "show", "s1", "--brief", "--limit", "1"); code != 0 || !strings.Contains(stderr, "may be more") {
+		t.Errorf("the log's own entries: exit %d: %s", code, stderr)
 	}
 }
 

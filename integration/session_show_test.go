@@ -175,7 +175,7 @@ func TestSessionReplay(t *testing.T) {
 	if whole < 2*pace || whole-at < 2*(fast-at) || whole < 2*paused {
 		t.Errorf("the events came in %v; at once it takes %v, fast %v, with short pauses %v, as it was %v", 2*pace, at, fast, paused, whole)
 	}
-	for arguments, want := range map[string]string{"--step": "no terminal", "--speed -1": "10x", "--curl --har x": "different", "--limit -1": "0 or more"} {
+	for arguments, want := range map[string]string{"--step": "no terminal", "--speed -1": "10x", "--curl --har x": "different", "--curl": "--gateway URL", "--limit -1": "0 or more"} {
 		_, stderr, code := command(t, r.dir, r.env, append([]string{"session", "replay", "s1"}, strings.Fields(arguments)...)...)
 		if code != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("session replay %s: exit %d: %s", arguments, code, stderr)

@@ -68,6 +68,9 @@ func TestSessionVerify(t *testing.T) {
 	if _, stderr, code := command(t, m.dir, m.env, "session", "verify", "none"); code != 1 || !strings.Contains(stderr, "nothing was decided") {
 		t.Errorf("no such session: exit %d: %s", code, stderr)
 	}
+	if _, stderr, code := command(t, m.dir, m.env, "session", "verify", "--since", "2099-01-01"); code != 0 {
+		t.Errorf("a time in which nothing happened: exit %d: %s", code, stderr)
+	}
 	if _, stderr, code := command(t, m.dir, m.env, "session", "verify"); code != 2 {
 		t.Errorf("no session: exit %d: %s", code, stderr)
 	}

@@ -3,8 +3,10 @@ package integration
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // again is what `session replay --policy --json` prints.
@@ -34,6 +36,21 @@ func (w *world) again(code int, arguments ...string) (out again) {
 	return out
 }
 
+// allEnded waits until n exchanges of a session, refused ones too, have what is recorded
+// of them in the index.
+func (w *world) allEnded(name string, n int) {
+	w.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		all := w.session(w.t, name, n, true)
+		if !slices.ContainsFunc(all, func(x shown) bool { return x.End == nil }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("session %s: ends are missing: %+v", name, all)
+		}
+	}
+}
+
 // TestWhatIf decides a real session again: by the rules that it was decided by, by a
 // changed policy, and by a changed inventory.
 func TestWhatIf(t *testing.T) {
@@ -46,7 +63,7 @@ func TestWhatIf(t *testing.T) {
 	m.get("/api/v1/x?a=3", append(in, "authorization", "Bearer "+m.ticket(agentClient, "demo"))...)
 	m.get("/api/v1/x?a=4", append(append(in, token...), "authorization", "Bearer "+m.world.placeholder("other"))...)
 	m.get("/api/v1/x?a=5", append(append(in, token...), "authorization", "Bearer ckr_demo_00000000000000000000000000")...)
-	m.session(t, "s1", 5, true)
+	m.allEnded("s1", 5)
 
 	author := "package cloakroom.author\n\nimport rego.v1\n\n"
 	for name, text := range map[string]string{
@@ -111,6 +128,7 @@ func TestWhatIfUsage(t *testing.T) {
 	t.Parallel()
 	m := echoing(t)
 	m.policyIn("own", "package cloakroom.author\n")
+	m.write("further.yaml", m.read("cloakroom.yaml")+"\npolicy: {allow_net: [evil.example]}\n")
 	for _, tt := range []struct {
 		arguments string
 		code      int
@@ -123,6 +141,8 @@ func TestWhatIfUsage(t *testing.T) {
 		{"session replay s1 --policy . --curl", 2, "play nothing back"},
 		{"session replay s1 --policy nowhere", 1, "nowhere"},
 		{"session replay s1 --rules nowhere.yaml", 1, "nowhere.yaml"},
+		{"session replay s1 --rules further.yaml", 1, `could send what is recorded to "evil.example"`},
+		{"session replay --all --policy own", 1, "nothing could be decided"},
 		{"session replay none --policy own", 1, `no session or exchange "none"`},
 	} {
 		stdout, stderr, code := command(t, m.dir, m.env, strings.Fields(tt.arguments)...)

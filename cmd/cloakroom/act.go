@@ -71,14 +71,8 @@ func openLedger(cfg *config.Config, db store, root secret.Root) (ledger, error) 
 	return ledger{cfg, db, key}, err
 }
 
-// withLedger gives a command the ledger of the store that is there, which is not
-// brought to this program's version for it.
+// withLedger gives a command the ledger of the store that is there.
 func withLedger(ctx context.Context, cfg *config.Config, do func(ledger) error) error {
-	current, err := openIndex(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	current.Close()
 	root, err := existingRoot(cfg)
 	if err != nil {
 		return err

@@ -12,9 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/config"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
+	"cloakroom/internal/secret"
 	"cloakroom/internal/store/sqlite"
 )
 
@@ -129,7 +131,7 @@ func restore(ctx context.Context, cfg *config.Config, backup string, w io.Writer
 		if r.leases, err = leasesIn(cfg, db, root); err != nil {
 			return err
 		}
-		return r.prepare(ctx)
+		return errors.Join(r.prepare(ctx), r.head(ctx, root))
 	})
 	if errors.Is(err, sqlite.ErrOpen) {
 		return hinted{err, "stop every service and command that uses it"}
@@ -185,6 +187,27 @@ func (r *restoring) prepare(ctx context.Context) error {
 		return nil
 	}
 	return r.take(ctx, bars)
+}
+
+// head gives the copy the log's head as the store had it: else the log, which notes
+// that, would be told from the store by whoever verifies it.
+func (r *restoring) head(ctx context.Context, root secret.Root) error {
+	text, err := checkpoint.Receipt(checkpoint.ReceiptPath(r.config.Record.Dir, checkpoint.StoreName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	key, err := logKey(root)
+	if err != nil {
+		return err
+	}
+	head, err := checkpoint.Open(text, key.Verifier())
+	if err != nil {
+		return nil // `log verify` has more to say about it
+	}
+	return r.db.PutHead(ctx, head.Log, head.Size, head.Note)
 }
 
 // end revokes what has not ended, pending ones too.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"cloakroom/internal/gate"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/secret"
+	"cloakroom/internal/transcript"
 	"cloakroom/rego"
 )
 
@@ -121,8 +123,13 @@ func existingRoot(cfg *config.Config) (secret.Root, error) {
 }
 
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(transcript.JSON(b.Bytes()))
+	return err
 }

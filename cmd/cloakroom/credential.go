@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"cloakroom/internal/config"
 	"cloakroom/internal/inventory"
+	"cloakroom/internal/transcript"
 )
 
 // listed is one credential as `credential ls` shows it: never a value.
@@ -86,8 +88,16 @@ func locations(c *inventory.Credential) []string {
 
 // table prints aligned columns.
 func table(w io.Writer, head string, rows func(io.Writer)) error {
+	var b bytes.Buffer
+	fmt.Fprintln(&b, head)
+	rows(&b)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, head)
-	rows(t)
+	for line := range strings.Lines(b.String()) {
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		for i, c := range cells {
+			cells[i] = transcript.Visible(c) // agents and issuers chose some
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
 	return t.Flush()
 }

@@ -73,18 +73,19 @@ func evidenceKeys(f verifyFlags) (key note.Verifier, witnesses []note.Verifier, 
 func printEvidence(w io.Writer, e verify.Checked, known bool) {
 	fmt.Fprintf(w, "evidence    made %s by %s with cloakroom %s\n", e.Made.Format(time.RFC3339), transcript.Visible(e.By), transcript.Visible(e.Version))
 	fmt.Fprintf(w, "asked       %s\n", transcript.Visible(e.Asked))
-	fmt.Fprintf(w, "key         %s\n", e.Key)
+	fmt.Fprintf(w, "key         %s\n", transcript.Visible(e.Key))
 	if !known {
 		fmt.Fprintln(w, "            the file's own: compare it with `cloakroom log key`, or give that with --key")
 	}
 	for _, l := range e.Logs {
-		fmt.Fprintf(w, "log         %s: %s of %d proved\n", l.Log, counted(l.Entries, "line"), l.Size)
+		fmt.Fprintf(w, "log         %s: %s of %d proved\n", transcript.Visible(l.Log), counted(l.Entries, "line"), l.Size)
 		for _, t := range l.Witnesses {
-			signed := "whose signature was not asked for: compare it with what the witness has, or give its key with --witness-key"
+			signed := "no key of a witness was given: compare it with what the witness has, or give its key with --witness-key, if it signs"
 			if len(t.Signed) > 0 {
 				signed = "signed by " + strings.Join(t.Signed, ", ")
 			}
-			fmt.Fprintf(w, "witness     %s took %d entries, which the log continues; %s\n", transcript.Visible(t.Name), t.Size, transcript.Visible(signed))
+			fmt.Fprintf(w, "witness     %s took %d entries, which the log continues, with %d of the lines here; %s\n",
+				transcript.Visible(t.Name), t.Size, t.Covers, transcript.Visible(signed))
 		}
 	}
 	printSessionReport(w, e.Report, verify.LogReport{})

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"cloakroom/internal/transcript"
 	"cloakroom/internal/verify"
 )
 
@@ -26,8 +28,13 @@ and with what is recorded. Each finding says where; exit 1 on any. With an evide
 file only that is read, and nothing of an instance is needed but its public key; nor
 where there is no configuration, and copies of logs are named with --log and --key.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
+			switch {
+			case len(args) == 1 && len(f.logs)+len(f.witnesses) > 0:
+				return usageError{errors.New("--log and --witness are about logs: of an evidence file nothing is compared with them")}
+			case len(args) == 1:
 				return verifyEvidence(cmd, args[0], f)
+			case len(f.signers) > 0:
+				return usageError{errors.New("--witness-key goes with an evidence file")}
 			}
 			return verifyLogs(cmd, o, f)
 		},
@@ -63,15 +70,15 @@ func verifyLogs(cmd *cobra.Command, o *options, f verifyFlags) error {
 
 func printLogReport(w io.Writer, r verify.LogReport) {
 	for _, l := range r.Logs {
-		fmt.Fprintf(w, "log %s: %d entries, %d of them signed, root %s (%s)\n", l.Log, l.Entries, l.Signed, l.Root, l.Dir)
+		fmt.Fprintf(w, "log %s: %d entries, %d of them signed, root %s (%s)\n", transcript.Visible(l.Log), l.Entries, l.Signed, l.Root, l.Dir)
 	}
 	fmt.Fprintf(w, "compared: %d checkpoints of witnesses, %d rows of the store's index, %d parts of recordings (%d deleted in time)\n",
 		r.Witnessed, r.Rows, r.Parts, r.Deleted)
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		fmt.Fprintf(w, "note: %s\n", transcript.Visible(n))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "finding: %s\n", f)
+		fmt.Fprintf(w, "finding: %s\n", transcript.Visible(f.String()))
 	}
 	if more := r.Found - len(r.Findings); more > 0 {
 		fmt.Fprintf(w, "and %d findings more\n", more)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"cloakroom/internal/transcript"
 )
 
 func main() {
@@ -112,8 +114,11 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// printError shows an error, which may quote what others wrote: a line of a policy.
 func printError(w io.Writer, err error) {
-	fmt.Fprintf(w, "cloakroom: %v\n", err)
+	for _, line := range transcript.Lines("cloakroom: " + err.Error()) {
+		fmt.Fprintln(w, line)
+	}
 	var h hinted
 	if errors.As(err, &h) {
 		fmt.Fprintf(w, "hint: %s\n", h.hint)

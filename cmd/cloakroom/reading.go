@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +33,17 @@ type selector struct {
 	name      string // of a session, or an exchange's id
 	principal string // of the session's; empty: everyone's of that name
 	limit     int    // the latest so many; 0: all
+}
+
+// mostRead is how many exchanges of a session are read where nothing else is said: a
+// client may give one name to any number.
+const mostRead = 1000
+
+// more says that there may be more exchanges than the n that were found.
+func (s selector) more(stderr io.Writer, n int) {
+	if n == s.limit {
+		fmt.Fprintf(stderr, "cloakroom: the latest %d exchanges; there may be more (--limit)\n", n)
+	}
 }
 
 // withReading gives a command the recordings. What it reads must be entered first:
@@ -72,20 +85,28 @@ func (r reading) exchanges(ctx context.Context, s selector, what string) ([]reco
 		return nil, err
 	}
 	d := xs[0].Decision.Decision
-	act := record.Act{Name: "read", Session: d.Session, Principal: s.principal, N: len(xs), Detail: what}
+	act := record.Act{Name: "read", Session: d.Session, Principal: principalOf(xs[0]), N: len(xs), Detail: what}
 	if len(xs) == 1 {
 		act.Exchange = d.Exchange
 	}
+	if slices.ContainsFunc(xs, func(x record.Exchange) bool { return principalOf(x) != act.Principal }) {
+		act.Principal = "" // everyone's of that name
+	}
 	return xs, r.enter(ctx, act)
+}
+
+// principalOf is the ID of who asked for an exchange.
+func principalOf(x record.Exchange) string {
+	return access.Principal{Issuer: x.Decision.Decision.Issuer, Subject: x.Decision.Decision.Subject}.ID()
 }
 
 // find finds the exchanges without what is recorded of them; there is one at least.
 func find(ctx context.Context, ix record.Index, s selector) ([]record.Exchange, error) {
 	x, err := ix.Exchange(ctx, s.name)
 	switch {
-	case err == nil:
+	case err == nil && (s.principal == "" || principalOf(x) == s.principal):
 		return []record.Exchange{x}, nil
-	case !errors.Is(err, record.ErrUnknown):
+	case err != nil && !errors.Is(err, record.ErrUnknown):
 		return nil, err
 	}
 	xs, err := ix.Exchanges(ctx, s.principal, s.name, s.limit)
@@ -136,4 +157,20 @@ func (r reading) each(ctx context.Context, xs []record.Exchange, do func(*transc
 		}
 	}
 	return broken
+}
+
+// all reads one after another, as each does; the last error stands alone.
+func (r reading) all(ctx context.Context, xs []record.Exchange) iter.Seq2[*transcript.Exchange, error] {
+	return func(yield func(*transcript.Exchange, error) bool) {
+		enough := errors.New("enough")
+		err := r.each(ctx, xs, func(x *transcript.Exchange) error {
+			if !yield(x, nil) {
+				return enough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, enough) {
+			yield(nil, err)
+		}
+	}
 }

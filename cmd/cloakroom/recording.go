@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/config"
@@ -63,15 +65,19 @@ func (s *service) recordingRule(t access.Target, credentials []string) recording
 	if is, ok := inventory.RecordingOf(from.Rules, t, credentials); ok {
 		rule.Bodies = recording.Keep(is.Bodies)
 	}
+	rule.Retention = retentionOf(r.set, credentials, from.Retention)
+	return rule
+}
+
+// retentionOf is the longest that a tier of the credentials asks for; one that asks for
+// nothing of its own, and an exchange without credentials, is for what all asks.
+func retentionOf(set *inventory.Set, credentials []string, all time.Duration) (longest time.Duration) {
 	for _, name := range credentials {
-		if c := r.set.Credential(name); c != nil {
-			rule.Retention = max(rule.Retention, c.Tier.Retention)
+		if c := set.Credential(name); c != nil {
+			longest = max(longest, cmp.Or(c.Tier.Retention, all))
 		}
 	}
-	if rule.Retention == 0 {
-		rule.Retention = from.Retention
-	}
-	return rule
+	return cmp.Or(longest, all)
 }
 
 // closeRecorder writes what is recorded, before the log ends.

@@ -34,6 +34,7 @@ func TestRecordingRule(t *testing.T) {
 		"no rule, no tier": {"/", nil, recording.Rule{Bodies: recording.Full, Limit: 7, Retention: 5 * time.Hour}},
 		"a path":           {"/people", []string{"none"}, recording.Rule{Bodies: recording.Hash, Limit: 7, Retention: 5 * time.Hour}},
 		"a credential":     {"/people", []string{"short"}, recording.Rule{Bodies: recording.None, Limit: 7, Retention: time.Hour}},
+		"what all asks":    {"/", []string{"short", "none"}, recording.Rule{Bodies: recording.None, Limit: 7, Retention: 5 * time.Hour}},
 		"the longest":      {"/", []string{"short", "long"}, recording.Rule{Bodies: recording.None, Limit: 7, Retention: 10 * time.Hour}},
 		"one that is gone": {"/", []string{"gone"}, recording.Rule{Bodies: recording.Full, Limit: 7, Retention: 5 * time.Hour}},
 	} {

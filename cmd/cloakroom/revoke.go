@@ -11,6 +11,7 @@ import (
 
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
+	"cloakroom/internal/transcript"
 )
 
 // revocation is what `lease revoke` was asked for.
@@ -159,7 +160,7 @@ func (r revoked) print(w io.Writer, asJSON bool) error {
 		return printJSON(w, r)
 	}
 	for _, l := range r.Revoked {
-		fmt.Fprintf(w, "revoked lease %s of %s over %s\n", l.Lease, l.Principal, l.Credential)
+		fmt.Fprintf(w, "revoked lease %s of %s over %s\n", l.Lease, transcript.Visible(l.Principal), l.Credential)
 	}
 	if r.Bar == nil {
 		return nil

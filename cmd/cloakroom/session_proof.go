@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,8 @@ type proof struct {
 	root   secret.Root
 	logs   logSources
 	found  verify.Sessions
-	values int // that are searched for
+	values int      // that are searched for
+	unread []string // credentials whose value cannot be read here
 }
 
 // withProof opens the logs of this machine and those in more folders, what is
@@ -50,14 +52,18 @@ func withProof(ctx context.Context, r reading, more []string, do func(*proof) er
 		return err
 	}
 	for _, dir := range p.logs.Dirs {
+		r := verify.Replica{Dir: dir, Packs: p.logs.packs[dir]}
 		past, heads, err := search.ReadBook(bookPath(dir), key)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		switch r.Book = heads; {
+		case errors.Is(err, search.ErrChanged):
+			r.Torn = err
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
 		for _, k := range past {
 			prints = append(prints, k.Fingerprint)
 		}
-		p.found.Replicas = append(p.found.Replicas, verify.Replica{Dir: dir, Packs: p.logs.packs[dir], Book: heads})
+		p.found.Replicas = append(p.found.Replicas, r)
 	}
 	if p.found.Search, err = key.Compile(prints); err != nil {
 		return err
@@ -67,7 +73,8 @@ func withProof(ctx context.Context, r reading, more []string, do func(*proof) er
 }
 
 // present makes the fingerprints of the values that are declared now. A source that
-// cannot be read has its last value among those of the past.
+// cannot be read here, as an environment variable of the service's, has its last value
+// among those of the past, if it was in force.
 func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error) {
 	marks, err := recordingKey(p.config, p.root)
 	if err != nil {
@@ -76,6 +83,7 @@ func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error)
 	for name, source := range p.config.Sources {
 		v, err := source.Read()
 		if err != nil {
+			p.unread = append(p.unread, name)
 			continue
 		}
 		for _, one := range searched(marks, name, v) {
@@ -123,6 +131,9 @@ func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (v
 	logs, err := p.logs.Verify(ctx)
 	if err != nil {
 		return report, logs, err
+	}
+	for _, name := range slices.Sorted(slices.Values(p.unread)) {
+		logs.Notes = append(logs.Notes, fmt.Sprintf("the value of credential %q cannot be read here: only values of it that were in force are searched for", name))
 	}
 	report.Values = p.values
 	report.Add(logs)

@@ -37,7 +37,9 @@ func TestATokenIsFoundByItsMark(t *testing.T) {
 	exchange := record.NewID(now)
 	tape := r.Begin(exchange, now, recording.Rule{Bodies: recording.Full, Limit: 1 << 20})
 	tape.Head(now, recording.Response, recording.Head{Status: 200, Headers: []access.Header{{Name: "x-token", Value: token}}}, nil)
-	tape.Piece(now, recording.Got, []byte(`{"token":"`+token+`"}`), nil)
+	for _, text := range []string{`{"token":"` + token + `"}`, "It is " + token + ". ", "_" + token + "_ ", token + "." + token + " ", "%22" + token + "%22 "} {
+		tape.Message(now, recording.MessageGot, []byte(text), false, true, nil)
+	}
 	if err := tape.Flush(now, true); err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cloakroom/internal/config"
+	"cloakroom/internal/record"
 	"cloakroom/internal/transcript"
 )
 
@@ -76,7 +79,7 @@ Reading a recording is an entry in the log, and nothing is shown before it is th
 func (p *replaying) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.principal, "principal", "", "only this principal's (issuer#subject): a session's name is its client's")
-	f.IntVar(&p.limit, "limit", 1000, "only the latest so many exchanges; 0: all")
+	f.IntVar(&p.limit, "limit", mostRead, "only the latest so many exchanges; 0: all")
 	f.StringVar(&p.speed, "speed", "1x", "how many times as fast as it happened; 0: without waiting")
 	f.DurationVar(&p.pause, "longest-pause", 0, "wait no longer than so between two moments, e.g. 2s")
 	f.BoolVar(&p.step, "step", false, "go on with the Enter key")
@@ -113,43 +116,45 @@ func readSpeed(text string) (float64, error) {
 }
 
 func (p replaying) run(ctx context.Context, r reading) error {
+	base := p.gateway
+	if base == "" {
+		base = gatewayOf(r.config)
+	}
+	if p.curl && base == "" { // the agent that wrote the requests has no say in where a token goes
+		return usageError{hinted{errors.New("--curl: the configuration does not say where agents reach the gateway"), "add --gateway URL"}}
+	}
 	found, err := r.exchanges(ctx, p.selector, p.what())
 	if err != nil {
 		return err
 	}
-	if len(found) == p.limit {
-		fmt.Fprintf(p.stderr, "cloakroom: the latest %d exchanges; there may be more (--limit)\n", p.limit)
-	}
-	var xs []transcript.Exchange
-	broken := r.each(ctx, found, func(x *transcript.Exchange) error {
-		xs = append(xs, *x)
-		return nil
-	})
-	if len(xs) < len(found) {
-		return broken
-	}
-	return errors.Join(p.replay(ctx, xs, gatewayOf(r.config)), broken)
+	p.more(p.stderr, len(found))
+	slices.SortStableFunc(found, func(a, b record.Exchange) int { return a.Decision.Time.Compare(b.Decision.Time) })
+	return p.replay(ctx, r.all(ctx, found), base)
 }
 
-// replay plays or writes what was read.
-func (p replaying) replay(ctx context.Context, xs []transcript.Exchange, configured string) error {
-	base := p.gateway
-	if base == "" {
-		base = configured
-	}
+// replay plays or writes what is read. gateway is its URL; empty: not known.
+func (p replaying) replay(ctx context.Context, xs iter.Seq2[*transcript.Exchange, error], gateway string) error {
 	switch {
 	case p.curl:
-		for i := range xs {
-			if _, err := io.WriteString(p.stdout, xs[i].Curl(base)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return p.lines(xs, gateway)
 	case p.har != "":
-		scheme, _, _ := strings.Cut(base, "://")
+		scheme, _, _ := strings.Cut(gateway, "://")
 		return writeHAR(p.har, p.stdout, xs, orAll(scheme, "http"))
 	}
 	return p.play(ctx, transcript.Moments(xs))
+}
+
+// lines prints curl lines.
+func (p replaying) lines(xs iter.Seq2[*transcript.Exchange, error], gateway string) error {
+	for x, err := range xs {
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(p.stdout, x.Curl(gateway)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p replaying) what() string {
@@ -180,7 +185,7 @@ func gatewayOf(cfg *config.Config) string {
 }
 
 // writeHAR writes a file that only its owner can read, or to the output.
-func writeHAR(path string, stdout io.Writer, xs []transcript.Exchange, scheme string) error {
+func writeHAR(path string, stdout io.Writer, xs iter.Seq2[*transcript.Exchange, error], scheme string) error {
 	if path == "-" {
 		return transcript.WriteHAR(stdout, xs, scheme, versionText())
 	}
@@ -192,29 +197,32 @@ func writeHAR(path string, stdout io.Writer, xs []transcript.Exchange, scheme st
 }
 
 // play shows the moments, and waits between them.
-func (p replaying) play(ctx context.Context, moments []transcript.Moment) error {
+func (p replaying) play(ctx context.Context, moments iter.Seq2[transcript.Moment, error]) error {
 	speed, err := readSpeed(p.speed)
 	if err != nil {
 		return err
 	}
 	keys := bufio.NewReader(p.keyboard)
-	for i, m := range moments {
+	var last transcript.Moment // that was shown; zero: none was
+	for m, err := range moments {
 		switch {
-		case p.step && i > 0:
-			if err := p.key(ctx, keys); err != nil {
-				return err
-			}
-		case i > 0:
-			if err := p.wait(ctx, m.At.Sub(moments[i-1].At), speed); err != nil {
-				return err
-			}
+		case err != nil:
+		case last.Exchange == nil:
+		case p.step:
+			err = p.key(ctx, keys)
+		default:
+			err = p.wait(ctx, m.At.Sub(last.At), speed)
 		}
-		if i == 0 || m.Exchange != moments[i-1].Exchange {
+		if err != nil {
+			return err
+		}
+		if m.Exchange != last.Exchange {
 			fmt.Fprintf(p.stdout, "— %s  exchange %s\n", m.At.UTC().Format("15:04:05.000"), transcript.Visible(m.Exchange.ID()))
 		}
 		if err := transcript.WriteMoment(p.stdout, m, transcript.Limit); err != nil {
 			return err
 		}
+		last = m
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -54,10 +55,10 @@ func TestGatewayOf(t *testing.T) {
 }
 
 // moments are those of an exchange with one event.
-func moments() []transcript.Moment {
+func moments() iter.Seq2[transcript.Moment, error] {
 	x := transcript.Exchange{Exchange: record.Exchange{Decision: record.Entry{Decision: &record.Decision{}}, End: &record.Entry{End: &record.End{}}},
 		Recording: &recording.Transcript{Events: []recording.Event{{Kind: recording.Got, Data: []byte("an event")}}}}
-	return transcript.Moments([]transcript.Exchange{x})
+	return transcript.Moments(func(yield func(*transcript.Exchange, error) bool) { yield(&x, nil) })
 }
 
 // At a terminal each key shows one moment more, until the input ends.
@@ -83,6 +84,19 @@ func TestStep(t *testing.T) {
 			if strings.Contains(out.String(), text+" ") != shown && strings.Contains(out.String(), text+"\n") != shown {
 				t.Errorf("typed %q: %q, want %q", typed, out.String(), want.shown)
 			}
+		}
+	}
+}
+
+// Only what a terminal prints as itself goes to one as it is.
+func TestPrintBody(t *testing.T) {
+	for body, shown := range map[string]bool{"{\n\t\"a\": 1}\n": true, "\x1b[2J": false, "a\u202eb": false, "\xff": false} {
+		if err := printBody(terminal(t, ""), []byte(body)); (err == nil) != shown {
+			t.Errorf("%q: %v", body, err)
+		}
+		var file strings.Builder
+		if err := printBody(&file, []byte(body)); err != nil || file.String() != body {
+			t.Errorf("%q to a file: %q, %v", body, file.String(), err)
 		}
 	}
 }

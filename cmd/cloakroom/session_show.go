@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -43,14 +43,18 @@ Reading a recording is an entry in the log, and nothing is shown before it is th
 				return err
 			}
 			if s.brief || s.asJSON {
-				return withIndex(cmd, o, func(ctx context.Context, ix record.Index) error { return s.entries(ctx, ix, cmd.OutOrStdout()) })
+				return withIndex(cmd, o, func(ctx context.Context, ix record.Index) error {
+					return s.entries(ctx, ix, cmd.OutOrStdout(), cmd.ErrOrStderr())
+				})
 			}
-			return withReading(cmd, o, func(ctx context.Context, r reading) error { return s.show(ctx, r, cmd.OutOrStdout()) })
+			return withReading(cmd, o, func(ctx context.Context, r reading) error {
+				return s.show(ctx, r, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			})
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&s.principal, "principal", "", "only this principal's (issuer#subject): a session's name is its client's")
-	f.IntVar(&s.limit, "limit", 0, "only the latest so many exchanges (default all)")
+	f.IntVar(&s.limit, "limit", mostRead, "only the latest so many exchanges; 0: all")
 	f.BoolVar(&s.full, "full", false, fmt.Sprintf("show all that is kept of a body, and not its first %d KiB", transcript.Limit>>10))
 	f.StringVar(&s.body, "body", "", "of one exchange, print only the body that was sent or got, byte for byte")
 	f.BoolVar(&s.brief, "brief", false, "one line for each exchange, without what is recorded")
@@ -62,6 +66,9 @@ func (s showing) check() error {
 	if s.body != "" && s.body != string(recording.Sent) && s.body != string(recording.Got) {
 		return usageError{fmt.Errorf("--body %q: want sent or got", s.body)}
 	}
+	if s.limit < 0 {
+		return usageError{fmt.Errorf("--limit %d: want 0 or more", s.limit)}
+	}
 	if s.brief && s.asJSON || s.body != "" && (s.brief || s.asJSON || s.full) {
 		return usageError{fmt.Errorf("--brief, --json and --body are different things to show")}
 	}
@@ -69,16 +76,17 @@ func (s showing) check() error {
 }
 
 // entries prints what the log says.
-func (s showing) entries(ctx context.Context, ix record.Index, w io.Writer) error {
+func (s showing) entries(ctx context.Context, ix record.Index, w, stderr io.Writer) error {
 	xs, err := find(ctx, ix, s.selector)
 	if err != nil {
 		return err
 	}
+	s.more(stderr, len(xs))
 	return printExchanges(w, xs, s.asJSON)
 }
 
 // show prints what is recorded.
-func (s showing) show(ctx context.Context, r reading, w io.Writer) error {
+func (s showing) show(ctx context.Context, r reading, w, stderr io.Writer) error {
 	if s.body != "" {
 		return s.showBody(ctx, r, w)
 	}
@@ -86,6 +94,7 @@ func (s showing) show(ctx context.Context, r reading, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	s.more(stderr, len(xs))
 	limit := transcript.Limit
 	if s.full {
 		limit = 0
@@ -111,10 +120,15 @@ func (s showing) showBody(ctx context.Context, r reading, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the body of exchange %q: %w", t.ID(), err)
 	}
-	if f, ok := w.(*os.File); ok && isTerminal(f) && !transcript.Harmless(body) {
-		return hinted{fmt.Errorf("the body of exchange %q could steer a terminal", t.ID()), "write it to a file: > body"}
+	return printBody(w, body)
+}
+
+// printBody prints a body as it is. Whoever wrote it has no hold of a terminal.
+func printBody(w io.Writer, body []byte) error {
+	if isTerminal(w) && !transcript.Harmless(body) {
+		return hinted{errors.New("--body prints a body as it is, and this one would steer the terminal"), "send it to a file, or see it without --body"}
 	}
-	_, err = w.Write(body)
+	_, err := w.Write(body)
 	return err
 }
 

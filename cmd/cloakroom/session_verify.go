@@ -119,7 +119,7 @@ func (v *verifying) verify(ctx context.Context, cmd *cobra.Command, p *proof) er
 	if err != nil {
 		return err
 	}
-	if report.Exchanges == 0 && report.Found == 0 {
+	if v.name+v.principal != "" && report.Exchanges == 0 && report.Found == 0 { // a quiet day is none to alarm about
 		return hinted{fmt.Errorf("nothing was decided of what was asked for: %s", transcript.Visible(v.String())), "`cloakroom session ls` lists sessions"}
 	}
 	if v.evidence != "" {
@@ -145,11 +145,11 @@ func printSessionReport(w io.Writer, r verify.SessionReport, logs verify.LogRepo
 	fmt.Fprintf(w, "searched    %d bytes that agents got and %d that they sent, for %s in every form\n", r.Searched, r.Sent, counted(r.Values, "value"))
 	fmt.Fprintf(w, "not anew    %d bytes that agents got rest on the masker's word", r.Trusted)
 	if len(r.Sets) > 0 {
-		fmt.Fprintf(w, " (pattern sets %s)", strings.Join(r.Sets, ", "))
+		fmt.Fprintf(w, " (pattern sets %s)", transcript.Visible(strings.Join(r.Sets, ", ")))
 	}
 	fmt.Fprintln(w)
 	for _, l := range logs.Logs {
-		fmt.Fprintf(w, "log         %s: %d entries, %d of them signed\n", l.Log, l.Entries, l.Signed)
+		fmt.Fprintf(w, "log         %s: %d entries, %d of them signed\n", transcript.Visible(l.Log), l.Entries, l.Signed)
 	}
 	for _, n := range logs.Notes {
 		fmt.Fprintf(w, "note        %s\n", transcript.Visible(n))

@@ -74,6 +74,9 @@ func (w *whatIf) run(cmd *cobra.Command, o *options, s selector) error {
 		if n := len(report.Differences); n > 0 {
 			return errors.Join(coded{fmt.Errorf("%d of %d decisions would differ", n, report.Decided), exitFailed}, broken)
 		}
+		if report.Decided == 0 {
+			return errors.Join(hinted{errors.New("nothing could be decided again"), "`cloakroom session ls` lists sessions"}, broken)
+		}
 		return broken
 	})
 }
@@ -83,6 +86,9 @@ func (w *whatIf) judge(ctx context.Context, r reading) (*whatif.Judge, error) {
 	cfg := *r.config
 	if w.rules != "" {
 		changed, _, err := config.LoadRules(w.rules, os.LookupEnv)
+		if err == nil {
+			err = w.reachesNoFurther(changed, r.config)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -106,6 +112,18 @@ func (w *whatIf) judge(ctx context.Context, r reading) (*whatif.Judge, error) {
 		return nil, err
 	}
 	return whatif.New(rules)
+}
+
+// reachesNoFurther refuses rules whose policy may ask hosts that none may ask so far: who
+// proposes a change gets nothing of what is recorded.
+func (w *whatIf) reachesNoFurther(changed, inForce *config.Config) error {
+	for _, host := range changed.Policy.AllowNet {
+		if !slices.Contains(inForce.Policy.AllowNet, host) {
+			return hinted{fmt.Errorf("deciding by %q: its policy could send what is recorded to %q, which is not in policy.allow_net of the configuration in force", w.rules, host),
+				"take the host out of the changed file, or into the other"}
+		}
+	}
+	return nil
 }
 
 // whatIfRules are those of a configuration, with the instance's placeholders.

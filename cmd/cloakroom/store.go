@@ -65,11 +65,14 @@ func opened[S store](s S, err error) (store, error) {
 	return s, nil
 }
 
-// openExisting opens the store that is there to be written.
+// openExisting opens the store that is there to be written. One of another version is
+// an error: a command brings none to its own, under a service that may run.
 func openExisting(ctx context.Context, cfg *config.Config) (store, error) {
-	if err := storeExists(cfg); err != nil {
+	current, err := openIndex(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
+	current.Close()
 	log, err := record.ID(cfg.Record.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		log, err = unindexed, nil // a command on a machine where no replica runs

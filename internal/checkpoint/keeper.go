@@ -78,7 +78,8 @@ func (k *Keeper) open() (err error) {
 	}
 	latest, err := k.known(Latest(k.dir))
 	if err != nil {
-		return fmt.Errorf("reading what was signed of log %q: %w", k.dir, err)
+		return fmt.Errorf("reading what was signed of log %q: %w; a log that somebody else signed is not continued: "+
+			"keep a copy of it for whoever looks into it, and name a new directory", k.dir, err)
 	}
 	k.latest.Store(&latest)
 	for _, w := range k.o.Witnesses {

@@ -15,6 +15,7 @@ import (
 
 	cosignature "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 var _ Witness = (*URL)(nil)
@@ -61,9 +62,9 @@ func (u *URL) Key() note.Verifier { return u.key }
 
 // Add implements Witness.
 func (u *URL) Add(ctx context.Context, c Signed, last Checkpoint, log History) ([]byte, error) {
-	answer, taken, err := u.send(ctx, c, last.Size, log)
+	answer, taken, err := u.prove(ctx, c, last.Size, log)
 	if err == nil && taken >= 0 { // it has seen more than is known here, or forgot
-		answer, taken, err = u.send(ctx, c, taken, log)
+		answer, taken, err = u.prove(ctx, c, taken, log)
 		if err == nil && taken >= 0 {
 			err = fmt.Errorf("telling witness %q: it changes its mind", u.at)
 		}
@@ -78,14 +79,33 @@ func (u *URL) Add(ctx context.Context, c Signed, last Checkpoint, log History) (
 	return signed, nil
 }
 
-// send sends a checkpoint with the proof that it continues the old entries. It
-// returns the witness's signatures, or the size that it has taken instead, which
-// is -1 else.
-func (u *URL) send(ctx context.Context, c Signed, old int64, log History) (answer []byte, taken int64, err error) {
+// Taken asks how many entries of a log the witness has taken. It offers c, the latest
+// checkpoint of that, as what it has taken already: that changes nothing there.
+// ErrRewritten: it has taken another one of as many.
+func (u *URL) Taken(ctx context.Context, c Signed) (int64, error) {
+	answer, taken, err := u.send(ctx, c, c.Size, nil)
+	if err != nil || taken >= 0 {
+		return taken, err
+	}
+	if _, err := Open(append(bytes.Clone(c.Note), answer...), u.own, u.key); err != nil {
+		return 0, fmt.Errorf("asking witness %q: %w", u.at, err)
+	}
+	return c.Size, nil
+}
+
+// prove sends a checkpoint with the proof that it continues the old entries; see
+// send.
+func (u *URL) prove(ctx context.Context, c Signed, old int64, log History) (answer []byte, taken int64, err error) {
 	proof, err := log.Prove(c.Checkpoint, old)
 	if err != nil {
 		return nil, -1, fmt.Errorf("telling witness %q: %w", u.at, err)
 	}
+	return u.send(ctx, c, old, proof)
+}
+
+// send returns the witness's signatures, or the size that it has taken instead,
+// which is -1 else.
+func (u *URL) send(ctx context.Context, c Signed, old int64, proof tlog.TreeProof) (answer []byte, taken int64, err error) {
 	var body bytes.Buffer
 	fmt.Fprintf(&body, "old %d\n", old)
 	for _, h := range proof {

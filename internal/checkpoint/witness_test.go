@@ -17,6 +17,7 @@ import (
 	"github.com/transparency-dev/witness/witness"
 	"gocloud.dev/blob/memblob"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"cloakroom/internal/record"
 )
@@ -146,6 +147,27 @@ func TestWitnessesRefuseWhatWasRolledBack(t *testing.T) {
 			}
 			wantKept(t, w, dir, 3, 7)
 		})
+	}
+}
+
+// TestTaken asks a witness how far it has taken a log.
+func TestTaken(t *testing.T) {
+	u, dir := realWitness(t), newDir(t)
+	keep(t, dir, Options{Witnesses: []Witness{u}}, func(l *record.Log, _ *Keeper) { grow(t, l, 3) })
+	first := wantLatest(t, dir, 3)
+	if n, err := u.Taken(t.Context(), first); n != 3 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	other, err := theKey(t).Sign(Checkpoint{first.Log, 3, tlog.Hash{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.Taken(t.Context(), other); !errors.Is(err, ErrRewritten) {
+		t.Errorf("another root: %v", err)
+	}
+	keep(t, dir, Options{Witnesses: []Witness{u}}, func(l *record.Log, _ *Keeper) { grow(t, l, 3) })
+	if n, err := u.Taken(t.Context(), first); n != 6 || err != nil {
+		t.Errorf("more than that: got %d, %v", n, err)
 	}
 }
 

@@ -60,7 +60,8 @@ func (c *Console) har(ctx context.Context, who access.Principal, x record.Exchan
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = transcript.WriteHAR(&b, []transcript.Exchange{t}, cmp.Or(c.Scheme, "http"), c.Version)
+	one := func(yield func(*transcript.Exchange, error) bool) { yield(&t, nil) }
+	err = transcript.WriteHAR(&b, one, cmp.Or(c.Scheme, "http"), c.Version)
 	return b.Bytes(), err
 }
 

@@ -41,6 +41,7 @@ type block struct {
 	Used   []string       // credentials whose value took a placeholder's place in it, and where
 	Masked []record.Count // values that were masked in it, by credential
 
+	head   int // bytes of Line and Fields, as they were said
 	data   []byte
 	binary bool
 	masks  map[string]int
@@ -57,6 +58,7 @@ const (
 	whatRequest  = "request"
 	whatResponse = "response"
 	whatTrailers = "trailers"
+	whatControl  = "control frame"
 	whatBody     = "body"
 	whatEvent    = "event"
 	whatMessage  = "message"
@@ -89,7 +91,7 @@ func saidIn(a axis, x transcript.Exchange, left *room) said {
 			break
 		}
 		left.blocks--
-		left.bytes -= min(len(b.data), mostText)
+		left.bytes -= b.head + min(len(b.data), mostText)
 		out.Blocks = append(out.Blocks, s.finish(b))
 		out.Length = max(out.Length, b.At)
 	}

@@ -55,6 +55,17 @@ func TestRuns(t *testing.T) {
 	}
 }
 
+// Heads take of a page's room too: an agent may send many, and long ones.
+func TestHeadsTakeRoom(t *testing.T) {
+	head := &recording.Head{Method: "GET", Path: "/", Headers: []access.Header{{Name: "x-a", Value: strings.Repeat("\x01", 100)}}}
+	x := transcript.Exchange{Exchange: record.Exchange{Decision: record.Entry{Decision: &record.Decision{}}},
+		Recording: &recording.Transcript{Events: []recording.Event{{Kind: recording.Request, Head: head}, {Kind: recording.Response, Head: head}}}}
+	left := room{mostBlocks, 50}
+	if got := saidIn(axis{}, x, &left); len(got.Blocks) != 1 || got.Rest != 1 || !left.none() {
+		t.Errorf("got %d blocks, %d left out, room for %d", len(got.Blocks), got.Rest, left.bytes)
+	}
+}
+
 func TestContent(t *testing.T) {
 	none := func(string) string { return "" }
 	for name, tt := range map[string]struct {

@@ -23,7 +23,7 @@ type scribe struct {
 
 func (s *scribe) take(e recording.Event) {
 	switch e.Kind {
-	case recording.Request, recording.Response, recording.Trailers:
+	case recording.Request, recording.Response, recording.Trailers, recording.Control:
 		s.head(e)
 	case recording.Sent:
 		s.sent = s.piece(s.sent, e, whatBody)
@@ -88,8 +88,11 @@ func (s *scribe) events(e recording.Event) {
 // blankEnd tells whether the last line of data, which ends with it, is empty.
 func blankEnd(data []byte) bool {
 	last, ended := bytes.CutSuffix(data, []byte{'\n'})
+	if !ended { // the line may be long, and come byte by byte
+		return false
+	}
 	last = last[bytes.LastIndexByte(last, '\n')+1:]
-	return ended && (len(last) == 0 || string(last) == "\r")
+	return len(last) == 0 || string(last) == "\r"
 }
 
 func (s *scribe) head(e recording.Event) {
@@ -97,8 +100,9 @@ func (s *scribe) head(e recording.Event) {
 	if h == nil {
 		return
 	}
-	b := s.begin(e, map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers}[e.Kind])
+	b := s.begin(e, map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers, recording.Control: whatControl}[e.Kind])
 	b.mask(e.Masked)
+	b.head = len(h.Method) + len(h.Path) + len(h.Authority)
 	switch e.Kind {
 	case recording.Request:
 		b.Line = runs(h.Method+" "+h.Path, true, s.kindAt(b, inTarget))
@@ -108,6 +112,7 @@ func (s *scribe) head(e recording.Event) {
 		s.stream = s.got == nil && eventStream(h)
 	}
 	for _, l := range h.Headers {
+		b.head += len(l.Name) + len(l.Value)
 		b.Fields = append(b.Fields, field{plain(l.Name), runs(l.Value, true, s.kindAt(b, inHeader(l.Name)))})
 	}
 }

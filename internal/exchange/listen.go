@@ -212,3 +212,30 @@ func (x *Exchange) messages(r *replace.Rewriter, binary bool) websocket.Rewriter
 		put(reel.tape, reel.keep, x.deps.Now(), recording.MessageGot, piece, binary, last, fresh(x.rewriters, &reel.told))
 	}}
 }
+
+// mostControls is how many control frames are recorded of an exchange.
+const mostControls = 256
+
+// controls records what the backend's control frames tell the agent, the reason of
+// a close among them. Of many the rest is counted.
+func (x *Exchange) controls(r *replace.Rewriter) websocket.Rewriter {
+	reel := &x.reel
+	if reel.tape == nil {
+		return r
+	}
+	var payload []byte // 125 bytes at most
+	n := 0
+	return recorded{Rewriter: r, put: func(piece []byte, last bool) {
+		payload = append(payload, piece...)
+		if !last || len(payload) == 0 {
+			return
+		}
+		if n++; n > mostControls || reel.keep != recording.Full {
+			reel.tape.Skipped(recording.MessageGot, int64(len(payload)))
+		} else {
+			h := recording.Head{Headers: []access.Header{{Name: "control", Value: string(payload)}}}
+			reel.tape.Head(x.deps.Now(), recording.Control, h, fresh(x.rewriters, &reel.told))
+		}
+		payload = payload[:0]
+	}}
+}

@@ -171,7 +171,7 @@ func TestTheTapeOfAWebSocket(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, message := range []string{"\x81" + string(rune(len(v))) + v, "\x82\x01x", "\x89\x01p", "\x88\x00"} {
+	for _, message := range []string{"\x81" + string(rune(len(v))) + v, "\x82\x01x", "\x89\x01p", "\x8a\x00", "\x88" + string(rune(2+len(v))) + "\x03\xe8" + v} {
 		if _, err := x.ResponseBody(nil, []byte(message), false); err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,8 @@ func TestTheTapeOfAWebSocket(t *testing.T) {
 	}
 	x.End(nil)
 	ts.is(t, ts.all[0].events[0].String(), ts.all[0].events[1].String(),
-		"message_sent abc.ab.[masked]. map[plain:1]", "message_got "+named("plain")+`."x". map[plain:1]`)
+		"message_sent abc.ab.[masked]. map[plain:1]", "message_got "+named("plain")+`."x". map[plain:1]`,
+		"control control: p", "control control: \x03\xe8"+strings.Repeat("*", len(v))+" map[plain:1]")
 	x = w.upgraded(t, nil)
 	if out, _, err := x.RequestBody(nil, []byte("no frames"), false); err == nil || len(out) > 0 {
 		t.Errorf("what nobody can read went on: %q, %v", out, err)

@@ -59,7 +59,7 @@ func (x *Exchange) answerKey(h ResponseHead, change *Change) {
 
 // openSocket makes the exchange a WebSocket.
 func (x *Exchange) openSocket() stage {
-	x.socket.down = websocket.NewRewriting(x.messages(x.label(replace.None), false), x.messages(x.filler(), true), x.filler())
+	x.socket.down = websocket.NewRewriting(x.messages(x.label(replace.None), false), x.messages(x.filler(), true), x.controls(x.filler()))
 	if x.socket.fill != nil {
 		x.socket.up = websocket.NewFirst(x.socket.fill)
 	}

@@ -20,6 +20,7 @@ type Sink interface {
 
 const (
 	batch = 500             // entries that are delivered together, at most
+	bulk  = 1 << 20         // bytes of entries, of which less are delivered with the next
 	pause = time.Second     // between two looks at a log that is followed
 	retry = 5 * time.Second // behind a delivery that failed
 )
@@ -88,8 +89,8 @@ func Run(ctx context.Context, j Job) (Summary, error) {
 func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, error) {
 	var events []Event
 	var behind record.Position
-	entries, n := 0, 0
-	for ; n < batch; n++ {
+	entries, n, size := 0, 0, 0
+	for ; n < batch && size < bulk; n++ {
 		l, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -101,7 +102,7 @@ func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, er
 		if err != nil {
 			return n, err
 		}
-		behind = l.Position()
+		behind, size = l.Position(), size+len(l.Raw)
 		if made[0].Time.Before(j.Since) {
 			continue
 		}

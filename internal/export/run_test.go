@@ -137,6 +137,33 @@ func TestMoreThanABatch(t *testing.T) {
 	}
 }
 
+// TestABatchIsBounded has entries of which few make more than a collector takes.
+func TestABatchIsBounded(t *testing.T) {
+	w := newWorld(t)
+	long := &record.Approval{Lease: record.NewID(at), Shown: strings.Repeat("long ", record.ShownMax/5)}
+	const n = 3 * bulk / record.ShownMax
+	for range n {
+		w.log.Note(record.Entry{Approval: long})
+	}
+	if err := w.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	most := &largest{}
+	w.job.Sink = most
+	if done, err := w.run(); err != nil || done.Entries != n || most.n > n/2 {
+		t.Errorf("got %+v, of them %d in a batch, %v", done, most.n, err)
+	}
+}
+
+// largest is a sink that counts the events of its largest batch.
+type largest struct{ n int }
+
+func (s *largest) Deliver(_ context.Context, events []Event) error {
+	s.n = max(s.n, len(events))
+	return nil
+}
+func (*largest) Close() error { return nil }
+
 // TestFollowing delivers what is written later, over a sink that fails, until it
 // is told to stop.
 func TestFollowing(t *testing.T) {

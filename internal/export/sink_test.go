@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -38,6 +39,69 @@ func TestToFileAppends(t *testing.T) {
 	all := bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
 	if len(all) != 2 || !bytes.Equal(all[0], all[1]) || !json.Valid(all[0]) {
 		t.Errorf("got %s", text)
+	}
+}
+
+// TestALineThatACrashLeftIsEnded delivers behind half a line.
+func TestALineThatACrashLeftIsEnded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events")
+	if err := os.WriteFile(path, []byte("{}\n{\"half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := ToFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 2 {
+		if err := s.Deliver(context.Background(), events(t, ECS, samples()["bar"])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if len(all) != 4 || !json.Valid([]byte(all[2])) || all[2] != all[3] {
+		t.Errorf("got %s", text)
+	}
+}
+
+// full is a disk that takes so many bytes more.
+type full struct {
+	bytes.Buffer
+	room int
+}
+
+func (f *full) Write(p []byte) (int, error) {
+	n := min(len(p), f.room)
+	f.Buffer.Write(p[:n])
+	if n < len(p) {
+		return n, errors.New("no room")
+	}
+	return n, nil
+}
+
+// TestALineThatWasCutIsEnded tries again where there was room for a part.
+func TestALineThatWasCutIsEnded(t *testing.T) {
+	for _, room := range []int{0, 10} {
+		disk := &full{room: room}
+		s, made := ToWriter(disk), events(t, ECS, samples()["bar"])
+		for range 2 {
+			if err := s.Deliver(context.Background(), made); err == nil {
+				t.Fatal("no error")
+			}
+			disk.room = 0
+		}
+		disk.room = 1 << 20
+		if err := s.Deliver(context.Background(), made); err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Split(strings.TrimSuffix(disk.String(), "\n"), "\n")
+		if len(all) != 1+min(room, 1) || !json.Valid([]byte(all[len(all)-1])) {
+			t.Errorf("room for %d: got %s", room, disk.String())
+		}
 	}
 }
 

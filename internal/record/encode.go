@@ -52,12 +52,19 @@ func (e *encoder) masked(s string, most int) replace.Masked {
 	return m
 }
 
+// ellipsis stands for what was cut from a string.
+const ellipsis = "…"
+
+// shortened tells whether s is what shorten made, or looks like it.
+func shortened(s string, most int) bool {
+	return strings.HasSuffix(s, ellipsis) && len(s) > most-utf8.UTFMax
+}
+
 // shorten cuts s to most bytes, at the beginning of a character.
 func shorten(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
-	const ellipsis = "…"
 	i := most - len(ellipsis)
 	for i > 0 && !utf8.RuneStart(s[i]) {
 		i--

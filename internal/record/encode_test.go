@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -323,3 +324,25 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 var errDisk = errors.New("input/output error")
+
+// TestWhatWasCutIsKnown has one of everything that is just too long, and just not.
+func TestWhatWasCutIsKnown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		d            Decision
+		groups, path bool
+	}{
+		"all is there": {Decision{Groups: []string{strings.Repeat("a", itemMax)}, Path: strings.Repeat("a", pathMax)}, false, false},
+		"a long name":  {Decision{Groups: []string{strings.Repeat("ä", itemMax)}}, true, false},
+		"a long path":  {Decision{Path: strings.Repeat("€", pathMax)}, false, true},
+		"many groups":  {Decision{Groups: slices.Repeat([]string{"a"}, listMax+1)}, true, false},
+	} {
+		d := tt.d
+		e := &encoder{mask: masks(t)}
+		for i, g := range d.Groups {
+			d.Groups[i] = e.masked(g, itemMax).String()
+		}
+		if d.Path = e.masked(d.Path, pathMax).String(); d.GroupsCut() != tt.groups || d.PathCut() != tt.path {
+			t.Errorf("%s: groups cut %v, path cut %v", name, d.GroupsCut(), d.PathCut())
+		}
+	}
+}

@@ -97,6 +97,14 @@ type Decision struct {
 	SeenCut int `json:"seen_cut"`
 }
 
+// GroupsCut tells whether the log may lack groups of the principal, or the end of one.
+func (d *Decision) GroupsCut() bool {
+	return len(d.Groups) >= listMax || slices.ContainsFunc(d.Groups, func(name string) bool { return shortened(name, itemMax) })
+}
+
+// PathCut tells whether the log may lack the path's end.
+func (d *Decision) PathCut() bool { return shortened(d.Path, pathMax) }
+
 // Placeholder is a placeholder's text as it stood in the request. Only with
 // Named, which says that it is exactly the named placeholder of an existing
 // credential, is it recorded as it is, here and in the other strings of the

@@ -245,6 +245,18 @@ func positionAt(t *testing.T, dir string, seq uint64) Position {
 	return r.pos
 }
 
+// TestLast asks where a log ends, over several segments, and where there is none.
+func TestLast(t *testing.T) {
+	dir := newDir(t)
+	l := openLog(t, dir, Options{SegmentBytes: 1})
+	for want := range uint64(4) {
+		if got, err := Last(dir); err != nil || got != want {
+			t.Fatalf("got %d, %v, want %d", got, err, want)
+		}
+		mustAppend(t, l, "r")
+	}
+}
+
 func TestReaderFollows(t *testing.T) {
 	dir := newDir(t)
 	l := openLog(t, dir, Options{SegmentBytes: 500})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 )
 
@@ -56,6 +57,24 @@ func LineAt(dir string, seq uint64) (Line, error) {
 	}
 	l.Raw = bytes.Clone(l.Raw)
 	return l, err
+}
+
+// Last is the last whole entry of the log in dir; 0: there is none. Where the chain
+// does not hold, it is the last before that.
+func Last(dir string) (uint64, error) {
+	r, err := readSegmentOf(dir, math.MaxUint64)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	for {
+		switch _, err := r.Next(); {
+		case err == io.EOF, errors.Is(err, ErrBroken):
+			return r.pos.Seq, nil
+		case err != nil:
+			return 0, err
+		}
+	}
 }
 
 // readSegmentOf reads from the beginning of the segment that holds the entry seq.

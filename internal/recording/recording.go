@@ -80,13 +80,14 @@ const (
 	Got         Kind = "got"          // a piece of its body
 	MessageGot  Kind = "message_got"  // a message to the agent
 	Trailers    Kind = "trailers"     // behind the body that the agent got
+	Control     Kind = "control"      // what a control frame of a WebSocket told the agent
 )
 
 // Event is one thing that the agent sent or got.
 type Event struct {
 	At     time.Duration // since the exchange began, to the microsecond
 	Kind   Kind
-	Head   *Head          // of Request, Response and Trailers; nil: the others
+	Head   *Head          // of Request, Response, Trailers and Control; nil: the others
 	Data   []byte         // of the others; of a body, what is kept of it
 	Binary bool           // of a message
 	More   bool           // of a message: its next event goes on with it

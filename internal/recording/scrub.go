@@ -13,12 +13,20 @@ import (
 )
 
 // TokenMark is what stands in a recording for a token: "[token HEX]", with 16 hex
-// digits of a keyed hash, so that who has the recording key can still search for it.
+// digits of a keyed hash of it, as core cuts it, so that who has the recording key can
+// still search for it.
 func TokenMark(key [32]byte, token string) string {
 	h := hmac.New(sha256.New, key[:])
 	h.Write([]byte("token\x00"))
-	h.Write([]byte(token))
+	h.Write([]byte(core(token)))
 	return "[token " + hex.EncodeToString(h.Sum(nil)[:8]) + "]"
+}
+
+// core is of a token what does not depend on the text around it: its first three
+// segments, without the characters at the end that may be the text's, as a full stop.
+func core(token string) string {
+	segments := strings.SplitN(token, ".", 4)
+	return strings.TrimRight(strings.Join(segments[:min(len(segments), 3)], "."), ".-_")
 }
 
 // scrubber takes tickets and tokens out of texts. The zero scrubber leaves no

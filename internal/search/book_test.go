@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -124,9 +125,12 @@ func TestBookThatWasHarmed(t *testing.T) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, heads, err := search.ReadBook(path, key)
-		if err == nil && len(heads) > head.Lines && heads[head.Lines] == head {
+		kept, heads, err := search.ReadBook(path, key)
+		if len(heads) > head.Lines && heads[head.Lines] == head {
 			t.Errorf("%s: not seen", name)
+		}
+		if name == "a changed byte" && (len(kept) != 1 || !errors.Is(err, search.ErrChanged)) {
+			t.Errorf("%s: %d others are read, %v", name, len(kept), err)
 		}
 	}
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
@@ -171,9 +175,9 @@ func FuzzReadBook(f *testing.F) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		kept, _, err := search.ReadBook(path, key)
-		if err != nil && kept != nil {
-			t.Error("an error, and fingerprints")
+		kept, heads, err := search.ReadBook(path, key)
+		if len(heads) != bytes.Count(text, []byte("\n"))+1 || (err == nil) != (len(kept) == len(heads)-1) {
+			t.Errorf("%d fingerprints, %d heads: %v", len(kept), len(heads), err)
 		}
 		for _, k := range kept {
 			if _, err := key.Compile([]search.Fingerprint{k.Fingerprint}); err != nil {

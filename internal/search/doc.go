@@ -11,8 +11,8 @@
 // hash of the eight bytes in front of it is looked up; where it is known, the MAC
 // of as many bytes as the form has decides. So a value that was rotated or
 // deleted can be searched for without being kept. Without the key a fingerprint
-// tells the value's length; with it, guesses can be tried, of the last eight bytes
-// by themselves too.
+// tells the value's length; with it, its last eight bytes can be found out, since
+// the windows of hex hold two to four of them, and guesses of the rest be tried.
 //
 // # Readings
 //

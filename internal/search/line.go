@@ -30,6 +30,9 @@ import (
 // errLine means that a line is no line of a Book.
 var errLine = errors.New("not a line of fingerprints")
 
+// ErrChanged means that lines of a Book are not what was written. The others are read.
+var ErrChanged = errors.New("fingerprints that were changed, or made with another key")
+
 // Kept is a fingerprint in a Book.
 type Kept struct {
 	Fingerprint
@@ -40,7 +43,8 @@ const formBytes = 29
 
 // ReadBook reads what the file at path holds, and what that makes of each number
 // of lines: heads[n] is the head of the first n lines. What stands behind the last
-// line feed is being written, and left out.
+// line feed is being written, and left out. With ErrChanged, kept and heads are those
+// of what can be read.
 func ReadBook(path string, k Key) (kept []Kept, heads []Head, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -49,15 +53,16 @@ func ReadBook(path string, k Key) (kept []Kept, heads []Head, err error) {
 	h := sha256.New()
 	heads = append(heads, Head{})
 	for line := range bytes.Lines(text[:bytes.LastIndexByte(text, '\n')+1]) {
-		one, err := k.unseal(line)
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading fingerprints %q: line %d: %w", path, len(kept)+1, err)
-		}
-		kept = append(kept, one)
 		h.Write(line)
-		heads = append(heads, Head{len(kept), [sha256.Size]byte(h.Sum(nil))})
+		heads = append(heads, Head{len(heads), [sha256.Size]byte(h.Sum(nil))})
+		one, unsealed := k.unseal(line)
+		if unsealed == nil {
+			kept = append(kept, one)
+		} else if err == nil {
+			err = fmt.Errorf("reading fingerprints %q: line %d: %w: %w", path, len(heads)-1, unsealed, ErrChanged)
+		}
 	}
-	return kept, heads, nil
+	return kept, heads, err
 }
 
 func (k *Key) aead() cipher.AEAD {

@@ -1,11 +1,14 @@
 package transcript
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
 
@@ -15,33 +18,55 @@ import (
 // the authority that the agent named, by http.
 //
 // Tickets and identity tokens are in no recording: the line takes them from
-// $CLOAKROOM_TICKET and $CLOAKROOM_TOKEN. Whatever stands in the request, the
-// shell runs nothing of it.
+// $CLOAKROOM_TICKET, where the ticket was used, and $CLOAKROOM_TOKEN. Whatever stands
+// in the request, the shell runs nothing of it.
 func (x *Exchange) Curl(gateway string) string {
 	h := x.head(recording.Request)
 	if h == nil {
 		return "# exchange " + Visible(x.ID()) + ": its request is not recorded\n"
 	}
-	c := &curl{notes: []string{"exchange " + Visible(x.ID())}, words: []string{"curl", "-sS", "-g", "--path-as-is"}}
+	c := &curl{exchange: x, notes: []string{"exchange " + Visible(x.ID())}, words: []string{"curl", "-sS", "-g", "--path-as-is"}}
 	if !strings.HasPrefix(h.Path, "/") {
-		return "# exchange " + Visible(x.ID()) + ": curl has no way to ask for " + Visible(h.Path) + "\n"
+		return "# exchange " + Visible(x.ID()) + ": curl has no way to ask for " + literal(h.Path) + "\n" // quoted: not every shell has comments
 	}
 	c.method(h.Method)
 	c.tokens(h, x.Decision.Decision.Tokens)
 	c.headers(h, gateway)
-	c.body(x)
+	c.body()
 	if gateway == "" {
 		gateway = "http://" + h.Authority
 	}
-	c.words = append(c.words, quote(strings.TrimSuffix(gateway, "/")+h.Path))
+	c.words = append(c.words, c.quote(strings.TrimSuffix(gateway, "/")+h.Path, inTarget))
 	return c.String()
 }
 
 // curl is a command line in the making.
 type curl struct {
-	notes []string
-	input string // a command whose output is the body; empty: none
-	words []string
+	exchange *Exchange
+	notes    []string
+	input    string // a command whose output is the body; empty: none
+	words    []string
+}
+
+// quote makes a text of the request one word, with the tickets that were used at the
+// place where it stood.
+func (c *curl) quote(text string, here func(access.Location) bool) string {
+	return quote(text, func(credential string) bool {
+		used := slices.ContainsFunc(c.exchange.Decision.Decision.Uses, func(u record.Use) bool {
+			at, err := access.ParseLocation(u.Location)
+			return err == nil && !u.Placeholder.Named && u.Credential == credential && here(at)
+		})
+		if !used {
+			c.note("a ticket that was not used is not put back")
+		}
+		return used
+	})
+}
+
+func (c *curl) note(text string) {
+	if !slices.Contains(c.notes, text) {
+		c.notes = append(c.notes, text)
+	}
 }
 
 func (c *curl) String() string {
@@ -58,7 +83,7 @@ func (c *curl) method(m string) {
 		c.words = append(c.words, "-I")
 		return
 	}
-	c.words = append(c.words, "-X", quote(m))
+	c.words = append(c.words, "-X", literal(m))
 }
 
 // tokens puts back the headers whose identity tokens were taken out before the
@@ -86,22 +111,35 @@ var unasked = []string{"accept", "user-agent", "content-type"}
 
 func (c *curl) headers(h *recording.Head, gateway string) {
 	if u, err := url.Parse(gateway); gateway != "" && (err != nil || u.Host != h.Authority) {
-		c.words = append(c.words, "-H", quote("host: "+h.Authority))
+		c.words = append(c.words, "-H", literal("host: "+h.Authority))
 	}
 	for _, f := range h.Headers {
+		if markedInside(f.Value) {
+			c.note("a ticket or token in the Basic credentials is not put back")
+		}
 		switch {
 		case own[f.Name] || strings.HasPrefix(f.Name, ":"):
 		case f.Value == "":
-			c.words = append(c.words, "-H", quote(f.Name+";"))
+			c.words = append(c.words, "-H", literal(f.Name+";"))
 		default:
-			c.words = append(c.words, "-H", quote(f.Name+": "+f.Value))
+			c.words = append(c.words, "-H", c.quote(f.Name+": "+f.Value, inHeader(f.Name)))
 		}
 	}
 	for _, name := range unasked {
 		if !has(h.Headers, name) {
-			c.words = append(c.words, "-H", quote(name+":"))
+			c.words = append(c.words, "-H", literal(name+":"))
 		}
 	}
+}
+
+// markedInside tells whether a header's value is Basic credentials with a mark in them.
+func markedInside(value string) bool {
+	scheme, encoded, ok := strings.Cut(value, " ")
+	if !ok || !strings.EqualFold(scheme, "basic") {
+		return false
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	return err == nil && marked.Match(plain)
 }
 
 func has(headers []access.Header, name string) bool {
@@ -116,10 +154,11 @@ func has(headers []access.Header, name string) bool {
 // longest is what fits in one argument; printf is the shell's own, and has none.
 const longest = 64 << 10
 
-func (c *curl) body(x *Exchange) {
+func (c *curl) body() {
+	x := c.exchange
 	sum := x.Recording.Sent
 	if x.first(recording.MessageSent, recording.MessageGot) != nil {
-		c.notes = append(c.notes, "the messages of a WebSocket are not sent again")
+		c.note("the messages of a WebSocket are not sent again")
 		return
 	}
 	if sum.Bytes == 0 {
@@ -130,14 +169,14 @@ func (c *curl) body(x *Exchange) {
 		body = nil
 	}
 	if int64(len(body)) < sum.Bytes {
-		c.notes = append(c.notes, fmt.Sprintf("of the body %d of %d bytes are kept", len(body), sum.Bytes))
+		c.note(fmt.Sprintf("of the body %d of %d bytes are kept", len(body), sum.Bytes))
 	}
 	if len(body) < longest && simple(string(body)) {
-		c.words = append(c.words, "--data-raw", quote(string(body)))
+		c.words = append(c.words, "--data-raw", literal(string(body)))
 		return
 	}
 	if marked.Match(body) {
-		c.notes = append(c.notes, "a ticket or token in the body is not put back")
+		c.note("a ticket or token in the body is not put back")
 	}
 	c.input = "printf " + octal(string(body)) + " | "
 	c.words = append(c.words, "--data-binary", "@-")

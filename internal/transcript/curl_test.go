@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"encoding/base64"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"cloakroom/internal/access"
+	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
 
@@ -77,13 +79,42 @@ func TestCurlQuotes(t *testing.T) {
 
 func TestCurlHeaders(t *testing.T) {
 	x := post("", access.Header{Name: "authorization", Value: "Bearer [token 0123456789abcdef]"}, access.Header{Name: "x-key", Value: "ghp_ckr_read_[ticket lease-1]'s"},
-		access.Header{Name: "x-empty"}, access.Header{Name: "x-tab", Value: "a\t\xe9"}, access.Header{Name: "accept", Value: "*/*"}, access.Header{Name: "content-length", Value: "0"})
-	args, _ := run(t, x.Curl("http://127.0.0.1:8080/"))
+		access.Header{Name: "x-note", Value: "ckr_read_[ticket lease-1] ckr_other_[ticket] [ticket]"}, access.Header{Name: "x-empty"}, access.Header{Name: "x-tab", Value: "a\t\xe9"}, access.Header{Name: "accept", Value: "*/*"}, access.Header{Name: "content-length", Value: "0"})
+	x.Decision.Decision.Uses = []record.Use{{Credential: "read", Placeholder: record.Placeholder{Text: "ckr_read_[ticket]"}, Location: "header:x-key"},
+		{Credential: "other", Placeholder: record.Placeholder{Text: "ckr_other_0123456789abcdefghjkmnpqrs", Named: true}, Location: "header:x-note"}}
+	line := x.Curl("http://127.0.0.1:8080/")
+	if !strings.Contains(line, "# a ticket that was not used is not put back\n") {
+		t.Errorf("no word of the tickets that an agent wrote elsewhere: %s", line)
+	}
+	args, _ := run(t, line)
 	want := []string{"-sS", "-g", "--path-as-is", "-X", "POST", "-H", "host: gateway:8080", "-H", "authorization: Bearer the token",
-		"-H", "x-key: the ticket's", "-H", "x-empty;", "-H", "x-tab: a\t\xe9", "-H", "accept: */*", "-H", "user-agent:", "-H", "content-type:",
+		"-H", "x-key: the ticket's", "-H", "x-note: ckr_read_[ticket lease-1] ckr_other_[ticket] [ticket]", "-H", "x-empty;", "-H", "x-tab: a\t\xe9", "-H", "accept: */*", "-H", "user-agent:", "-H", "content-type:",
 		"http://127.0.0.1:8080/a?b='$(touch x)'&c=`touch y`"}
 	if !slices.Equal(args, want) {
 		t.Errorf("got  %q\nwant %q", args, want)
+	}
+}
+
+func TestCurlBasic(t *testing.T) {
+	for plain, marked := range map[string]bool{"x:ckr_read_[ticket lease-1]": true, "x:ckr_read_0123456789abcdefghjkmnpqrs": false} {
+		x := post("", access.Header{Name: "authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(plain))})
+		if line := x.Curl(""); strings.Contains(line, "# a ticket or token in the Basic credentials") != marked {
+			t.Errorf("%q: got %s", plain, line)
+		}
+	}
+}
+
+// Some shells know no comments where a person types, and put what was typed before
+// in the place of "!!" everywhere but in single quotes.
+func TestCurlForAPerson(t *testing.T) {
+	x := exchange(1, "OPTIONS", "*")
+	x.request("OPTIONS", "$(touch x)'`touch y`")
+	if got, want := x.Curl(""), `curl has no way to ask for '$(touch x)'\''`+"`touch y`'\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want it to end with %q", got, want)
+	}
+	x = post("", access.Header{Name: "x-tab", Value: "\t!!"})
+	if line := x.Curl(""); strings.Contains(line, "!") {
+		t.Errorf("got %q", line)
 	}
 }
 

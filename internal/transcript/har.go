@@ -1,14 +1,15 @@
 package transcript
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"time"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"cloakroom/internal/recording"
 )
@@ -18,40 +19,41 @@ import (
 // "_": the exchange's id, decision, policy and leases, and a WebSocket's messages
 // in the form of Chromium's _webSocketMessages. Bytes that are no text are base64;
 // of a request's body "_encoding" says so. scheme is the one that agents reach the
-// gateway by.
-func WriteHAR(w io.Writer, xs []Exchange, scheme, version string) error {
-	doc := harDocument{}
-	doc.Log = harLog{Version: "1.2", Creator: harCreator{"cloakroom", version}, Entries: []harEntry{}}
-	for i := range xs {
-		doc.Log.Entries = append(doc.Log.Entries, xs[i].har(scheme))
-	}
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(doc); err != nil {
+// gateway by. One exchange is in memory at once. At an error of xs the document has
+// the entries before it.
+func WriteHAR(w io.Writer, xs iter.Seq2[*Exchange, error], scheme, version string) error {
+	b := bufio.NewWriter(w)
+	creator, err := indented(harCreator{"cloakroom", version}, "    ")
+	if err != nil {
 		return err
 	}
-	_, err := w.Write(escaped(text.Bytes()))
-	return err
+	fmt.Fprintf(b, "{\n  \"log\": {\n    \"version\": \"1.2\",\n    \"creator\": %s,\n    \"entries\": [", creator)
+	between := "\n      "
+	for x, broken := range xs {
+		if broken != nil {
+			err = broken
+			break
+		}
+		var entry []byte
+		if entry, err = indented(x.har(scheme), "      "); err != nil {
+			break
+		}
+		b.WriteString(between) // its error stays, for Flush
+		b.Write(entry)
+		between = ",\n      "
+	}
+	b.WriteString("\n    ]\n  }\n}\n")
+	return errors.Join(err, b.Flush())
 }
 
-// escaped is a JSON document in which every character is printed as itself: the
-// others stand in strings only, but for the line feeds between them.
-func escaped(doc []byte) []byte {
-	out := make([]byte, 0, len(doc))
-	for _, r := range string(doc) {
-		switch {
-		case r == '\n' || !hidden(r):
-			out = utf8.AppendRune(out, r)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		}
-	}
-	return out
+// indented is v as JSON, of which all lines but the first begin with the indent.
+func indented(v any, indent string) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent(indent, "  ")
+	err := e.Encode(v)
+	return JSON(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), err
 }
 
 func (x *Exchange) har(scheme string) harEntry {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,10 +45,25 @@ func harSchema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
+// TestHARUntilAnError is a document with what came before the error.
+func TestHARUntilAnError(t *testing.T) {
+	broken, xs := errors.New("broken"), session()
+	var b bytes.Buffer
+	err := WriteHAR(&b, func(yield func(*Exchange, error) bool) {
+		_ = yield(&xs[0], nil) && yield(nil, broken)
+	}, "http", "1")
+	var doc struct {
+		Log struct{ Entries []json.RawMessage }
+	}
+	if !errors.Is(err, broken) || json.Unmarshal(b.Bytes(), &doc) != nil || len(doc.Log.Entries) != 1 {
+		t.Errorf("got %v and %s", err, b.Bytes())
+	}
+}
+
 func har(t *testing.T, xs []Exchange) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteHAR(&b, xs, "http", "1"); err != nil {
+	if err := WriteHAR(&b, each(xs), "http", "1"); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -87,7 +103,7 @@ func TestHARIsPrinted(t *testing.T) {
 	if !Harmless(b) {
 		t.Errorf("not printed as itself: %q", b)
 	}
-	var doc harDocument
+	var doc struct{ Log struct{ Entries []harEntry } }
 	if err := json.Unmarshal(b, &doc); err != nil || doc.Log.Entries[0].Response.Content.Text != text {
 		t.Errorf("%v: got %q, want %q", err, doc.Log.Entries[0].Response.Content.Text, text)
 	}
@@ -104,7 +120,7 @@ func TestHARKeepsBytes(t *testing.T) {
 	x.piece(1, recording.Sent, string(all), nil)
 	x.response(2, 200, "application/octet-stream")
 	x.piece(3, recording.Got, string(all), nil)
-	var doc harDocument
+	var doc struct{ Log struct{ Entries []harEntry } }
 	if err := json.Unmarshal(har(t, []Exchange{x}), &doc); err != nil {
 		t.Fatal(err)
 	}

@@ -16,16 +16,6 @@ import (
 // unknown stands for the version of HTTP, which is not recorded.
 const unknown = "unknown"
 
-type harDocument struct {
-	Log harLog `json:"log"`
-}
-
-type harLog struct {
-	Version string     `json:"version"`
-	Creator harCreator `json:"creator"`
-	Entries []harEntry `json:"entries"`
-}
-
 type harCreator struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`

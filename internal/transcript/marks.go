@@ -34,6 +34,14 @@ func (x *Exchange) Used() (all []Used) {
 	return all
 }
 
+func inTarget(at access.Location) bool { return at.Kind == access.InPath || at.Kind == access.InQuery }
+
+func inHeader(name string) func(access.Location) bool {
+	return func(at access.Location) bool {
+		return at.Kind == access.InHeader && at.Name == name || at.Kind == access.InCookie && name == "cookie"
+	}
+}
+
 // mark writes which placeholders were used at the places that are wanted. Its line
 // is ours alone: what an agent or backend wrote begins with ">" or "<".
 func (p *printer) mark(x *Exchange, wanted func(access.Location) bool) {

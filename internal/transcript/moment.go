@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -20,14 +21,38 @@ type Moment struct {
 }
 
 // Moments are what happened in the exchanges, in the order of their times. Of one
-// exchange the order is as recorded, the decision comes first and the end last.
-func Moments(xs []Exchange) []Moment {
-	var all []Moment
-	for i := range xs {
-		all = append(all, xs[i].moments()...)
+// exchange the order is as recorded, the decision comes first and the end last. The
+// exchanges come in the order of their decisions: only those that overlapped are in
+// memory at once. An error of xs comes behind what was read before it.
+func Moments(xs iter.Seq2[*Exchange, error]) iter.Seq2[Moment, error] {
+	return func(yield func(Moment, error) bool) {
+		var waiting []Moment
+		// let gives those that come before t, and tells whether more are wanted.
+		let := func(all bool, t time.Time) bool {
+			for len(waiting) > 0 && (all || waiting[0].At.Before(t)) {
+				m := waiting[0]
+				waiting = waiting[1:]
+				if !yield(m, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for x, err := range xs {
+			if err != nil {
+				if !let(true, time.Time{}) || !yield(Moment{}, err) {
+					return
+				}
+				continue
+			}
+			if !let(false, x.Decision.Time) {
+				return
+			}
+			waiting = append(slices.Clone(waiting), x.moments()...)
+			slices.SortStableFunc(waiting, func(a, b Moment) int { return a.At.Compare(b.At) })
+		}
+		let(true, time.Time{})
 	}
-	slices.SortStableFunc(all, func(a, b Moment) int { return a.At.Compare(b.At) })
-	return all
 }
 
 // moments never go back in time: a clock may, between a decision and its
@@ -56,12 +81,19 @@ func (x *Exchange) moments() []Moment {
 // who cares for no times. Events of an event stream and messages stay as they came.
 func (x *Exchange) joined() []Moment {
 	var all []Moment
+	var whole *recording.Event // the last of all, where it is made of several
 	for _, m := range x.moments() {
-		if n := len(all); n > 0 && x.joins(all[n-1].Event, m.Event) {
-			all[n-1].Event = join(all[n-1].Event, m.Event)
+		n := len(all)
+		switch {
+		case n == 0 || !x.joins(all[n-1].Event, m.Event):
+			all, whole = append(all, m), nil
 			continue
+		case whole == nil:
+			first := *all[n-1].Event
+			first.Data, first.Masked = slices.Clone(first.Data), maps.Clone(first.Masked)
+			whole, all[n-1].Event = &first, &first
 		}
-		all = append(all, m)
+		join(whole, m.Event)
 	}
 	return all
 }
@@ -79,15 +111,13 @@ func (x *Exchange) streamed() bool {
 	return strings.TrimSpace(kind) == "text/event-stream"
 }
 
-func join(a, b *recording.Event) *recording.Event {
-	both := *a
-	both.Data = slices.Concat(a.Data, b.Data)
-	both.Masked = maps.Clone(a.Masked)
+// join adds b to a, which is nobody else's.
+func join(a, b *recording.Event) {
+	a.Data = append(a.Data, b.Data...)
 	for name, n := range b.Masked {
-		if both.Masked == nil {
-			both.Masked = map[string]int{}
+		if a.Masked == nil {
+			a.Masked = map[string]int{}
 		}
-		both.Masked[name] += n
+		a.Masked[name] += n
 	}
-	return &both
 }

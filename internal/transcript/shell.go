@@ -14,22 +14,27 @@ func simple(text string) bool {
 
 // marked is what a recording has in the place of a ticket or token. A ticket's mark
 // is the end of the placeholder's text.
-var marked = regexp.MustCompile(`((?:[a-zA-Z0-9_.-]*)ckr_[a-z0-9-]{1,48}_)?\[(ticket|token)(?: [0-9a-z-]+)?\]`)
+var marked = regexp.MustCompile(`(?:[a-zA-Z0-9_.-]*ckr_([a-z0-9-]{1,48})_)?\[(ticket|token)(?: [0-9a-z-]+)?\]`)
 
-// quote makes a text one word of a POSIX shell.
-func quote(text string) string {
+// quote makes a text one word of a POSIX shell. used tells whether a ticket of the
+// credential was used where the text stood: another mark of a ticket stays as it is,
+// as an agent may have written it, for whoever gets the text to get a ticket.
+func quote(text string, used func(credential string) bool) string {
 	var b strings.Builder
-	for text != "" {
-		m := marked.FindStringSubmatchIndex(text)
-		if m == nil {
-			break
+	from := 0
+	for _, m := range marked.FindAllStringSubmatchIndex(text, -1) {
+		kind := text[m[4]:m[5]]
+		if kind == "ticket" && (m[2] < 0 || !used(text[m[2]:m[3]])) {
+			continue
 		}
-		b.WriteString(literal(text[:m[0]]))
-		b.WriteString(variable(text[m[4]:m[5]]))
-		text = text[m[1]:]
+		if m[0] > from {
+			b.WriteString(literal(text[from:m[0]]))
+		}
+		b.WriteString(variable(kind))
+		from = m[1]
 	}
-	if text != "" || b.Len() == 0 {
-		b.WriteString(literal(text))
+	if from < len(text) || b.Len() == 0 {
+		b.WriteString(literal(text[from:]))
 	}
 	return b.String()
 }
@@ -62,7 +67,7 @@ func octal(text string) string {
 			b.WriteString("%%")
 		case c == '\'':
 			b.WriteString(`'\''`)
-		case c < ' ' || c > '~' || i == 0 && c == '-': // else an option
+		case c < ' ' || c > '~' || i == 0 && c == '-' || c == '!': // else an option; else, in some shells, a line of before
 			fmt.Fprintf(&b, `\%03o`, c)
 		default:
 			b.WriteByte(c)

@@ -1,10 +1,14 @@
 package transcript
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +24,17 @@ var epoch = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
 
 // hostile is what a backend could write to who looks at a terminal.
 const hostile = "\x1b]0;owned\x07 \x1b[2J\u202etxt.exe\u009b31m \xff\r\ndone"
+
+// each gives one exchange after another.
+func each(xs []Exchange) iter.Seq2[*Exchange, error] {
+	return func(yield func(*Exchange, error) bool) {
+		for i := range xs {
+			if !yield(&xs[i], nil) {
+				return
+			}
+		}
+	}
+}
 
 // exchange is the n-th of the session, n seconds after its begin.
 func exchange(n int, method, path string) Exchange {
@@ -146,7 +161,10 @@ func TestPlayedInOrder(t *testing.T) {
 	xs[1].Decision.Time = xs[0].Decision.Time
 	var b strings.Builder
 	last := time.Time{}
-	for _, m := range Moments(xs) {
+	for m, err := range Moments(each(xs)) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if m.At.Before(last) {
 			t.Errorf("%v comes after %v", m.At, last)
 		}
@@ -158,6 +176,42 @@ func TestPlayedInOrder(t *testing.T) {
 	golden(t, "played.txt", b.String())
 }
 
+// A body that came byte by byte is joined in time and memory that grow with it, and
+// the pieces stay as they are.
+func TestJoinedByteByByte(t *testing.T) {
+	x := exchange(1, "POST", "/")
+	x.request("POST", "/")
+	const n = 16 << 10
+	for i := range n {
+		x.piece(1+i, recording.Sent, "a", map[string]int{"read": 1})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	all := x.joined()
+	runtime.ReadMemStats(&after)
+	body := all[2].Event
+	if len(body.Data) != n || body.Masked["read"] != n || x.Recording.Events[1].Masked["read"] != 1 || len(x.Recording.Events[1].Data) != 1 {
+		t.Errorf("got %d bytes, %v", len(body.Data), body.Masked)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1000*n {
+		t.Errorf("joining %d bytes took %d bytes of memory", n, took)
+	}
+}
+
+// An error comes behind what was read before it, and ends whoever heeds it.
+func TestMomentsUntilAnError(t *testing.T) {
+	broken, xs := errors.New("broken"), session()[:1]
+	n := 0
+	for m, err := range Moments(func(yield func(*Exchange, error) bool) {
+		_ = yield(&xs[0], nil) && yield(nil, broken)
+	}) {
+		if want := len(xs[0].moments()); (err != nil) != (n == want) || err == nil && m.Exchange != &xs[0] {
+			t.Errorf("%d of %d: %v, %v", n, want, m, err)
+		}
+		n++
+	}
+}
+
 func TestLimit(t *testing.T) {
 	x := session()[0]
 	for limit, want := range map[int]string{5: "> grant\n> … and 26 bytes more\n", 0: "> grant_type=x&client_secret=it's\n"} {
@@ -165,6 +219,23 @@ func TestLimit(t *testing.T) {
 		if err := Write(&b, &x, limit); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("limit %d: %v, no %q in %s", limit, err, want, b.String())
 		}
+	}
+}
+
+// JSON says the same, and nothing in it steers a terminal.
+func TestJSON(t *testing.T) {
+	for _, text := range []string{"plain äöü", hostile, "\u009b31m\u202e\u007f\U000e0001\ufeff", "<&>\"\\\u2028"} {
+		before, err := json.Marshal(map[string]string{text: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, had, has := JSON(append(before, '\n')), map[string]string{}, map[string]string{}
+		if err := errors.Join(json.Unmarshal(before, &had), json.Unmarshal(after, &has)); err != nil || !maps.Equal(had, has) || !Harmless(after) {
+			t.Errorf("%q: got %s, %v", text, after, err)
+		}
+	}
+	if got := string(JSON([]byte("{\"\xff\":1}"))); got != `{"\ufffd":1}` {
+		t.Errorf("got %s", got)
 	}
 }
 
@@ -191,7 +262,7 @@ func TestHarmless(t *testing.T) {
 func FuzzVisible(f *testing.F) {
 	f.Add(hostile)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, line := range append(visibleLines(text), append(dump([]byte(text)), Visible(text))...) {
+		for _, line := range append(Lines(text), append(dump([]byte(text)), Visible(text))...) {
 			for _, r := range strings.ReplaceAll(line, "\t", "") {
 				if hidden(r) {
 					t.Fatalf("%q shows %U", text, r)

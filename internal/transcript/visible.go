@@ -1,9 +1,11 @@
 package transcript
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -42,6 +44,27 @@ func hidden(r rune) bool {
 		unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
+// JSON is a JSON text that says the same, in which characters that are not printed as
+// themselves are escaped: they stand in strings alone.
+func JSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, func(r rune) bool { return r != '\n' && hidden(r) }) {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) { // a byte that is no UTF-8 is U+FFFD
+		switch {
+		case r == '\n' || !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
 // isText tells whether data is text, which may be cut within its last character.
 func isText(data []byte) bool {
 	for range utf8.UTFMax - 1 {
@@ -53,8 +76,8 @@ func isText(data []byte) bool {
 	return utf8.Valid(data) && !strings.ContainsRune(string(data), 0)
 }
 
-// visibleLines shows a text line by line; a tab stays, for code and tables.
-func visibleLines(text string) []string {
+// Lines shows a text line by line; a tab stays, for code and tables.
+func Lines(text string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		cells := strings.Split(strings.TrimSuffix(line, "\r"), "\t")

@@ -179,7 +179,7 @@ func (p *printer) head(x *Exchange, arrow string, e recording.Event) {
 	switch h := e.Head; e.Kind {
 	case recording.Request:
 		p.line("%s %s %s", arrow, Visible(h.Method), Visible(h.Path))
-		p.mark(x, func(at access.Location) bool { return at.Kind == access.InPath || at.Kind == access.InQuery })
+		p.mark(x, inTarget)
 		p.line("%s :authority: %s", arrow, Visible(h.Authority))
 	case recording.Response:
 		p.line("%s %d  [+%s]", arrow, h.Status, seconds(e.At))
@@ -187,9 +187,7 @@ func (p *printer) head(x *Exchange, arrow string, e recording.Event) {
 	for _, f := range e.Head.Headers {
 		p.line("%s %s: %s", arrow, Visible(f.Name), Visible(f.Value))
 		if e.Kind == recording.Request {
-			p.mark(x, func(at access.Location) bool {
-				return at.Kind == access.InHeader && at.Name == f.Name || at.Kind == access.InCookie && f.Name == "cookie"
-			})
+			p.mark(x, inHeader(f.Name))
 		}
 	}
 	p.line("%s", arrow)
@@ -203,7 +201,7 @@ func (p *printer) data(arrow string, e recording.Event) {
 	}
 	lines := dump(data)
 	if isText(data) && !e.Binary {
-		lines = visibleLines(string(data))
+		lines = Lines(string(data))
 	}
 	for _, l := range lines {
 		p.line("%s %s", arrow, l)

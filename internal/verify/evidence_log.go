@@ -47,25 +47,55 @@ func (e *evidenceReader) log() error {
 	if slices.ContainsFunc(e.out.Logs, func(l CheckedLog) bool { return l.Log == id }) {
 		return wrong("log %q stands there twice", id)
 	}
+	if err := e.keep(len(id)); err != nil {
+		return err
+	}
 	out := CheckedLog{Log: id, Size: c.Size}
-	for bytes.HasPrefix(e.line, []byte("witnessed ")) {
-		w, err := e.witnessed(c.Checkpoint)
-		if err != nil {
-			return err
-		}
-		if out.Witnesses = append(out.Witnesses, w); len(out.Witnesses) > logsMax {
-			return wrong("more than %d witnesses", logsMax)
-		}
+	if out.Witnesses, err = e.took(c.Checkpoint); err != nil {
+		return err
 	}
 	var last record.Line
 	for bytes.HasPrefix(e.line, []byte("entry ")) {
 		if last, err = e.entry(c.Checkpoint, last); err != nil {
 			return err
 		}
-		out.Entries++
+		out.take(last.Seq)
 	}
 	e.out.Logs = append(e.out.Logs, out)
 	return nil
+}
+
+// take counts an entry that was proved.
+func (l *CheckedLog) take(seq uint64) {
+	l.Entries++
+	for i := range l.Witnesses {
+		if seq <= uint64(l.Witnesses[i].Size) {
+			l.Witnesses[i].Covers++
+		}
+	}
+}
+
+// took reads what witnesses took of a log, of which each whose key is given must have
+// signed something.
+func (e *evidenceReader) took(c checkpoint.Checkpoint) (all []CheckedWitness, err error) {
+	const each = 256 // bytes that one is remembered with, but for its name
+	e.signed = map[uint32]bool{}
+	for bytes.HasPrefix(e.line, []byte("witnessed ")) {
+		w, err := e.witnessed(c)
+		if err == nil {
+			err = e.keep(each)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, w)
+	}
+	for _, v := range e.witnesses {
+		if !e.signed[v.KeyHash()] {
+			return nil, wrong("nothing of log %q is signed by witness %q", c.Log, v.Name())
+		}
+	}
+	return all, nil
 }
 
 // noteMax is the longest note in bytes.
@@ -113,6 +143,7 @@ func (e *evidenceReader) witnessed(c checkpoint.Checkpoint) (w CheckedWitness, e
 	for _, v := range e.witnesses {
 		if _, err := checkpoint.Open(msg, e.key, v); err == nil {
 			w.Signed = append(w.Signed, v.Name())
+			e.signed[v.KeyHash()] = true
 		}
 	}
 	return w, nil

@@ -45,6 +45,7 @@ type CheckedLog struct {
 type CheckedWitness struct {
 	Name   string   `json:"name"`
 	Size   int64    `json:"size"`
+	Covers int      `json:"covers"` // of the entries in the file
 	Signed []string `json:"signed"` // names of the witnesses' keys that were given and signed it
 }
 
@@ -54,10 +55,14 @@ var ErrEvidence = errors.New("not evidence that holds")
 // evidenceMax is the longest line of an evidence file: that of an entry.
 const evidenceMax = record.MaxLine + 2
 
+// keptMax is how much of what a file says may have to be remembered, in bytes.
+const keptMax = 16 << 20
+
 // ReadEvidence checks an evidence file. key is the instance's, nil takes the one
 // that the file names: then it proves no more than that the file is in itself
-// right. witnesses are the keys of those that sign. An error is ErrEvidence, but
-// for one of reading. It takes little memory however long the file is.
+// right. witnesses are the keys of those that sign: of every log each of them must
+// have signed something. An error is ErrEvidence, but for one of reading. It takes
+// little memory however long the file is.
 func ReadEvidence(r io.Reader, key note.Verifier, witnesses ...note.Verifier) (Checked, error) {
 	e := &evidenceReader{lines: bufio.NewReaderSize(r, evidenceMax), hash: sha256.New(), key: key, witnesses: witnesses}
 	for _, step := range []func() error{e.head, e.report, e.logs, e.end, e.compare} {
@@ -77,8 +82,10 @@ type evidenceReader struct {
 	key       note.Verifier
 	witnesses []note.Verifier
 	out       Checked
-	counted   SessionReport // anew, from the entries
-	decided   int           // exchanges without an end of their own, so far
+	counted   SessionReport   // anew, from the entries
+	decided   int             // exchanges without an end of their own, so far
+	kept      int             // bytes that are remembered
+	signed    map[uint32]bool // witnesses that signed of the current log, by their key's hash
 }
 
 func wrong(format string, args ...any) error {
@@ -114,6 +121,14 @@ func (e *evidenceReader) value(key string) (string, error) {
 	return value, e.next()
 }
 
+// keep counts so many bytes that are remembered.
+func (e *evidenceReader) keep(n int) error {
+	if e.kept += n; e.kept > keptMax {
+		return wrong("more than %d bytes of what is not lines of a log", keptMax)
+	}
+	return nil
+}
+
 func (e *evidenceReader) quoted(key string, to *string) error {
 	text, err := e.value(key)
 	if err != nil {
@@ -122,7 +137,7 @@ func (e *evidenceReader) quoted(key string, to *string) error {
 	if *to, err = strconv.Unquote(text); err != nil {
 		return wrong("%q is not a quoted text", key)
 	}
-	return nil
+	return e.keep(len(text))
 }
 
 // head reads what stands before the report.
@@ -159,7 +174,7 @@ func (e *evidenceReader) head() error {
 		e.key = named
 	}
 	if named.Name() != e.key.Name() || named.KeyHash() != e.key.KeyHash() {
-		return wrong("it was made with another key, %s", named.Name())
+		return wrong("it was made with another key, %q", named.Name())
 	}
 	return nil
 }
@@ -179,7 +194,7 @@ func (e *evidenceReader) report() error {
 			return wrong("a finding cannot be read")
 		}
 		e.out.Report.Findings = append(e.out.Report.Findings, f)
-		if err := e.next(); err != nil {
+		if err := errors.Join(e.keep(len(e.line)), e.next()); err != nil {
 			return err
 		}
 	}

@@ -130,7 +130,7 @@ func TestEvidence(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Checked{Made: e.Made, By: e.By, Version: e.Version, Asked: e.Asked, Key: e.Key.String(), Report: e.Report,
-		Logs: []CheckedLog{{Log: w.log.ID(), Size: 10, Entries: 9, Witnesses: []CheckedWitness{{witnessName, 5, []string{"witness.example"}}}}}}
+		Logs: []CheckedLog{{Log: w.log.ID(), Size: 10, Entries: 9, Witnesses: []CheckedWitness{{witnessName, 5, 4, []string{"witness.example"}}}}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -216,6 +216,49 @@ func TestDishonestEvidence(t *testing.T) {
 		if _, err := ReadEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestAWitnessThatDidNotSign is one whose key is given: it was asked for.
+func TestAWitnessThatDidNotSign(t *testing.T) {
+	w, witness := filled(t)
+	e := w.evidence()
+	other := w.witness(signing(t, 1)) // it took the other's place
+	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil, other); err != nil {
+		t.Errorf("the one that signed: %v", err)
+	}
+	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil, other, witness); !errors.Is(err, ErrEvidence) {
+		t.Errorf("one that did not: %v", err)
+	}
+	e.Witnesses = nil
+	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil, other); !errors.Is(err, ErrEvidence) {
+		t.Errorf("none is in the file: %v", err)
+	}
+}
+
+// TestHostileEvidence is signed, and says more than anybody must remember.
+func TestHostileEvidence(t *testing.T) {
+	w, _ := filled(t)
+	e := w.evidence()
+	long := strings.Repeat("x", 200<<10)
+	for range 100 {
+		e.Report.Findings = append(e.Report.Findings, SessionFinding{Detail: long})
+		e.Report.Found++
+	}
+	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+		t.Errorf("long findings: %v", err)
+	}
+	e = w.evidence()
+	path := checkpoint.ReceiptPath(w.dir, long)
+	receipt, err := os.ReadFile(checkpoint.ReceiptPath(w.dir, witnessName))
+	if err := errors.Join(err, os.WriteFile(path, receipt, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		e.Witnesses = append(e.Witnesses, long)
+	}
+	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+		t.Errorf("witnesses with long names: %v", err)
 	}
 }
 

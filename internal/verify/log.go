@@ -22,7 +22,7 @@ type Logs struct {
 	Now  time.Time
 
 	Archives []checkpoint.Archive // nil: what witnesses kept is not read
-	Signers  []*checkpoint.URL    // witnesses that sign; nil: none is known
+	Signers  []*checkpoint.URL    // witnesses that sign, which are asked; nil: none is known
 	Index    record.Snapshot      // taken before; nil: none is compared
 	Heads    checkpoint.Heads     // the store's heads of logs; nil: none are compared
 	State    *State               // the store's leases and bars; nil: none are compared
@@ -117,7 +117,7 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 			return LogReport{}, err
 		}
 	}
-	for _, stage := range []func(context.Context) error{a.witnesses, a.heads, a.index, a.state} {
+	for _, stage := range []func(context.Context) error{a.witnesses, a.signers, a.heads, a.index, a.state} {
 		if err := stage(ctx); err != nil {
 			return LogReport{}, err
 		}
@@ -160,7 +160,10 @@ func (a *logAudit) log(ctx context.Context, dir string) error {
 	if err := r.lines(ctx); err != nil {
 		return err
 	}
-	r.compare(ctx, r.signed, checkpoint.LatestPath(dir), 0)
+	if r.unsigned {
+		r.neverSigned()
+	}
+	r.compare(ctx, r.signed.Checkpoint, checkpoint.LatestPath(dir), 0)
 	r.compareReceipts(ctx)
 	return nil
 }

@@ -23,14 +23,16 @@ type logRead struct {
 	tree  hashes
 	size  int64 // lines
 
-	signed  checkpoint.Checkpoint            // what it says itself; zero: nothing that holds
-	took    map[string]checkpoint.Checkpoint // what witnesses have taken, by the receipt's path
-	stored  *storedLeaves                    // the leaves that were signed, nil: they are not known
-	strange int                              // lines that are not those
-	named   []naming                         // what it says of other logs
-	gone    []recorded                       // parts of recordings that are not there
-	indexed record.Position                  // how far the index should have it
-	rows    *expected
+	signed   checkpoint.Signed                // what it says itself; zero: nothing that holds
+	took     map[string]checkpoint.Checkpoint // what witnesses have taken, by the receipt's path
+	unsigned bool                             // there is no checkpoint beside it
+	began    time.Time                        // the time of its first entry
+	stored   *storedLeaves                    // the leaves that were signed, nil: they are not known
+	strange  int                              // lines that are not those
+	named    []naming                         // what it says of other logs
+	gone     []recorded                       // parts of recordings that are not there
+	indexed  record.Position                  // how far the index should have it
+	rows     *expected
 }
 
 // naming is a head of another log that an entry names.
@@ -68,7 +70,7 @@ func (r *logRead) found(f Finding) {
 
 // begin prepares the reading of the lines.
 func (r *logRead) begin() {
-	r.stored = readStored(r.dir, r.signed)
+	r.stored = readStored(r.dir, r.signed.Checkpoint)
 	r.rows = newExpected(r.indexed)
 	r.scan = &scan{dir: r.dir, wrong: r.found}
 }
@@ -152,6 +154,9 @@ func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error
 		where.What = err.Error()
 		r.found(where)
 		return nil
+	}
+	if r.size == 1 {
+		r.began = e.Time
 	}
 	switch {
 	case e.Heads != nil:

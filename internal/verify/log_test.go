@@ -29,6 +29,24 @@ func TestACleanInstanceIsNotAccused(t *testing.T) {
 	}
 }
 
+// TestALogThatHasJustBegun is none to raise an alarm about: a minute later it is.
+func TestALogThatHasJustBegun(t *testing.T) {
+	w := newWorld(t) // its log begins at noon
+	for _, tt := range []struct {
+		now   time.Time
+		taken bool // by the store
+		found int
+	}{{noon.Add(time.Second), false, 0}, {noon.Add(time.Minute), false, 1}, {noon.Add(-time.Minute), false, 1}, {noon.Add(time.Second), true, 1}} {
+		if tt.taken {
+			w.witness(signing(t, 1))
+		}
+		r, err := Logs{Dirs: []string{w.dir}, Keys: []note.Verifier{signing(t, 1).Verifier()}, Now: tt.now}.Verify(t.Context())
+		if err != nil || (r.Found > 0) != (tt.found > 0) {
+			t.Errorf("%+v: found %s, %v", tt, told(r), err)
+		}
+	}
+}
+
 // segment is one of the log's segments, and its lines.
 func segment(t *testing.T, dir string, n int) (path string, lines [][]byte) {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -14,18 +15,30 @@ import (
 )
 
 // latest is the checkpoint that stands beside the log.
-func (r *logRead) latest() checkpoint.Checkpoint {
+func (r *logRead) latest() checkpoint.Signed {
 	path := checkpoint.LatestPath(r.dir)
 	msg, err := checkpoint.Latest(r.dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.found(Finding{File: path, What: "no checkpoint: nothing of the log is signed"})
-		return checkpoint.Checkpoint{}
+		r.unsigned = true // is judged once the lines tell when it began
+		return checkpoint.Signed{}
 	case err != nil:
 		r.found(Finding{File: path, What: err.Error()})
-		return checkpoint.Checkpoint{}
+		return checkpoint.Signed{}
 	}
-	return r.own(msg, path, 0)
+	return checkpoint.Signed{Checkpoint: r.own(msg, path, 0), Note: msg}
+}
+
+// signedSoon is how old a log is at most of which nothing is signed yet.
+const signedSoon = 10 * time.Second
+
+// neverSigned tells of a log that has no checkpoint.
+func (r *logRead) neverSigned() {
+	if len(r.took) == 0 && r.audit.Now.Sub(r.began).Abs() < signedSoon {
+		r.audit.note("nothing of log %s is signed yet: it has just begun", r.log)
+		return
+	}
+	r.found(Finding{File: checkpoint.LatestPath(r.dir), What: "no checkpoint: nothing of the log is signed"})
 }
 
 // own opens a checkpoint that should be of this log; what is wrong with it is
@@ -149,6 +162,43 @@ func (r *logRead) witness(ctx context.Context, w checkpoint.Archive) {
 		r.found(Finding{File: w.Name(), What: err.Error()})
 	}
 	r.taken(w.Name(), file, last)
+}
+
+// signers asks the witnesses that sign how far they have taken the logs: what is noted
+// of that beside a log may have been removed with the rest.
+func (a *logAudit) signers(ctx context.Context) error {
+	for _, u := range a.Signers {
+		for _, id := range a.ids() {
+			if r := a.read[id]; r.signed.Size > 0 {
+				r.signer(ctx, u)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *logRead) signer(ctx context.Context, u *checkpoint.URL) {
+	n, err := u.Taken(ctx, r.signed)
+	noted, some := r.took[checkpoint.ReceiptPath(r.dir, u.Name())]
+	where := Finding{File: u.Name()}
+	switch {
+	case errors.Is(err, checkpoint.ErrRewritten):
+		where.What = fmt.Sprintf("it has taken another checkpoint of %d entries: the log was rewritten, or continued twice", r.signed.Size)
+	case err != nil:
+		r.audit.note("witness %s does not say how far it has taken log %s: %v", u.Name(), r.log, err)
+		return
+	case !r.reaches(ctx, n):
+		where.Entry = uint64(r.size) + 1
+		where.What = fmt.Sprintf("it has taken a checkpoint of %d entries, and the log has %d: it was cut short or rolled back", n, r.size)
+	case n < noted.Size:
+		where.What = fmt.Sprintf("it has taken a checkpoint of %d entries, and its last is of %d: it was cut", noted.Size, n)
+	case n > 0 && !some:
+		where.What = fmt.Sprintf("it has taken a checkpoint of %d entries, and what was noted of that beside the log is gone", n)
+	default:
+		r.audit.report.Witnessed++
+		return
+	}
+	r.found(where)
 }
 
 // taken compares the last checkpoint that a witness, or the store, has with what

@@ -21,6 +21,7 @@ type Replica struct {
 	// Book says what the fingerprints beside the log are, by number of lines; see
 	// search.ReadBook.
 	Book []search.Head
+	Torn error // why not all of the fingerprints could be read; nil: they were
 }
 
 // Packs reads what was recorded. *recording.Packs is one.
@@ -51,7 +52,10 @@ func (s Sessions) Verify(ctx context.Context) (SessionReport, error) {
 	if len(s.Replicas) == 0 || s.Search == nil || s.Now.IsZero() {
 		return SessionReport{}, errors.New("verifying sessions: logs, a search and a time are required")
 	}
-	a := &sessionAudit{Sessions: s, history: newHistory(), exchanges: map[string]*exchange{}}
+	a := &sessionAudit{Sessions: s, history: newHistory(), exchanges: map[string]*exchange{}, later: map[string]bool{}}
+	if err := a.measure(); err != nil {
+		return SessionReport{}, err
+	}
 	for _, each := range []func(context.Context, place) error{a.remember, a.join} {
 		for i := range s.Replicas {
 			if err := a.read(ctx, i, each); err != nil {
@@ -73,8 +77,30 @@ type sessionAudit struct {
 	Sessions
 	*history
 	exchanges map[string]*exchange // the wanted ones, by id
+	later     map[string]bool      // those that were decided since it began, by id
 	report    SessionReport
 }
+
+// measure finds how far each log is before any is read. What comes later is not
+// judged: it may rest on what another log had only once that was read.
+func (a *sessionAudit) measure() error {
+	for _, r := range a.Replicas {
+		id, err := record.ID(r.Dir)
+		if err != nil {
+			return err
+		}
+		if a.until[id], err = record.Last(r.Dir); err != nil {
+			return err
+		}
+		if r.Torn != nil {
+			a.found(SessionFinding{What: Fingerprints, Log: id, Detail: r.Torn.Error()})
+		}
+	}
+	return nil
+}
+
+// isLater tells whether p came since the verification began.
+func (a *sessionAudit) isLater(p place) bool { return p.line.Seq > a.until[p.log] }
 
 // place is an entry with its line, and where that stands.
 type place struct {
@@ -163,7 +189,7 @@ func (a *sessionAudit) join(ctx context.Context, p place) error {
 		if x = a.exchanges[p.entry.Decision.Exchange]; x != nil {
 			at = &x.decision
 		}
-	case p.entry.End != nil:
+	case p.entry.End != nil && !a.isLater(p) && !a.later[p.entry.End.Exchange]:
 		if x = a.exchanges[p.entry.End.Exchange]; x != nil {
 			at = &x.end
 		} else if a.Want == nil {

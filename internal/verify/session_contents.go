@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"cloakroom/internal/access"
@@ -82,10 +83,10 @@ func (a *sessionAudit) trust(e *record.End, n int64) {
 func (a *sessionAudit) transcript(x *exchange, t recording.Transcript) {
 	a.report.Recorded++
 	e := x.end.entry.End
-	if rest := t.Got.Bytes - t.Got.Kept; rest > 0 {
+	if t.Got.Kept < t.Got.Bytes {
 		a.report.Partly++
-		a.trust(e, rest)
 	}
+	a.trust(e, unshown(e, t))
 	if t.Exchange != x.id {
 		a.found(x.end.finding(Changed, "it is the recording of another exchange"))
 	}
@@ -105,6 +106,24 @@ func (a *sessionAudit) transcript(x *exchange, t recording.Transcript) {
 	a.sum(x, "request body", t.Sent, t.Events, recording.Sent, recording.MessageSent)
 	a.sum(x, "response body", t.Got, t.Events, recording.Got, recording.MessageGot)
 }
+
+// unshown is how many bytes of the body that reached the agent the recording does not
+// show: those beyond what is kept, and the tokens in whose place a mark stands.
+func unshown(e *record.End, t recording.Transcript) int64 {
+	text, all := joined(t.Events, recording.Got, recording.MessageGot), t.Got.Bytes
+	if !t.Complete { // the sums stand at the end
+		all = e.ResponseBytes
+	}
+	shown := len(tokenMark.ReplaceAll(ticketMark.ReplaceAll(text, ticketSuffix), nil))
+	return all - int64(shown)
+}
+
+// The marks in recordings, see package recording, and what stood in a ticket's place.
+var (
+	tokenMark    = regexp.MustCompile(`\[token [0-9a-f]{16}\]`)
+	ticketMark   = regexp.MustCompile(`\[ticket( [0-9a-z]{26})?\]`)
+	ticketSuffix = bytes.Repeat([]byte{'t'}, 26)
+)
 
 // search looks for values in a passage of p's exchange.
 func (a *sessionAudit) search(p *place, w What, in passage) {
@@ -162,7 +181,7 @@ func passages(t recording.Transcript) (all []passage) {
 	}
 	n := 0
 	for _, e := range t.Events {
-		got := e.Kind == recording.Response || e.Kind == recording.Trailers || e.Kind == recording.MessageGot
+		got := e.Kind == recording.Response || e.Kind == recording.Trailers || e.Kind == recording.Control || e.Kind == recording.MessageGot
 		switch {
 		case e.Head != nil:
 			text := headText(e.Head)
@@ -179,7 +198,7 @@ func passages(t recording.Transcript) (all []passage) {
 	return all
 }
 
-var names = map[recording.Kind]string{recording.Request: "request head", recording.Response: "response head", recording.Trailers: "trailers"}
+var names = map[recording.Kind]string{recording.Request: "request head", recording.Response: "response head", recording.Trailers: "trailers", recording.Control: "control frame"}
 
 func headText(h *recording.Head) []byte {
 	var b bytes.Buffer

@@ -13,7 +13,8 @@ import (
 
 // history is what the logs tell of leases and rules, and how far they were read.
 type history struct {
-	last   map[string]uint64 // entry of each log, by its id
+	until  map[string]uint64 // the entry of each log up to which is judged, by its id
+	last   map[string]uint64 // and up to which was read
 	leases map[string]*authority
 	rules  map[string][]inForce // by log, in order
 	sets   map[record.Hash]*inventory.Set
@@ -21,7 +22,7 @@ type history struct {
 }
 
 func newHistory() *history {
-	return &history{last: map[string]uint64{}, leases: map[string]*authority{}, rules: map[string][]inForce{},
+	return &history{until: map[string]uint64{}, last: map[string]uint64{}, leases: map[string]*authority{}, rules: map[string][]inForce{},
 		sets: map[record.Hash]*inventory.Set{}, used: map[string]map[uint64]record.Line{}}
 }
 
@@ -43,6 +44,8 @@ type inForce struct {
 // that are wanted.
 func (a *sessionAudit) remember(ctx context.Context, p place) error {
 	switch e := p.entry; {
+	case e.Decision != nil && a.isLater(p):
+		a.later[e.Decision.Exchange] = true
 	case e.Decision != nil && (a.Want == nil || a.Want(e.Decision, e.Time)):
 		a.exchanges[e.Decision.Exchange] = &exchange{id: e.Decision.Exchange}
 	case e.Lease != nil:
@@ -56,6 +59,9 @@ func (a *sessionAudit) remember(ctx context.Context, p place) error {
 		if e.Reload.Error == "" {
 			a.rules[p.log] = append(a.rules[p.log], inForce{p, a.set(ctx, p)})
 		}
+	}
+	if a.Want == nil && p.entry.Decision == nil && p.entry.End == nil { // these are searched with their exchange
+		a.search(&p, Kept, passage{where: "log", text: p.line.Raw})
 	}
 	return nil
 }

@@ -88,7 +88,8 @@ func (f SessionFinding) String() string {
 	say(f.End > 0, ", bytes %d to %d", f.Start, f.End)
 	say(f.Lease != "", ", lease %s", f.Lease)
 	say(f.Exchange != "", ", exchange %s", f.Exchange)
-	say(f.Log != "", ", log %s entry %d", f.Log, f.Entry)
+	say(f.Log != "", ", log %s", f.Log)
+	say(f.Entry > 0, " entry %d", f.Entry)
 	say(f.Detail != "", ": %s", f.Detail)
 	return b.String()
 }

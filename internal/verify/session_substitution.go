@@ -13,7 +13,7 @@ import (
 
 // substituted judges every value that was put in.
 func (a *sessionAudit) substituted(x *exchange) {
-	d, judged := x.decision.entry.Decision, map[string]bool{}
+	d, judged := x.decision.entry.Decision, map[*record.Use]bool{}
 	for _, s := range x.end.entry.End.Substitutions {
 		a.report.Substitutions += s.N
 		u := useOf(d, s)
@@ -25,8 +25,8 @@ func (a *sessionAudit) substituted(x *exchange) {
 		case u == nil:
 			a.about(x, s, NoUse, "the decision does not name it at "+s.Location)
 		default:
-			if !judged[u.Lease] {
-				judged[u.Lease] = true
+			if !judged[u] {
+				judged[u] = true
 				a.underLease(x, u)
 			}
 			a.byRules(x, s)
@@ -155,17 +155,20 @@ func (a *sessionAudit) needs(x *exchange, credential string) int {
 }
 
 // approvers counts the people who approved a lease before the decision, but for
-// who asked.
+// who asked and the human behind that.
 func (a *sessionAudit) approvers(l *authority, x *exchange) int {
 	people := map[string]bool{}
 	for i := range l.answers {
 		p := &l.answers[i]
 		answer := p.entry.Approval
-		if !answer.Approve || !p.before(*x.decision) || answer.By == (access.Principal{Issuer: answer.Issuer, Subject: answer.Subject}).ID() {
+		if !answer.Approve || answer.Person == "" || !p.before(*x.decision) || answer.By == (access.Principal{Issuer: answer.Issuer, Subject: answer.Subject}).ID() {
 			continue
 		}
 		a.use(p)
 		people[answer.Person] = true
+	}
+	for _, p := range l.states {
+		delete(people, p.entry.Lease.Person)
 	}
 	return len(people)
 }
@@ -174,7 +177,7 @@ func (a *sessionAudit) approvers(l *authority, x *exchange) int {
 func (a *sessionAudit) byRules(x *exchange, s record.Substitution) {
 	d := x.decision.entry.Decision
 	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
-	if !known || strings.HasSuffix(d.Path, "…") {
+	if !known || isCut(d.Path, cutPath) || isCut(s.Location, cutLocation) {
 		a.report.Unjudged += s.N
 		return
 	}
@@ -186,6 +189,15 @@ func (a *sessionAudit) byRules(x *exchange, s record.Substitution) {
 		a.about(x, s, NotPermitted, "the rules of the time do not permit it there")
 	}
 }
+
+// The log cuts a path to 4096 bytes and a location to 128, after it was masked: what is
+// much shorter ends with an ellipsis of its own.
+const (
+	cutPath     = 2048
+	cutLocation = 64
+)
+
+func isCut(text string, least int) bool { return len(text) > least && strings.HasSuffix(text, "…") }
 
 func permits(set *inventory.Set, t access.Target, s record.Substitution) bool {
 	in, ok := set.Credential(s.Credential).Permits(t)

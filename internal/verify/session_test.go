@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"crypto/sha256"
 	"reflect"
 	"strings"
@@ -86,6 +87,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"refused, and put in", func(_ *world, c *call) { c.decision.Outcome = access.Deny }, NoUse, "refused"},
 		{"another path", func(_ *world, c *call) { c.decision.Path = "/b" }, NotPermitted, "git"},
 		{"another reading of the path", func(_ *world, c *call) { c.decision.Path = "/a/%2e%2e/b" }, NotPermitted, "git"},
+		{"a path with an ellipsis of its own", func(_ *world, c *call) { c.decision.Path = "/b/…" }, NotPermitted, "git"},
 		{"another method", func(_ *world, c *call) { c.decision.Method = "POST" }, NotPermitted, "git"},
 		{"another host", func(_ *world, c *call) { c.decision.Host = "evil.example.com" }, NotPermitted, "git"},
 		{"where no rule lets it stand", func(_ *world, c *call) {
@@ -109,6 +111,17 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			w.approve(issuer+"#p1", "p1")
 			w.approve(issuer+"#p1b", "p1")
 		}, Unapproved, "more people"},
+		{"approved by the human behind it", func(w *world, _ *call) {
+			w.inForce(noon.Add(20*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}})
+			w.append(record.Entry{Time: noon.Add(25 * time.Second), Lease: &record.Lease{ID: "lease1", Issuer: issuer, Subject: "agent",
+				Person: "p1", Credential: "git", State: "pending"}})
+			w.approve(issuer+"#p1", "p1")
+		}, Unapproved, "more people"},
+		{"another credential under a lease that was judged", func(_ *world, c *call) {
+			c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease1", LeaseEnds: noon.Add(15 * time.Minute)})
+			c.end.Substitutions = append(c.end.Substitutions, record.Substitution{Credential: "other", Location: "query:k", N: 1})
+			c.decision.Path = "/a/" + strings.Repeat("x", 5000) // which no rule is asked about
+		}, OtherLease, `"other"`},
 		{"after a crash, without a lease", func(_ *world, c *call) {
 			c.end.Error, c.end.Substitutions, c.decision.Uses[0].Lease = recording.Unended, nil, "lease2"
 		}, NoLease, "lease2"},
@@ -175,6 +188,10 @@ func TestWhatIsOverOrUnknown(t *testing.T) {
 	long := usual("e2")
 	long.decision.Path = "/a/" + strings.Repeat("x", 5000)
 	w.happen(noon.Add(time.Minute), long)
+	deep := usual("e5")
+	deep.decision.Uses[0].Location = "body:/" + strings.Repeat("x", 500)
+	deep.end.Substitutions[0].Location = deep.decision.Uses[0].Location
+	w.happen(noon.Add(time.Minute), deep)
 	lost := usual("e3")
 	lost.end.Lost, lost.tape.Complete = true, false
 	w.happen(noon.Add(time.Minute), lost)
@@ -182,7 +199,7 @@ func TestWhatIsOverOrUnknown(t *testing.T) {
 	marked.tape.Got.SHA256[0]++ // it was made before the ticket was marked
 	w.happen(noon.Add(time.Minute), marked)
 	r := w.verify(nil)
-	if r.Found > 0 || r.Expired != 1 || r.Unjudged != 1 || r.Lost != 1 || r.Recorded != 3 {
+	if r.Found > 0 || r.Expired != 1 || r.Unjudged != 2 || r.Lost != 1 || r.Recorded != 4 {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -257,5 +274,106 @@ func TestHalvesInTwoLogs(t *testing.T) {
 	}
 	if r := verified(serving, deciding); r.Found != 2 || r.Findings[0].What != NoLease && r.Findings[1].What != NoLease {
 		t.Errorf("without the log that has the lease: %+v", r)
+	}
+}
+
+// TestWhatIsNotShownIsNotSearched counts what the recording does not show among what
+// rests on the masker's word.
+func TestWhatIsNotShownIsNotSearched(t *testing.T) {
+	for name, tt := range map[string]struct {
+		harm func(c *call)
+		want int64
+	}{
+		"all is there": {func(*call) {}, 0},
+		"the tape has lost its end": {func(c *call) {
+			c.end.Lost, c.end.ResponseBytes = true, 1000
+			c.tape.Complete, c.tape.Got, c.tape.Events[2].Data = false, recording.Sum{}, []byte("ten bytes.")
+		}, 990},
+		"a token was marked": {func(c *call) {
+			c.gets(`{"t":"` + strings.Repeat("x", 300) + `"}`)
+			c.tape.Events[2].Data = []byte(`{"t":"[token 0123456789abcdef]"}`)
+		}, 300},
+		"a ticket was marked": {func(c *call) {
+			c.gets("ckr_git_0123456789abcdefghjkmnpqrs")
+			c.tape.Events[2].Data = []byte("ckr_git_[ticket 01kb4v9gz5t0m7x2c8r3n6p1qd]")
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.lease(noon, "active", "")
+			c := usual("e1")
+			tt.harm(c)
+			w.happen(noon.Add(time.Minute), c)
+			if r := w.verify(nil); r.Trusted != tt.want || r.Found != 0 {
+				t.Errorf("%d bytes rest on the masker's word, want %d: %v", r.Trusted, tt.want, r.Findings)
+			}
+		})
+	}
+}
+
+// TestFingerprintsThatCannotBeRead are a finding: what they are of is not searched for.
+func TestFingerprintsThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	s, err := key.Compile(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Sessions{Replicas: []Replica{{Dir: w.dir, Packs: w, Torn: search.ErrChanged}}, Search: s, Now: noon}.Verify(t.Context())
+	if err != nil || r.Found != 1 || r.Findings[0].What != Fingerprints {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// TestEveryLineIsSearched finds a value in what somebody who asked for a lease wrote,
+// where all is verified.
+func TestEveryLineIsSearched(t *testing.T) {
+	w := newWorld(t)
+	w.append(record.Entry{Time: noon, Lease: &record.Lease{ID: "lease1", Issuer: issuer, Subject: "agent", Credential: "git",
+		State: "active", Ends: noon.Add(15 * time.Minute), Reason: "my key is " + value}})
+	w.happen(noon.Add(time.Minute), usual("e1"))
+	if r := w.verify(nil); r.Found != 1 || r.Findings[0].What != Kept || r.Findings[0].Entry != 2 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// during is a world in which something happens while its rules are read.
+type during struct {
+	*world
+	happens func()
+}
+
+func (d during) Blob(ctx context.Context, parts []record.Part) ([]byte, error) {
+	d.happens()
+	return d.world.Blob(ctx, parts)
+}
+
+// TestBusyFleet goes on while it is verified: the log that was read first does not have
+// what the next one rests on. Nobody is accused of it.
+func TestBusyFleet(t *testing.T) {
+	first, second := newWorld(t), newWorld(t)
+	first.lease(noon, "active", "")
+	first.happen(noon.Add(time.Minute), usual("e1"))
+	high := inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}}
+	second.inForce(noon.Add(2*time.Minute), high)
+	happened := false
+	goesOn := during{second, func() {
+		if happened {
+			return
+		}
+		happened = true
+		begun, whole := usual("e2"), usual("e3")
+		first.append(record.Entry{Time: noon.Add(3 * time.Minute), Decision: &begun.decision})
+		second.append(record.Entry{Time: noon.Add(3 * time.Minute), End: &begun.end})
+		first.approve(issuer+"#p1", "p1")
+		second.lease(noon.Add(3*time.Minute), "active", "")
+		second.happen(noon.Add(4*time.Minute), whole)
+	}}
+	s, err := key.Compile([]search.Fingerprint{key.Fingerprint("git", []byte(value))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Sessions{Replicas: []Replica{{Dir: first.dir, Packs: first}, {Dir: second.dir, Packs: goesOn}}, Search: s, Now: noon.Add(time.Hour)}.Verify(t.Context())
+	if err != nil || !happened || r.Exchanges != 1 || r.Found != 0 {
+		t.Errorf("%v, %t, got %+v", err, happened, r)
 	}
 }

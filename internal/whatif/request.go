@@ -2,6 +2,7 @@ package whatif
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"cloakroom/internal/access"
@@ -13,7 +14,9 @@ import (
 // request is a request that was made anew, with the tickets that it was made with.
 type request struct {
 	access.Request
-	tickets tickets
+	tickets  tickets
+	declared string // content-length, as it was sent; empty: none was, or no head is recorded
+	coded    bool   // that is not the length of what is recorded
 }
 
 // request makes the request of a case anew; else it says why it cannot.
@@ -79,7 +82,12 @@ func (r *request) fromHead(t *recording.Transcript) string {
 	h := t.Events[i].Head
 	r.Method, r.Authority, r.Path = h.Method, h.Authority, h.Path
 	for _, line := range h.Headers {
-		if line.Name != "content-encoding" && line.Name != "content-length" {
+		switch line.Name {
+		case "content-encoding":
+			r.coded = true
+		case "content-length":
+			r.declared = line.Value
+		default:
 			r.Headers = append(r.Headers, line)
 		}
 	}
@@ -89,6 +97,9 @@ func (r *request) fromHead(t *recording.Transcript) string {
 // fromLog puts placeholders where the log says that they stood. Those of the path
 // stand in it.
 func (r *request) fromLog(d *record.Decision) string {
+	if d.PathCut() {
+		return "its path is longer than the log keeps"
+	}
 	put := func(text, location string) string {
 		at, err := access.ParseLocation(location)
 		switch {
@@ -118,6 +129,17 @@ func (r *request) fromLog(d *record.Decision) string {
 	return ""
 }
 
+// ends tells whether what was seen of the body was all of it. A request that was
+// refused by its head, or whose body is not asked for, may have had one of which the
+// recording knows nothing.
+func (r *request) ends(c Case) bool {
+	seen := c.Recording.Sent.Bytes
+	if declared, err := strconv.ParseInt(r.declared, 10, 64); err == nil {
+		return r.coded && seen > 0 || seen >= declared
+	}
+	return seen > 0 || access.ChecksBody(c.Decision.Route) || r.Method == "GET" || r.Method == "HEAD"
+}
+
 // body gives the request as much of its body as is seen before it is decided on.
 func (r *request) body(c Case, leases map[string]string) string {
 	if c.Recording == nil {
@@ -129,7 +151,7 @@ func (r *request) body(c Case, leases map[string]string) string {
 			body = append(body, e.Data...)
 		}
 	}
-	whole := c.Recording.Sent.Kept == c.Recording.Sent.Bytes
+	whole := c.Recording.Sent.Kept == c.Recording.Sent.Bytes && r.ends(c)
 	if !whole && len(body) < access.JudgedBody {
 		return "its body is not recorded"
 	}

@@ -13,6 +13,8 @@ func unknowable(d *record.Decision) string {
 	switch {
 	case d.Issuer != "" && d.Outcome == access.Allow && len(d.Uses) > 0 && len(d.Groups) == 0:
 		return "the groups of its principal are not in the log"
+	case d.GroupsCut():
+		return "its principal may be in more groups than the log keeps"
 	case d.UsesCut > 0 || d.SeenCut > 0:
 		return "it held more placeholders than the log keeps"
 	}

@@ -2,6 +2,7 @@ package whatif
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // day is one of everything that can become of a request.
@@ -205,6 +207,18 @@ var unknown = []struct {
 }{
 	{"a lease that is forgotten", approved, func(r *Rules, _ *Case) { r.Lease = nil }, "how many people approved"},
 	{"no groups", simple, func(_ *Rules, c *Case) { c.Decision.Groups = nil }, "groups"},
+	{"as many groups as the log keeps", func(w *world) {
+		for i := range 100 {
+			w.who.Groups = append(w.who.Groups, fmt.Sprint("group-", i))
+		}
+		simple(w)
+	}, func(*Rules, *Case) {}, "more groups"},
+	{"a group that is too long for the log", func(w *world) {
+		w.who.Groups = []string{"ai-agents", strings.Repeat("ä", 100)}
+		simple(w)
+	}, func(*Rules, *Case) {}, "more groups"},
+	{"a path that is too long for the log", func(w *world) { w.send(to("GET", "/api/repos/"+strings.Repeat("a", 5000))) },
+		func(_ *Rules, c *Case) { c.Recording = nil }, "path is longer"},
 	{"more than the log keeps", simple, func(_ *Rules, c *Case) { c.Decision.UsesCut = 1 }, "more placeholders"},
 	{"nothing could be recorded", func(w *world) {
 		w.bar = true
@@ -223,8 +237,46 @@ var unknown = []struct {
 	{"a body of which nothing is kept", func(w *world) { w.send(hook(`{"token": "` + w.named("hook") + `"}`)) }, func(_ *Rules, c *Case) {
 		c.Recording.Sent.Kept, c.Recording.Events = 0, c.Recording.Events[:1]
 	}, "body is not recorded"},
+	{"a body that nobody looked at", plainHook("content-length", "30"), unseenBody, "body is not recorded"},
+	{"a body of a length that nobody knows", plainHook(), unseenBody, "body is not recorded"},
+	{"a body of which the end is missing", func(w *world) { w.send(hook(`{"token": "` + w.named("hook") + `"}`)) }, func(_ *Rules, c *Case) {
+		h := c.Recording.Events[0].Head
+		h.Headers = append(h.Headers, access.Header{Name: "content-length", Value: "1000"})
+	}, "body is not recorded"},
 	{"a recording without a head", simple, func(_ *Rules, c *Case) { c.Recording.Events = nil }, "no head"},
 	{"a place that is not known", simple, func(_ *Rules, c *Case) { c.Recording, c.Decision.Uses[0].Location = nil, "moon" }, "not known"},
+}
+
+// plainHook sends a request on a route on which no body is shown.
+func plainHook(headers ...string) func(*world) {
+	return func(w *world) {
+		r := to("POST", "/a", append(headers, "content-type", "application/json")...)
+		r.Route, r.Cluster = "hooks", "h"
+		w.send(r)
+	}
+}
+
+// unseenBody is a recording of the head alone.
+func unseenBody(_ *Rules, c *Case) { c.Recording.Events = c.Recording.Events[:1] }
+
+// TestARequestWithoutABodyIsDecided has no body for a rule that looks into one.
+func TestARequestWithoutABodyIsDecided(t *testing.T) {
+	for _, headers := range [][]string{{"content-length", "0"}, {"content-length", "2", "content-encoding", "gzip"}} {
+		w := newWorld(t)
+		plainHook(headers...)(w)
+		all, r := w.cases(true), w.rules()
+		if len(headers) > 2 {
+			all[0].Recording.Sent = recording.Sum{Bytes: 1, Kept: 1}
+			all[0].Recording.Events[1].Data = []byte("1")
+		}
+		j, err := New(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := j.Judge(t.Context(), all[0]); v.Differs() || v.Undecidable != "" {
+			t.Errorf("%v: got %+v", headers, v)
+		}
+	}
 }
 
 func TestWhatIsNotKnownIsNotGuessed(t *testing.T) {
