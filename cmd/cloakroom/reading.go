@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +132,7 @@ func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchan
 	t, err := r.packs.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
 	switch {
 	case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrBroken):
-		out.Missing = err
+		out.Missing = transcript.Early(err, x.End.End.Until, time.Now())
 	case err != nil:
 		return out, fmt.Errorf("reading exchange %q: %w", x.Decision.Decision.Exchange, err)
 	default:

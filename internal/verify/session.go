@@ -128,7 +128,7 @@ func (p place) slack(q place) time.Duration {
 }
 
 const (
-	inForceAfter = time.Second     // a revoke cuts what is in flight within it
+	inForceAfter = time.Second     // a revoke cuts what is in flight, and a reload is noted, within it
 	skew         = 5 * time.Second // that, and how far the clocks of two replicas may differ
 )
 

@@ -109,8 +109,8 @@ func (a *sessionAudit) rulesAt(log string, at time.Time) (sets []inForce, known 
 	all := a.rules[log]
 	known = true
 	for i, r := range all {
-		ended := i+1 < len(all) && all[i+1].entry.Time.Add(skew).Before(at)
-		if ended || r.entry.Time.Add(-skew).After(at) {
+		ended := i+1 < len(all) && all[i+1].entry.Time.Add(inForceAfter).Before(at)
+		if ended || r.entry.Time.Add(-inForceAfter).After(at) {
 			continue
 		}
 		known = known && r.set != nil

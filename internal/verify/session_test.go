@@ -102,6 +102,9 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"without approval", func(w *world, _ *call) {
 			w.inForce(noon.Add(20*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}})
 		}, Unapproved, "more people"},
+		{"without the approval that is asked for since three seconds", func(w *world, _ *call) {
+			w.inForce(noon.Add(57*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}})
+		}, Unapproved, "more people"},
 		{"approved by itself", func(w *world, _ *call) {
 			w.inForce(noon.Add(20*time.Second), inventory.Tier{Name: "high", Lease: time.Minute, Approval: &inventory.Approval{Count: 1}})
 			w.approve(issuer+"#agent", "p1")
