@@ -17,6 +17,7 @@ import (
 	"cloakroom/internal/record"
 
 	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
 )
 
 const pruneEvery = time.Hour
@@ -147,10 +148,19 @@ func (r *Recorder) pruneOutside(ctx context.Context, now time.Time) error {
 		if !ok || !s.over(now, r.o.PackAge) {
 			continue
 		}
-		if err := r.pruneOne(ctx, s.id, 0, func() error { return r.bucket.Delete(ctx, o.Key) }); err != nil {
+		if err := r.pruneOne(ctx, s.id, 0, func() error { return r.deleteOutside(ctx, o.Key) }); err != nil {
 			return err
 		}
 	}
+}
+
+// deleteOutside deletes an object, unless another replica was first.
+func (r *Recorder) deleteOutside(ctx context.Context, key string) error {
+	err := r.bucket.Delete(ctx, key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
+	}
+	return err
 }
 
 // pruneOne deletes a pack of so many parts; 0: it was not counted.

@@ -146,3 +146,12 @@ func TestOutage(t *testing.T) {
 		wantWhole(t, r, ends(t, dir)[id], id)
 	}
 }
+
+// Replicas share an outside store, and what one has deleted is no error of another.
+func TestDeletedByAnother(t *testing.T) {
+	dir := newDir(t)
+	r := open(t, dir, openLog(t, dir), Options{Store: "mem://"})
+	if err := r.deleteOutside(context.Background(), "gone"); err != nil {
+		t.Errorf("got %v", err)
+	}
+}

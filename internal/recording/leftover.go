@@ -26,7 +26,11 @@ type leftover struct {
 
 // hear looks for what the log names behind the place where the pack is torn.
 func (o *leftover) hear(line []byte) {
-	for mark := []byte(`"pack":"` + o.id + `","at":`); !o.named && o.at < o.size; {
+	if o.at == o.size {
+		return
+	}
+	mark := []byte(`"pack":"` + o.id + `","at":`)
+	for !o.named {
 		_, rest, ok := bytes.Cut(line, mark)
 		if !ok {
 			return
