@@ -118,7 +118,8 @@ func (r *SessionReport) Add(logs LogReport) {
 	r.Found += logs.Found
 	for _, f := range logs.Findings {
 		if len(r.Findings) < findingsMax {
-			r.Findings = append(r.Findings, SessionFinding{What: BrokenLog, Log: f.Log, Entry: f.Entry, Detail: f.String()})
+			where := Finding{File: f.File, Byte: f.Byte, What: f.What} // the rest is said already
+			r.Findings = append(r.Findings, SessionFinding{What: BrokenLog, Log: f.Log, Entry: f.Entry, Detail: where.String()})
 		}
 	}
 }

@@ -134,6 +134,11 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"a second decision", func(w *world, c *call) { w.append(record.Entry{Time: noon.Add(time.Minute), Decision: &c.decision}) }, Twice, "e1"},
 		{"a second end", func(w *world, c *call) { w.append(record.Entry{End: &c.end}) }, Twice, "e1"},
 		{"an end of nothing", func(w *world, _ *call) { w.append(record.Entry{End: &usual("e7").end}) }, NoDecision, "e7"},
+		{"an end of nothing, with a value put in", func(w *world, _ *call) {
+			e := usual("e7").end
+			e.Error = recording.Unwanted
+			w.append(record.Entry{End: &e})
+		}, NoDecision, "e7"},
 		{"fingerprints that are not there", func(w *world, _ *call) {
 			w.append(record.Entry{Time: noon, Reload: &record.Reload{Error: "none", Prints: 3, Book: record.Hash{1}}})
 		}, Fingerprints, "lines"},
@@ -195,6 +200,7 @@ func TestWhatIsOverOrUnknown(t *testing.T) {
 	deep.decision.Uses[0].Location = "body:/" + strings.Repeat("x", 500)
 	deep.end.Substitutions[0].Location = deep.decision.Uses[0].Location
 	w.happen(noon.Add(time.Minute), deep)
+	w.append(record.Entry{Time: noon.Add(time.Minute), End: &record.End{Exchange: "k1", Error: recording.Unwanted, Recording: deep.end.Recording}})
 	lost := usual("e3")
 	lost.end.Lost, lost.tape.Complete = true, false
 	w.happen(noon.Add(time.Minute), lost)
