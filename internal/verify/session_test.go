@@ -120,6 +120,16 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 				Person: "p1", Credential: "git", State: "pending"}})
 			w.approve(issuer+"#p1", "p1")
 		}, Unapproved, "more people"},
+		{"another operation than was approved", func(w *world, c *call) {
+			w.scoped("operation", "GET api.example.com/a/b?c=e")
+		}, OtherOperation, "good for GET api.example.com/a/b?c=e"},
+		{"another path than was approved", func(w *world, c *call) {
+			w.scoped("path", "GET api.example.com/a/c?c=d")
+		}, OtherOperation, "lease1"},
+		{"another method than was approved", func(w *world, c *call) {
+			c.decision.Path = "/a/ckr_git_[ticket]"
+			w.scoped("path", "POST api.example.com/a/ckr_git_<ticket>")
+		}, OtherOperation, "lease1"},
 		{"another credential under a lease that was judged", func(_ *world, c *call) {
 			c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease1", LeaseEnds: noon.Add(15 * time.Minute)})
 			c.end.Substitutions = append(c.end.Substitutions, record.Substitution{Credential: "other", Location: "query:k", N: 1})
@@ -166,6 +176,12 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 	}
 }
 
+// scoped tells of the lease anew, which people approved for an operation.
+func (w *world) scoped(scope, operation string) {
+	w.append(record.Entry{Time: noon.Add(40 * time.Second), Lease: &record.Lease{ID: "lease1", Issuer: issuer, Subject: "agent", Credential: "git",
+		State: "active", Ends: noon.Add(15 * time.Minute), Scope: scope, Operation: operation}})
+}
+
 func (w *world) approve(by, person string) {
 	w.append(record.Entry{Time: noon.Add(30 * time.Second), Approval: &record.Approval{Lease: "lease1", Issuer: issuer, Subject: "agent",
 		Credential: "git", Approve: true, By: by, Person: person}})
@@ -182,6 +198,26 @@ func TestApproved(t *testing.T) {
 	w.happen(noon.Add(time.Minute), usual("e1"))
 	if r := w.verify(nil); r.Found > 0 {
 		t.Errorf("found %v", r.Findings)
+	}
+}
+
+// TestApprovedForAnOperation is the other side of the rows about operations.
+func TestApprovedForAnOperation(t *testing.T) {
+	for _, tt := range []struct{ scope, operation, path string }{
+		{"operation", "GET api.example.com/a/b?c=d", "/a/b?c=d"},
+		{"path", "GET api.example.com/a/b?c=e", "/a/b?c=d"},
+		{"operation", "GET api.example.com/a/ckr_git_<ticket>", "/a/ckr_git_[ticket]"},
+		{"credential", "POST api.example.com/z", "/a/b"},
+		{"", "", "/a/b"},
+	} {
+		w := newWorld(t)
+		w.scoped(tt.scope, tt.operation)
+		c := usual("e1")
+		c.decision.Path = tt.path
+		w.happen(noon.Add(time.Minute), c)
+		if r := w.verify(nil); r.Found > 0 {
+			t.Errorf("%+v: found %v", tt, r.Findings)
+		}
 	}
 }
 
