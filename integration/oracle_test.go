@@ -152,21 +152,26 @@ func TestNoOracle(t *testing.T) {
 			limit <- true
 			go func() {
 				defer func() { <-limit; wait.Done() }()
+				// A machine that is busy joins pieces, now of the one and now of the
+				// other; what depends on the guess does each time.
 				var got [2][]int
-				for i, guess := range []string{m.other[:n], strings.Repeat("!", n)} {
-					seen, delays, err := m.watch(e, fmt.Sprintf("%.1s%d-%d", kind, n, i)+kind[2:3], write(guess))
-					if err != nil {
-						t.Error(err)
+				for range 3 {
+					for i, guess := range []string{m.other[:n], strings.Repeat("!", n)} {
+						seen, delays, err := m.watch(e, fmt.Sprintf("%.1s%d-%d", kind, n, i)+kind[2:3], write(guess))
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						got[i] = seen
+						mu.Lock()
+						took[i == 0] = append(took[i == 0], delays[len(delays)-1])
+						mu.Unlock()
+					}
+					if slices.Equal(got[0], got[1]) {
 						return
 					}
-					got[i] = seen
-					mu.Lock()
-					took[i == 0] = append(took[i == 0], delays[len(delays)-1])
-					mu.Unlock()
 				}
-				if !slices.Equal(got[0], got[1]) {
-					t.Errorf("%s: %d characters of the value come as %v, others as %v", kind, n, got[0], got[1])
-				}
+				t.Errorf("%s: %d characters of the value come as %v, others as %v", kind, n, got[0], got[1])
 			}()
 		}
 	}

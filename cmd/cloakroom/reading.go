@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -124,14 +125,17 @@ func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchan
 	case x.End == nil && x.Decision.Decision.Outcome == access.Allow:
 		out.Missing = errors.New("the exchange has not ended, or its end is in the log of a replica that is not indexed")
 		return out, nil
-	case x.End == nil, len(x.End.End.Recording) == 0:
+	case x.End == nil:
+		out.Missing = fmt.Errorf("%w, or its end is not in the index yet", recording.ErrNotRecorded)
+		return out, nil
+	case len(x.End.End.Recording) == 0:
 		out.Missing = recording.ErrNotRecorded
 		return out, nil
 	}
 	t, err := r.packs.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
 	switch {
 	case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrBroken):
-		out.Missing = err
+		out.Missing = transcript.Early(err, x.End.End.Until, time.Now())
 	case err != nil:
 		return out, fmt.Errorf("reading exchange %q: %w", x.Decision.Decision.Exchange, err)
 	default:

@@ -193,6 +193,11 @@ func writeHAR(path string, stdout io.Writer, xs iter.Seq2[*transcript.Exchange, 
 	if err != nil {
 		return fmt.Errorf("writing HAR: %w", err)
 	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // one that was there may be open to others
+		if err := f.Chmod(0o600); err != nil {
+			return errors.Join(fmt.Errorf("writing HAR: %w", err), f.Close())
+		}
+	}
 	return errors.Join(transcript.WriteHAR(f, xs, scheme, versionText()), f.Close())
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"iter"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +87,20 @@ func TestStep(t *testing.T) {
 				t.Errorf("typed %q: %q, want %q", typed, out.String(), want.shown)
 			}
 		}
+	}
+}
+
+// A file that others could read is the owner's alone before anything is in it.
+func TestWriteHARIsNobodyElses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.har")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeHAR(path, nil, func(func(*transcript.Exchange, error) bool) {}, "http"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("got %v, %v", info.Mode(), err)
 	}
 }
 

@@ -50,7 +50,7 @@ func (c *Console) contents(ctx context.Context, x record.Exchange) (transcript.E
 		return transcript.Exchange{}, err
 	}
 	t, err := c.Recordings.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
-	return transcript.Exchange{Exchange: x, Recording: &t}, err
+	return transcript.Exchange{Exchange: x, Recording: &t}, transcript.Early(err, x.End.End.Until, c.now())
 }
 
 // har reads what was recorded of an exchange as HAR, once the log says so.

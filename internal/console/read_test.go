@@ -94,7 +94,7 @@ func TestRecordingIsAway(t *testing.T) {
 		status int
 		says   string
 	}{
-		{recording.ErrGone, 410, "not kept any more"},
+		{recording.ErrGone, 410, "to be kept for ever"},
 		{fmt.Errorf("reading pack \"/secret/p1\": %w", recording.ErrBroken), 500, "not what the log says"},
 		{errors.New("the disk at /secret/path"), 500, "went wrong"},
 	} {

@@ -204,6 +204,8 @@ func TestScrub(t *testing.T) {
 		{"percent-encoded", pct(ticket), pct("ckr_openai_") + "[ticket]"},
 		{"encoded twice", "x" + pct(pct(ticket)), "x" + pct(pct("ckr_openai_")) + "[ticket]"},
 		{"a percent sign that encodes nothing", "100%, 5%zz%" + ticket, "100%, 5%zz%ckr_openai_[ticket]"},
+		{"with JSON's escapes", `{"a":"` + strings.Replace(ticket, "_", `\u005f`, 1) + `"}`, `{"a":"ckr\u005fopenai_[ticket]"}`},
+		{"a token with JSON's escapes", `\n\u0065` + jwt[1:], `\n[token]`},
 		{"a token", "Bearer " + jwt + " end", "Bearer [token] end"},
 		{"a token in a query", "/?t=" + jwt + "&u=1", "/?t=[token]&u=1"},
 		{"a token without its signature", jwt[:strings.LastIndex(jwt, ".")], "[token]"},

@@ -11,7 +11,7 @@ const (
 	tokenMark  = "[token]"
 )
 
-// decodings is how many layers of percent-encoding are looked through.
+// decodings is how many layers of percent-encoding and JSON's \u00XX are looked through.
 const decodings = 3
 
 // placeholderLike also takes a suffix that was cut short: a ticket of which a
@@ -43,7 +43,7 @@ func scrub(s string, named []string) string {
 func suspicious(s string) bool {
 	for i := 0; i+1 < len(s); i++ {
 		switch s[i] {
-		case '%':
+		case '%', '\\':
 			return true
 		case 'c', 'C':
 			if s[i+1]|0x20 == 'k' {
@@ -89,7 +89,7 @@ func apply(s string, cuts []cut) string {
 	return b.String()
 }
 
-// unescape undoes up to three layers of percent-encoding; at[i] is where the
+// unescape undoes up to three layers of escapes; at[i] is where the
 // i-th byte of plain begins in s, and at[len(plain)] is len(s).
 func unescape(s string) (plain string, at []int) {
 	at = make([]int, len(s)+1)
@@ -98,7 +98,7 @@ func unescape(s string) (plain string, at []int) {
 	}
 	plain = s
 	for range decodings {
-		if !strings.Contains(plain, "%") {
+		if !strings.ContainsAny(plain, `%\`) {
 			break
 		}
 		out, n := make([]byte, 0, len(plain)), 0
@@ -114,13 +114,16 @@ func unescape(s string) (plain string, at []int) {
 	return plain, at[:len(plain)+1]
 }
 
-// escaped is the first byte of s, which may be percent-encoded, and how many
-// bytes it takes there.
+// escaped is the first byte of s, which may be escaped, and how many bytes it takes
+// there.
 func escaped(s string) (byte, int) {
-	if s[0] == '%' && len(s) >= 3 {
-		hi, lo := unhex(s[1]), unhex(s[2])
-		if hi >= 0 && lo >= 0 {
-			return byte(hi<<4 | lo), 3
+	for _, begin := range [...]string{"%", `\u00`} {
+		n := len(begin)
+		if len(s) < n+2 || s[:n] != begin {
+			continue
+		}
+		if hi, lo := unhex(s[n]), unhex(s[n+1]); hi >= 0 && lo >= 0 {
+			return byte(hi<<4 | lo), n + 2
 		}
 	}
 	return s[0], 1

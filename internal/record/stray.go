@@ -5,13 +5,13 @@ package record
 type Stray struct {
 	Start, End int    // in the text
 	Token      bool   // else a ticket's suffix
-	Text       string // all of the ticket, or the token; percent-encoding undone
+	Text       string // all of the ticket, or the token; escapes undone
 }
 
 // Strays finds in s what no record may hold but texts that named says yes to: in
-// order, none inside another. It looks through percent-encoding. A byte that is
-// neither a token's (see TokenByte) nor a percent sign stands in none: so a text
-// may be searched piece by piece, each ending with such a byte.
+// order, none inside another. It looks through percent-encoding and JSON's \u00XX. A
+// byte that is neither a token's (see TokenByte) nor a percent sign nor a backslash
+// stands in none: so a text may be searched piece by piece, each ending with such a byte.
 func Strays(s string, named func(placeholder string) bool) []Stray {
 	plain, at := unescape(s)
 	var all []Stray

@@ -48,7 +48,7 @@
 //
 // What looks like a ticket has lost its suffix, "ckr_NAME_[ticket LEASE-ID]", and
 // what looks like a token all of it, see TokenMark; also where it is
-// percent-encoded, and in Basic credentials. The text between two bytes that can
+// percent-encoded or written with JSON's \u00XX, and in Basic credentials. The text between two bytes that can
 // stand in neither is therefore held, up to 32 KiB, until its end is there.
 //
 // # Promises

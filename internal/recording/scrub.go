@@ -129,8 +129,8 @@ func (c *scrubber) appendRun(out, run []byte, from int, marked bool, strays []re
 	return append(out, run[from:]...)
 }
 
-// bounds tells whether c stands in no ticket and no token, also percent-encoded.
-func bounds(c byte) bool { return c != '%' && !record.TokenByte(c) }
+// bounds tells whether c stands in no ticket and no token, escaped or not.
+func bounds(c byte) bool { return c != '%' && c != '\\' && !record.TokenByte(c) }
 
 // nextBound is where the first byte stands that bounds, or -1.
 func nextBound(s []byte) int { return slices.IndexFunc(s, bounds) }
@@ -152,6 +152,10 @@ func hit[T string | []byte](s T) int {
 		switch s[i] {
 		case '%':
 			return i
+		case '\\':
+			if s[i+1] == 'u' && s[i+2] == '0' {
+				return i
+			}
 		case 'c', 'C':
 			if s[i+1]|0x20 == 'k' && s[i+2]|0x20 == 'r' {
 				return i

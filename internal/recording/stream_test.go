@@ -67,7 +67,7 @@ func cut(c scrubber, text []byte, sizes []int) string {
 func FuzzCutting(f *testing.F) {
 	for _, s := range []string{
 		"plain text", namedText, ticketOne, "a " + ticketTwo + "\"," + jwt, "x" + jwt + "." + ticketOne,
-		strings.ReplaceAll(jwt, ".", "%2E"), "ckr%5Fx%255Faaaaabbbbbcccccdddddeeeeef", `{"key":"check","n":"network"}`,
+		strings.ReplaceAll(jwt, ".", "%2E"), "ckr%5Fx%255Faaaaabbbbbcccccdddddeeeeef", `{"a":"ckr\u005fx_aaaaabbbbbcccccdddddeeeee\u0066","\u00e9\n":"\u0065` + jwt[1:] + `"}`, `{"key":"check","n":"network"}`,
 		ticketOne + ticketOne, "CKR_A_0123456789ABCDEF0", "ckr_eyJhbGciOiJSUzI1NiJ9.x_0123456789abcdef01",
 		"ckr_a_0123456789eyJhbGciOiJSUzI1NiJ9.xyz", "\xff" + jwt + "\xc3", "eyJ eyJ.eyJ " + jwt[:30],
 	} {
@@ -161,6 +161,7 @@ func TestBasicCredentials(t *testing.T) {
 		{"basic dXNlcjpja3JfZ2l0aHViLXJlYWRfMDEyMzQ1Njc4OWFiY2RlZmdoamttbnBxcnM=", "basic dXNlcjpja3JfZ2l0aHViLXJlYWRfW3RpY2tldCBMMV0="},
 		{"Basic  dXNlcjpja3JfZ2l0aHViLXJlYWRfMDEyMzQ1Njc4OWFiY2RlZmdoamttbnBxcnM", "Basic dXNlcjpja3JfZ2l0aHViLXJlYWRfW3RpY2tldCBMMV0="},
 		{"Basic dXNlcjpja3JfZ2l0aHViLXJlYWRfMDEyMzQ1Njc4OWFiY2RlZmdoamttbnBxcnM==\t", "Basic dXNlcjpja3JfZ2l0aHViLXJlYWRfW3RpY2tldCBMMV0="},
+		{`ckr\u005fgithub-read_0\u0031` + ticketOne[18:], `ckr\u005fgithub-read_[ticket L1]`},
 		{"Bearer " + jwt, "Bearer " + TokenMark(c.key, jwt)},
 		{namedText, namedText},
 	} {

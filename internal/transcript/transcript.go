@@ -55,6 +55,32 @@ func (x *Exchange) first(kinds ...recording.Kind) *recording.Event {
 	return &x.Recording.Events[i]
 }
 
+// Early is err, which says why a recording is not there, unless that is
+// recording.ErrGone before the time until which it is to be kept: then nobody may say
+// that its time was over.
+func Early(err error, until, now time.Time) error {
+	if !errors.Is(err, recording.ErrGone) || !until.IsZero() && now.After(until) {
+		return err
+	}
+	return early{err, until}
+}
+
+// early is the error of a recording that should be there.
+type early struct {
+	error
+	until time.Time // zero: for ever
+}
+
+func (e early) Unwrap() error { return e.error }
+
+func (e early) Error() string {
+	kept := "for ever"
+	if !e.until.IsZero() {
+		kept = "until " + e.until.UTC().Format(time.DateOnly)
+	}
+	return "the recording is not here and is to be kept " + kept + ": it is on another machine, or somebody took it away"
+}
+
 // ErrNoBody means that nothing of the body is kept.
 var ErrNoBody = errors.New("nothing of the body is kept")
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"iter"
 	"maps"
 	"os"
@@ -209,6 +210,27 @@ func TestMomentsUntilAnError(t *testing.T) {
 			t.Errorf("%d of %d: %v, %v", n, want, m, err)
 		}
 		n++
+	}
+}
+
+// A recording that is missing before its time is not said to be over.
+func TestEarly(t *testing.T) {
+	gone := fmt.Errorf("reading pack %q: %w", "p", recording.ErrGone)
+	for _, tt := range []struct {
+		err   error
+		until time.Time
+		want  string
+	}{
+		{nil, time.Time{}, ""},
+		{recording.ErrBroken, epoch.Add(time.Hour), recording.ErrBroken.Error()},
+		{gone, epoch.Add(-time.Hour), gone.Error()},
+		{gone, epoch.Add(24 * time.Hour), "to be kept until 2026-11-06:"},
+		{gone, time.Time{}, "to be kept for ever:"},
+	} {
+		err := Early(tt.err, tt.until, epoch)
+		if !errors.Is(err, tt.err) || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v until %v: got %v", tt.err, tt.until, err)
+		}
 	}
 }
 
