@@ -220,6 +220,10 @@ func TestAnApprovalIsForOneBody(t *testing.T) {
 	if want := []string{"8 delete 1", "8 delete 1"}; !slices.Equal(got, want) {
 		t.Errorf("the backend got %q", got)
 	}
+	stdout, stderr, code := command(t, a.dir, a.env, "session", "verify", "--all")
+	if code != 0 || !strings.Contains(stdout, "put in      2 values") {
+		t.Errorf("session verify: exit %d: %s%s", code, stdout, stderr)
+	}
 }
 
 // TestABodyThatWasSaidNotToBe: where Check sees no body, an approval of none is for

@@ -211,14 +211,15 @@ func (r *Recorder) Keep(ctx context.Context, data []byte) ([]record.Part, error)
 		return all, nil
 	case <-ctx.Done():
 		go func() {
-			r.o.Log.Note(record.Entry{End: &record.End{Exchange: id, Recording: <-kept, Error: unwanted}})
+			r.o.Log.Note(record.Entry{End: &record.End{Exchange: id, Recording: <-kept, Error: Unwanted}})
 		}()
 		return nil, fmt.Errorf("keeping a text: %w", ctx.Err())
 	}
 }
 
-// unwanted is what the log says of what Keep kept too late.
-const unwanted = "nobody waited until it was kept"
+// Unwanted is what the log says, as its error, of what Keep kept and no entry names: it
+// is no exchange.
+const Unwanted = "nobody waited until it was kept"
 
 // Close writes what waits and closes the packs. Tapes that have not ended are
 // ended by the next Open. The log is closed after it.

@@ -182,7 +182,12 @@ func (v *recovery) end(ctx context.Context, exchange string) {
 	for _, p := range v.parts[exchange] {
 		parts = append(parts, p.Part)
 	}
-	e := &record.End{Exchange: exchange, Error: Unended, Recording: parts, Kept: v.kept(ctx, exchange, parts)}
+	e := &record.End{Exchange: exchange, Error: Unended, Recording: parts, Kept: string(Full)}
+	if first, err := v.first(ctx, parts[0]); err == nil && first.Exchange != exchange {
+		e.Error, e.Kept = Unwanted, ""
+	} else if first.Bodies != "" {
+		e.Kept = string(first.Bodies)
+	}
 	if paths, err := local(v.r.dir); err == nil {
 		if n, ok := parseName(strings.TrimSuffix(filepath.Base(paths[parts[0].Pack]), openExt)); ok && n.keep > 0 {
 			e.Until = n.created.Add(v.r.o.PackAge + n.keep)
@@ -191,18 +196,18 @@ func (v *recovery) end(ctx context.Context, exchange string) {
 	v.r.o.Log.Note(record.Entry{End: e})
 }
 
-// kept is what the tape says that is kept of bodies.
-func (v *recovery) kept(ctx context.Context, exchange string, parts []record.Part) string {
-	_, plain, err := v.r.part(ctx, parts[0])
+// first is the first line of a tape's part; the zero one where that is no tape's. An
+// error says that the part cannot be read.
+func (v *recovery) first(ctx context.Context, p record.Part) (l wiredLine, err error) {
+	_, plain, err := v.r.part(ctx, p)
 	if err != nil {
-		return string(Full)
+		return l, err
 	}
-	var first wiredLine
 	raw, _, _ := bytes.Cut(plain, []byte("\n"))
-	if json.Unmarshal(raw, &first) != nil || first.Bodies == "" {
-		return string(Full)
+	if json.Unmarshal(raw, &l) != nil {
+		return wiredLine{}, nil
 	}
-	return string(first.Bodies)
+	return l, nil
 }
 
 // forget removes the list of exchanges that went on: all of them have an end.

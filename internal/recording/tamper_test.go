@@ -142,6 +142,36 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// TestKeptForNothing ends a process between the keeping of a text and the entry that
+// would have named it: what the next one says of it is not of an exchange.
+func TestKeptForNothing(t *testing.T) {
+	dir := newDir(t)
+	r := open(t, dir, openLog(t, dir), Options{Strict: true})
+	if _, err := r.Keep(context.Background(), []byte(`{"rules":"in force"}`)); err != nil {
+		t.Fatal(err)
+	}
+	id := record.NewID(began)
+	if err := ordinary(r.Begin(id, began, full), jsonBody(1)); err != nil {
+		t.Fatal(err)
+	}
+	ended := newDir(t)
+	if err := errors.Join(os.CopyFS(ended, os.DirFS(dir)), os.Chmod(ended, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	l := openLog(t, ended)
+	open(t, ended, l, Options{Strict: true})
+	l.Close()
+	all := ends(t, ended)
+	for exchange, e := range all {
+		if want := map[bool]string{true: Unended, false: Unwanted}[exchange == id]; e.Error != want || len(e.Recording) == 0 {
+			t.Errorf("%s: got %+v, want %q", exchange, e, want)
+		}
+	}
+	if len(all) != 2 {
+		t.Errorf("%d ends", len(all))
+	}
+}
+
 // Hostile files give errors, and take no memory that they do not fill.
 func FuzzScan(f *testing.F) {
 	dir := f.TempDir() + "/log"

@@ -192,7 +192,7 @@ func (a *sessionAudit) join(ctx context.Context, p place) error {
 	case p.entry.End != nil && !a.isLater(p) && !a.later[p.entry.End.Exchange]:
 		if x = a.exchanges[p.entry.End.Exchange]; x != nil {
 			at = &x.end
-		} else if a.Want == nil {
+		} else if a.Want == nil && !isKept(p.entry.End) {
 			a.found(p.finding(NoDecision, "no log has its decision"))
 		}
 	}
@@ -210,6 +210,12 @@ func (a *sessionAudit) join(ctx context.Context, p place) error {
 		a.judge(ctx, x)
 	}
 	return ctx.Err()
+}
+
+// isKept tells whether an end is of no exchange: it names a text that was kept, and
+// nothing went anywhere.
+func isKept(e *record.End) bool {
+	return e.Error == recording.Unwanted && e.Status == 0 && e.RequestBytes == 0 && e.ResponseBytes == 0 && len(e.Substitutions) == 0
 }
 
 // takenBack tells whether a decision was followed by a refusal of the same exchange

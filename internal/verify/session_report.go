@@ -40,20 +40,21 @@ type What string
 
 // The kinds of findings about sessions.
 const (
-	Leak         What = "leak"              // a value reached the agent
-	Kept         What = "kept value"        // a value stands in what the agent sent, or in the log
-	BrokenLog    What = "broken log"        // the chain of entries does not hold
-	NoDecision   What = "no decision"       // an end without its decision
-	Twice        What = "twice"             // a second decision or end
-	Unrecorded   What = "no recording"      // the end names a recording that is not there
-	Changed      What = "changed recording" // it is not what the log says
-	NoUse        What = "not granted"       // a value was put in that the decision does not name
-	NoLease      What = "no lease"          // no entry says that its lease was active
-	OtherLease   What = "another's lease"   // the lease is another principal's, or over another credential
-	Ended        What = "ended lease"       // the lease had ended
-	Unapproved   What = "not approved"      // its tier needs people, and too few approved
-	NotPermitted What = "not permitted"     // the rules of the time do not permit it
-	Fingerprints What = "fingerprints"      // past values that the log tells of are not searched for
+	Leak           What = "leak"              // a value reached the agent
+	Kept           What = "kept value"        // a value stands in what the agent sent, or in the log
+	BrokenLog      What = "broken log"        // the chain of entries does not hold
+	NoDecision     What = "no decision"       // an end without its decision
+	Twice          What = "twice"             // a second decision or end
+	Unrecorded     What = "no recording"      // the end names a recording that is not there
+	Changed        What = "changed recording" // it is not what the log says
+	NoUse          What = "not granted"       // a value was put in that the decision does not name
+	NoLease        What = "no lease"          // no entry says that its lease was active
+	OtherLease     What = "another's lease"   // the lease is another principal's, or over another credential
+	Ended          What = "ended lease"       // the lease had ended
+	OtherOperation What = "another operation" // people approved the lease for another one
+	Unapproved     What = "not approved"      // its tier needs people, and too few approved
+	NotPermitted   What = "not permitted"     // the rules of the time do not permit it
+	Fingerprints   What = "fingerprints"      // past values that the log tells of are not searched for
 )
 
 // SessionFinding is one thing that is wrong, and where. It never holds a value nor
@@ -118,7 +119,8 @@ func (r *SessionReport) Add(logs LogReport) {
 	r.Found += logs.Found
 	for _, f := range logs.Findings {
 		if len(r.Findings) < findingsMax {
-			r.Findings = append(r.Findings, SessionFinding{What: BrokenLog, Log: f.Log, Entry: f.Entry, Detail: f.String()})
+			where := Finding{File: f.File, Byte: f.Byte, What: f.What} // the rest is said already
+			r.Findings = append(r.Findings, SessionFinding{What: BrokenLog, Log: f.Log, Entry: f.Entry, Detail: where.String()})
 		}
 	}
 }

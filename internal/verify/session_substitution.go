@@ -113,6 +113,7 @@ func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
 // zero if it was not, and what was wrong with it.
 func (a *sessionAudit) live(l *authority, x *exchange, u *record.Use) (ends time.Time, w What, detail string) {
 	d := x.decision.entry.Decision
+	var active *record.Lease
 	for i := range l.states {
 		p, s := &l.states[i], l.states[i].entry.Lease
 		a.use(p)
@@ -120,12 +121,37 @@ func (a *sessionAudit) live(l *authority, x *exchange, u *record.Use) (ends time
 		case s.Credential != u.Credential || s.Issuer != d.Issuer || s.Subject != d.Subject:
 			return ends, OtherLease, "its entry names another principal or credential"
 		case s.State == lease.Active.String() && before:
-			ends = later(ends, s.Ends)
+			ends, active = later(ends, s.Ends), s
 		case s.State == lease.Ended.String() && before && p.entry.Time.Add(p.slack(*x.decision)).Before(x.decision.entry.Time):
 			return ends, Ended, "it was " + s.Ending
 		}
 	}
+	if active != nil && isOutside(active, d) {
+		return ends, OtherOperation, "it is good for " + active.Operation
+	}
 	return ends, "", ""
+}
+
+// isOutside tells whether a lease that people approved for an operation was used for
+// another. Of the body it knows nothing, nor of a path that the log does not have as it
+// was, or in which a placeholder stands.
+func isOutside(l *record.Lease, d *record.Decision) bool {
+	if l.Scope != lease.ScopeOperation.String() && l.Scope != lease.ScopePath.String() {
+		return false
+	}
+	at := d.Method + " " + d.Host
+	allowed, ok := strings.CutPrefix(l.Operation, at)
+	used := d.Path
+	if l.Scope == lease.ScopePath.String() {
+		allowed, _, _ = strings.Cut(allowed, "?")
+		used, _, _ = strings.Cut(used, "?")
+	}
+	return !ok || !isAltered(allowed+used) && allowed != used
+}
+
+// isAltered tells whether a text may be another in the log than it was.
+func isAltered(text string) bool {
+	return strings.ContainsAny(text, "[…\ufffd") || strings.Contains(text, "ckr_")
 }
 
 func later(a, b time.Time) time.Time {

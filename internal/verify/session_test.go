@@ -120,6 +120,16 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 				Person: "p1", Credential: "git", State: "pending"}})
 			w.approve(issuer+"#p1", "p1")
 		}, Unapproved, "more people"},
+		{"another operation than was approved", func(w *world, c *call) {
+			w.scoped("operation", "GET api.example.com/a/b?c=e")
+		}, OtherOperation, "good for GET api.example.com/a/b?c=e"},
+		{"another path than was approved", func(w *world, c *call) {
+			w.scoped("path", "GET api.example.com/a/c?c=d")
+		}, OtherOperation, "lease1"},
+		{"another method than was approved", func(w *world, c *call) {
+			c.decision.Path = "/a/ckr_git_[ticket]"
+			w.scoped("path", "POST api.example.com/a/ckr_git_<ticket>")
+		}, OtherOperation, "lease1"},
 		{"another credential under a lease that was judged", func(_ *world, c *call) {
 			c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease1", LeaseEnds: noon.Add(15 * time.Minute)})
 			c.end.Substitutions = append(c.end.Substitutions, record.Substitution{Credential: "other", Location: "query:k", N: 1})
@@ -134,6 +144,11 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"a second decision", func(w *world, c *call) { w.append(record.Entry{Time: noon.Add(time.Minute), Decision: &c.decision}) }, Twice, "e1"},
 		{"a second end", func(w *world, c *call) { w.append(record.Entry{End: &c.end}) }, Twice, "e1"},
 		{"an end of nothing", func(w *world, _ *call) { w.append(record.Entry{End: &usual("e7").end}) }, NoDecision, "e7"},
+		{"an end of nothing, with a value put in", func(w *world, _ *call) {
+			e := usual("e7").end
+			e.Error = recording.Unwanted
+			w.append(record.Entry{End: &e})
+		}, NoDecision, "e7"},
 		{"fingerprints that are not there", func(w *world, _ *call) {
 			w.append(record.Entry{Time: noon, Reload: &record.Reload{Error: "none", Prints: 3, Book: record.Hash{1}}})
 		}, Fingerprints, "lines"},
@@ -161,6 +176,12 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 	}
 }
 
+// scoped tells of the lease anew, which people approved for an operation.
+func (w *world) scoped(scope, operation string) {
+	w.append(record.Entry{Time: noon.Add(40 * time.Second), Lease: &record.Lease{ID: "lease1", Issuer: issuer, Subject: "agent", Credential: "git",
+		State: "active", Ends: noon.Add(15 * time.Minute), Scope: scope, Operation: operation}})
+}
+
 func (w *world) approve(by, person string) {
 	w.append(record.Entry{Time: noon.Add(30 * time.Second), Approval: &record.Approval{Lease: "lease1", Issuer: issuer, Subject: "agent",
 		Credential: "git", Approve: true, By: by, Person: person}})
@@ -180,6 +201,26 @@ func TestApproved(t *testing.T) {
 	}
 }
 
+// TestApprovedForAnOperation is the other side of the rows about operations.
+func TestApprovedForAnOperation(t *testing.T) {
+	for _, tt := range []struct{ scope, operation, path string }{
+		{"operation", "GET api.example.com/a/b?c=d", "/a/b?c=d"},
+		{"path", "GET api.example.com/a/b?c=e", "/a/b?c=d"},
+		{"operation", "GET api.example.com/a/ckr_git_<ticket>", "/a/ckr_git_[ticket]"},
+		{"credential", "POST api.example.com/z", "/a/b"},
+		{"", "", "/a/b"},
+	} {
+		w := newWorld(t)
+		w.scoped(tt.scope, tt.operation)
+		c := usual("e1")
+		c.decision.Path = tt.path
+		w.happen(noon.Add(time.Minute), c)
+		if r := w.verify(nil); r.Found > 0 {
+			t.Errorf("%+v: found %v", tt, r.Findings)
+		}
+	}
+}
+
 // TestWhatIsOverOrUnknown is counted, and nobody accused.
 func TestWhatIsOverOrUnknown(t *testing.T) {
 	w := newWorld(t)
@@ -195,6 +236,7 @@ func TestWhatIsOverOrUnknown(t *testing.T) {
 	deep.decision.Uses[0].Location = "body:/" + strings.Repeat("x", 500)
 	deep.end.Substitutions[0].Location = deep.decision.Uses[0].Location
 	w.happen(noon.Add(time.Minute), deep)
+	w.append(record.Entry{Time: noon.Add(time.Minute), End: &record.End{Exchange: "k1", Error: recording.Unwanted, Recording: deep.end.Recording}})
 	lost := usual("e3")
 	lost.end.Lost, lost.tape.Complete = true, false
 	w.happen(noon.Add(time.Minute), lost)
