@@ -58,9 +58,12 @@ func growTree(dir string) (*grown, error) {
 // syncAll brings a log's segments to the disk: what is signed must not be lost,
 // and a service may only just have written it.
 func syncAll(dir string) error {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.log"))
-	for _, path := range paths {
-		f, openErr := os.Open(path)
+	files, err := os.ReadDir(dir)
+	for _, file := range files {
+		if filepath.Ext(file.Name()) != ".log" {
+			continue
+		}
+		f, openErr := os.Open(filepath.Join(dir, file.Name()))
 		if openErr != nil {
 			return openErr
 		}
