@@ -55,14 +55,16 @@ func (r *Recorder) finish(p *pack) error {
 		}
 		return p.file.Close()
 	}
+	// In this order: what was noted is on disk before a list without it takes the
+	// place of the one before.
 	if !p.noted {
-		if err := r.carry(); err != nil {
-			return err
-		}
 		if err := r.noteClosed(p.path, p.id, p.count); err != nil {
 			return err
 		}
 		p.noted = true
+	}
+	if err := r.carry(); err != nil {
+		return err
 	}
 	if err := r.rename(p.path); err != nil {
 		return err
