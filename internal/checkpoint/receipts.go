@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"cloakroom/internal/record"
 )
 
 const (
@@ -68,19 +70,10 @@ func readNote(path string) ([]byte, error) {
 // writeNote makes or replaces a file that holds one note: a crash leaves the
 // old one or the new one.
 func writeNote(path string, note []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // 0600
-	if err != nil {
+	if err := record.WriteWhole(path, note); err != nil {
 		return fmt.Errorf("writing a checkpoint: %w", err)
 	}
-	_, err = f.Write(note)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("writing a checkpoint: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
 func syncDir(dir string) error {

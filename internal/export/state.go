@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"cloakroom/internal/record"
 )
@@ -51,16 +50,7 @@ func writeState(path, log string, p record.Position) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
-	if err != nil {
-		return fmt.Errorf("writing the state: %w", err)
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
+	if err := record.WriteWhole(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("writing state %q: %w", path, err)
 	}
 	return nil

@@ -31,20 +31,20 @@ func ownID(dir string) (string, error) {
 		return id, err
 	}
 	id = NewID(time.Now())
-	if err := writeWhole(filepath.Join(dir, nameFile), id); err != nil {
+	if err := WriteWhole(filepath.Join(dir, nameFile), []byte(id)); err != nil {
 		return "", fmt.Errorf("naming log %q: %w", dir, err)
 	}
 	return id, nil
 }
 
-// writeWhole makes the file path (0600) with the text: a crash leaves all of it
-// or nothing.
-func writeWhole(path, text string) error {
+// WriteWhole makes the file path (0600) with the text, or replaces it: a crash leaves
+// all of it, or what was there before.
+func WriteWhole(path string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
+	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
