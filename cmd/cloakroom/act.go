@@ -62,22 +62,28 @@ func (s *service) noteAct(name string) {
 // ledger brings what a command does into the log.
 type ledger struct {
 	config *config.Config
+	root   secret.Root
 	db     store
 	seals  [32]byte // the key that acts are sealed with
 }
 
 func openLedger(cfg *config.Config, db store, root secret.Root) (ledger, error) {
 	key, err := root.Derive("act")
-	return ledger{cfg, db, key}, err
+	return ledger{cfg, root, db, key}, err
 }
 
-// withLedger gives a command the ledger of the store that is there.
+// withLedger gives a command the ledger of the store that is there, to be written.
 func withLedger(ctx context.Context, cfg *config.Config, do func(ledger) error) error {
+	return ledgerOf(ctx, cfg, openExisting, do)
+}
+
+// ledgerOf gives a command the ledger of the store that open opens.
+func ledgerOf(ctx context.Context, cfg *config.Config, open func(context.Context, *config.Config) (store, error), do func(ledger) error) error {
 	root, err := existingRoot(cfg)
 	if err != nil {
 		return err
 	}
-	db, err := openExisting(ctx, cfg)
+	db, err := open(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,11 @@ func restore(ctx context.Context, cfg *config.Config, backup string, w io.Writer
 		return fmt.Errorf("making folder for the store: %w", err)
 	}
 	kept, err := sqlite.Restore(ctx, backup, cfg.Store.Path, func(db *sqlite.DB) error {
-		if r.leases, err = leasesIn(cfg, db, root); err != nil {
+		l, err := openLedger(cfg, db, root)
+		if err != nil {
+			return err
+		}
+		if r.leases, err = leasesIn(l); err != nil {
 			return err
 		}
 		return errors.Join(r.prepare(ctx), r.head(ctx, root))

@@ -55,27 +55,17 @@ func withReading(cmd *cobra.Command, o *options, do func(context.Context, readin
 	if err != nil {
 		return err
 	}
-	root, err := existingRoot(cfg)
-	if err != nil {
-		return err
-	}
-	db, err := openExisting(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if err := record.CatchUp(ctx, cfg.Record.Dir, db); err != nil {
-		warnBehind(cmd.ErrOrStderr(), err)
-	}
-	r := reading{}
-	if r.ledger, err = openLedger(cfg, db, root); err != nil {
-		return err
-	}
-	if r.packs, err = openRecordings(ctx, cfg, root); err != nil {
-		return err
-	}
-	defer r.packs.Close()
-	return do(ctx, r)
+	return withLedger(ctx, cfg, func(l ledger) error {
+		if err := record.CatchUp(ctx, cfg.Record.Dir, l.db); err != nil {
+			warnBehind(cmd.ErrOrStderr(), err)
+		}
+		packs, err := openRecordings(ctx, cfg, l.root)
+		if err != nil {
+			return err
+		}
+		defer packs.Close()
+		return do(ctx, reading{l, packs})
+	})
 }
 
 // exchanges enters in the log that they are read, and for what, and then finds

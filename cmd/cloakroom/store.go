@@ -14,7 +14,6 @@ import (
 	"cloakroom/internal/config"
 	"cloakroom/internal/lease"
 	"cloakroom/internal/record"
-	"cloakroom/internal/secret"
 	"cloakroom/internal/store/postgres"
 	"cloakroom/internal/store/sqlite"
 )
@@ -141,28 +140,18 @@ func (o *options) leases(ctx context.Context, open func(context.Context, *config
 	if err != nil {
 		return err
 	}
-	root, err := existingRoot(cfg)
-	if err != nil {
-		return err
-	}
-	db, err := open(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	l, err := leasesIn(cfg, db, root)
-	if err != nil {
-		return err
-	}
-	return do(l)
+	return ledgerOf(ctx, cfg, open, func(of ledger) error {
+		l, err := leasesIn(of)
+		if err != nil {
+			return err
+		}
+		return do(l)
+	})
 }
 
-func leasesIn(cfg *config.Config, db store, root secret.Root) (l leases, err error) {
-	if l.ledger, err = openLedger(cfg, db, root); err != nil {
-		return l, err
-	}
-	l.key, err = root.Derive("lease")
-	return l, err
+func leasesIn(l ledger) (leases, error) {
+	key, err := l.root.Derive("lease")
+	return leases{l, key}, err
 }
 
 // keeper is one for the time of a command: nobody follows the store for it.
