@@ -82,7 +82,8 @@ func TestPageTimeline(t *testing.T) {
 // may see, and nothing else: not what was refused.
 func TestPageTimelineOfAnApprover(t *testing.T) {
 	t.Parallel()
-	h, _ := newSession(t)
+	h, bob := newSession(t)
+	h.sees(bob, 3)
 	alice := h.enters(t, "alice")
 	alice.open(h.admin + "/sessions")
 	alice.has(".problem", "operators and auditors")

@@ -50,16 +50,16 @@ func TestManyNearValues(t *testing.T) {
 		secrets = append(secrets, Secret{fmt.Sprint(i), fmt.Appendf(nil, "acme-prod-service-%016d", i*7919)})
 	}
 	set := compile(t, secrets...)
-	best := func(times int) time.Duration {
-		least := time.Hour
-		for range 3 {
+	least := map[int]time.Duration{25: time.Hour, 400: time.Hour}
+	for range 100 { // a machine that has other work to do slows some of them down, not all
+		for times := range least {
 			begun := time.Now()
 			set.Mask(strings.Repeat("acme-prod-service-%61 ", times), nil)
-			least = min(least, time.Since(begun))
+			least[times] = min(least[times], time.Since(begun))
 		}
-		return least
+		if least[400] < 64*least[25] {
+			return
+		}
 	}
-	if once, eight := best(50), best(400); eight > 30*once {
-		t.Errorf("eight times as much took %v, and once %v", eight, once)
-	}
+	t.Errorf("sixteen times as much took %v, and once %v", least[400], least[25])
 }
