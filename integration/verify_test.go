@@ -89,7 +89,8 @@ func (m *masking) evidence(t *testing.T, file string, contents int) {
 		return stdout + stderr, code
 	}
 	if said, code := check(file); code != 0 || !strings.Contains(said, "findings    none") || !strings.Contains(said, "proved") ||
-		!strings.Contains(said, fmt.Sprintf("contents    of %d exchanges", contents)) {
+		!strings.Contains(said, fmt.Sprintf("contents    of %d exchanges", contents)) ||
+		!strings.Contains(said, "judged here 2 values") || !strings.Contains(said, "2 of them by the rules in force too") {
 		t.Errorf("the evidence: exit %d: %s", code, said)
 	}
 	text, err := os.ReadFile(file)

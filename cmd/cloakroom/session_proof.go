@@ -122,7 +122,7 @@ func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (v
 		s.Want = v.wants
 	}
 	if v.evidence != "" {
-		s.Line = e.Take
+		s.Line, s.Rules = e.Take, e.TakeRules
 	}
 	report, err := s.Verify(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -9,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,7 +25,7 @@ import (
 // the instance: the lines of the log that it rests on, each proved to stand in a
 // tree whose root is signed, and what witnesses took of that tree. It is a text:
 //
-//	cloakroom evidence 1
+//	cloakroom evidence 2
 //	made 2026-11-25T12:00:00Z
 //	by "cli:ann@ops1"
 //	version "v1.2.3"
@@ -30,6 +33,8 @@ import (
 //	key cloakroom/0badcafe+89abcdef+AfT…     the instance's, as package checkpoint has it
 //	report {"exchanges":3,…}                 SessionReport, its findings apart
 //	finding {"what":"leak",…}                each of them
+//	rules 5f1e…                              rules that were in force, by the "inventory" of their reload
+//	> {"Credentials":[…],…}                  as inventory.Set encodes them
 //	log 01kb4v9gz5t0m7x2c8r3n6p1qd           each log, by its id:
 //	signed                                   its checkpoint, a signed note
 //	> …
@@ -65,6 +70,7 @@ type Evidence struct {
 	Dirs      []string                              // of the logs
 	Witnesses []string                              // their names
 	Lines     map[string][]record.Line              // by log, in order; see Take
+	Rules     map[record.Hash][]byte                // see TakeRules
 	Contents  func(exchange string) ([]byte, error) // what is recorded, as text; nil: it is left out
 }
 
@@ -77,10 +83,19 @@ func (e *Evidence) Take(log string, l record.Line) error {
 	return nil
 }
 
+// TakeRules takes rules that the report rests on: it is a Sessions.Rules.
+func (e *Evidence) TakeRules(hash record.Hash, text []byte) {
+	if e.Rules == nil {
+		e.Rules = map[record.Hash][]byte{}
+	}
+	e.Rules[hash] = text
+}
+
 const (
-	evidenceHead = "cloakroom evidence 1"
-	evidenceNote = "cloakroom.evidence"
-	textLine     = 64 << 10
+	evidenceHead  = "cloakroom evidence 2"
+	evidenceFirst = "cloakroom evidence 1" // has no rules
+	evidenceNote  = "cloakroom.evidence"
+	textLine      = 64 << 10
 )
 
 // Write writes the evidence. It signs a checkpoint of each log, up to its last
@@ -91,6 +106,7 @@ func (e Evidence) Write(ctx context.Context, out io.Writer) error {
 	if err := e.head(w); err != nil {
 		return err
 	}
+	e.rules(w)
 	for _, dir := range e.Dirs {
 		if err := errors.Join(ctx.Err(), e.log(w, dir)); err != nil {
 			return fmt.Errorf("writing evidence: %w", err)
@@ -134,6 +150,20 @@ func (e Evidence) head(w *evidenceWriter) error {
 		w.line("finding", string(text))
 	}
 	return nil
+}
+
+// rules writes the rules, as many as a reader takes.
+func (e Evidence) rules(w *evidenceWriter) {
+	room := rulesInAll
+	for _, hash := range slices.SortedFunc(maps.Keys(e.Rules), func(a, b record.Hash) int { return bytes.Compare(a[:], b[:]) }) {
+		text := e.Rules[hash]
+		if len(text) > min(room, rulesMax) {
+			continue // what was put in under them rests on the maker's word
+		}
+		room -= len(text)
+		w.line("rules", hash.String())
+		w.text(text)
+	}
 }
 
 // log writes what is needed of one log; nothing if the report does not rest on it.

@@ -9,39 +9,9 @@ import (
 	"regexp"
 	"strings"
 
-	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
-
-// judge judges an exchange, and forgets it.
-func (a *sessionAudit) judge(ctx context.Context, x *exchange) {
-	if x.decision == nil { // an end whose decision is wanted, and then was not there
-		a.found(x.end.finding(NoDecision, "no log has its decision"))
-		return
-	}
-	a.report.Exchanges++
-	a.line(x.decision)
-	if x.decision.entry.Decision.Outcome != access.Allow {
-		a.report.Refused++
-	}
-	if x.end != nil {
-		a.line(x.end)
-		a.substituted(x)
-		a.recording(ctx, x)
-	}
-	if x.end == nil || x.end.entry.End.Error == recording.Unended {
-		a.report.Unfinished++
-		a.granted(x)
-	}
-	x.decision, x.end, x.judged = nil, nil, true
-}
-
-// line searches an entry's line.
-func (a *sessionAudit) line(p *place) {
-	a.use(p)
-	a.search(p, Kept, passage{where: "log", text: p.line.Raw})
-}
 
 // recording reads what was recorded and searches it.
 func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
@@ -125,14 +95,16 @@ var (
 	ticketSuffix = bytes.Repeat([]byte{'t'}, 26)
 )
 
-// search looks for values in a passage of p's exchange.
-func (a *sessionAudit) search(p *place, w What, in passage) {
-	for _, h := range a.Search.Find(in.text) {
+// search looks for values in a passage of p's exchange, and returns how many it found.
+func (a *sessionAudit) search(p *place, w What, in passage) int {
+	hits := a.Search.Find(in.text)
+	for _, h := range hits {
 		f := p.finding(w, "")
 		f.Credential, f.Form = h.Credential, h.Kind.String()
 		f.Where, f.Start, f.End = in.place(h.Start), h.Start, h.End
 		a.found(f)
 	}
+	return len(hits)
 }
 
 // sum compares what is kept of a body with what the recording says of it. Where a
