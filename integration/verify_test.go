@@ -182,8 +182,25 @@ func TestASecretThatWasDeclaredLater(t *testing.T) {
 	if _, body := l.get("/api/v1/x", l.agent...); body != l.answer {
 		t.Fatalf("got %s", body)
 	}
-	if v, stderr, code := l.verifies(t, "s1", 1); code != 0 || v.Sessions.Found != 0 {
+	file, given := filepath.Join(l.dir, "before.evidence"), filepath.Join(t.TempDir(), "later.txt")
+	if v, stderr, code := l.verifies(t, "s1", 1, "--contents", "--evidence", file); code != 0 || v.Sessions.Found != 0 {
 		t.Fatalf("before: exit %d: %+v%s", code, v, stderr)
+	}
+	if err := os.WriteFile(given, []byte(later+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		arguments []string
+		code      int
+		says      string
+	}{
+		{nil, 0, "1 recording, whose bodies were compared"},
+		{[]string{"--value-file", given}, 1, `NOT SAID    leak of credential "later.txt" as text in the response body`},
+	} {
+		stdout, stderr, code := command(t, l.dir, l.env, append([]string{"log", "verify", file}, tt.arguments...)...)
+		if code != tt.code || !strings.Contains(stdout, tt.says) || strings.Contains(stdout+stderr, later) {
+			t.Errorf("evidence of before, %q: exit %d: %s%s", tt.arguments, code, stdout, stderr)
+		}
 	}
 	l.rotate(t, later)
 	v, stderr, code := l.verifies(t, "s1", 1)

@@ -28,7 +28,13 @@ func verifyEvidence(cmd *cobra.Command, path string, f verifyFlags) error {
 		return fmt.Errorf("reading evidence: %w", err)
 	}
 	defer file.Close()
-	e, err := verify.ReadEvidence(cmd.Context(), file, key, witnesses...)
+	auditor := verify.Auditor{Key: key, Witnesses: witnesses}
+	if len(f.values) > 0 {
+		if auditor.Values, err = searchFor(cmd.InOrStdin(), f.values); err != nil {
+			return err
+		}
+	}
+	e, err := auditor.Read(cmd.Context(), file)
 	if errors.Is(err, verify.ErrEvidence) {
 		return hinted{err, "whoever made it can make it anew; what does not hold proves nothing"}
 	}
@@ -116,6 +122,8 @@ func printJudged(w io.Writer, e verify.Checked) {
 	j := e.Judged
 	fmt.Fprintf(w, "judged here %s that were or may have been put in, by decision, lease and approvals; %d of them by the rules in force too\n",
 		counted(j.Values, "value"), j.Values-j.NoRules)
+	fmt.Fprintf(w, "            %s, whose bodies were compared with their hashes; %d bytes that agents got were searched for the values that were given\n",
+		counted(j.Recorded, "recording"), j.Searched)
 	fmt.Fprintf(w, "on its word the search, the recordings, the logs as a whole, and the rules of %s\n", counted(j.NoRules, "value"))
 	for _, f := range j.Unsaid {
 		fmt.Fprintf(w, "NOT SAID    %s\n", transcript.Visible(f.String()))

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,7 +28,7 @@ func TestEvidenceDoesNotSteerATerminal(t *testing.T) {
 
 // TestFlagsThatWouldCountForNothing are mistakes: somebody relies on them.
 func TestFlagsThatWouldCountForNothing(t *testing.T) {
-	for _, arguments := range [][]string{{"file", "--witness", "dir"}, {"file", "--log", "dir"}, {"--witness-key", "key"}} {
+	for _, arguments := range [][]string{{"file", "--witness", "dir"}, {"file", "--log", "dir"}, {"--witness-key", "key"}, {"--value-file", "file"}} {
 		c := newLogVerify(&options{config: "none.yaml"})
 		c.SetArgs(arguments)
 		c.SilenceUsage, c.SilenceErrors = true, true
@@ -51,5 +53,30 @@ func TestWhatTheReportDoesNotSay(t *testing.T) {
 		if err := evidenceFinds(tt.e); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v", tt.e, err)
 		}
+	}
+}
+
+// TestValuesToSearchFor come from files and the input, without the line feed that an
+// editor puts behind them.
+func TestValuesToSearchFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "github-token")
+	if err := os.WriteFile(path, []byte("ghp_0123456789abcdef\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := searchFor(strings.NewReader("sk-0123456789abcdef\n"), []string{path, "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits := s.Find([]byte(`{"a":"sk-0123456789abcdef","b":"ghp_0123456789abcdef"}`))
+	if len(hits) != 2 || hits[0].Credential != "-" || hits[1].Credential != "github-token" {
+		t.Errorf("found %+v", hits)
+	}
+	for name, text := range map[string]string{"short": "1234567\n", "long": strings.Repeat("x", valueMax+1), "nothing": ""} {
+		if _, err := searchFor(strings.NewReader(text), []string{"-"}); !errors.As(err, new(usageError)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := searchFor(nil, []string{path + "-none"}); err == nil {
+		t.Error("a file that is not there")
 	}
 }

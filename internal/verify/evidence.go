@@ -46,6 +46,8 @@ import (
 //	proof <base64> …                         that it is leaf 16 of the checkpoint's tree (RFC 6962, 2.1.3.1)
 //	content 01kb4va3m2e0x4r9s7t5w8y6zb       only if asked for: what is recorded of an exchange, as text
 //	> …
+//	recorded                                 the same, as package recording has it: each part in base64
+//	> …
 //	end
 //
 // Behind an empty line stands the signature, a note (golang.org/x/mod/sumdb/note)
@@ -72,6 +74,9 @@ type Evidence struct {
 	Lines     map[string][]record.Line              // by log, in order; see Take
 	Rules     map[record.Hash][]byte                // see TakeRules
 	Contents  func(exchange string) ([]byte, error) // what is recorded, as text; nil: it is left out
+	// Recorded is what is recorded, for recording.Parse, of an exchange that has its end
+	// in the log in dir; nil: it is left out. None: there is nothing any more.
+	Recorded func(ctx context.Context, dir string, end *record.End) ([][]byte, error)
 }
 
 // Take takes a line that the report rests on: it is a Sessions.Line.
@@ -108,7 +113,7 @@ func (e Evidence) Write(ctx context.Context, out io.Writer) error {
 	}
 	e.rules(w)
 	for _, dir := range e.Dirs {
-		if err := errors.Join(ctx.Err(), e.log(w, dir)); err != nil {
+		if err := e.log(ctx, w, dir); err != nil {
 			return fmt.Errorf("writing evidence: %w", err)
 		}
 	}
@@ -167,7 +172,7 @@ func (e Evidence) rules(w *evidenceWriter) {
 }
 
 // log writes what is needed of one log; nothing if the report does not rest on it.
-func (e Evidence) log(w *evidenceWriter, dir string) error {
+func (e Evidence) log(ctx context.Context, w *evidenceWriter, dir string) error {
 	id, err := record.ID(dir)
 	if err != nil || len(e.Lines[id]) == 0 {
 		return err
@@ -194,7 +199,7 @@ func (e Evidence) log(w *evidenceWriter, dir string) error {
 		}
 	}
 	for _, l := range e.Lines[id] {
-		if err := e.entry(w, l, tree); err != nil {
+		if err := errors.Join(ctx.Err(), e.entry(w, l, tree), e.content(ctx, w, dir, l)); err != nil {
 			return err
 		}
 	}
@@ -250,15 +255,34 @@ func (e Evidence) entry(w *evidenceWriter, l record.Line, tree *grown) error {
 	w.WriteString("> ")
 	w.Write(l.Raw)
 	w.proof(proof)
-	d, err := l.Digest()
-	if err != nil || e.Contents == nil || d.End == nil {
-		return err
-	}
-	text, err := e.Contents(d.End.Exchange)
-	if err != nil {
-		return err
-	}
-	w.line("content", d.End.Exchange)
-	w.text(text)
 	return nil
+}
+
+// content writes what is recorded of an exchange behind its end. What is longer than
+// a reader takes is not there to be searched.
+func (e Evidence) content(ctx context.Context, w *evidenceWriter, dir string, l record.Line) error {
+	if e.Contents == nil && e.Recorded == nil {
+		return nil
+	}
+	entry, err := l.Entry()
+	if err != nil || entry.End == nil {
+		return err
+	}
+	if e.Contents != nil {
+		text, err := e.Contents(entry.End.Exchange)
+		if err != nil {
+			return err
+		}
+		w.line("content", entry.End.Exchange)
+		w.text(text)
+	}
+	if e.Recorded == nil {
+		return nil
+	}
+	parts, err := e.Recorded(ctx, dir, entry.End)
+	if text := encodeParts(parts); err == nil && len(text) > 0 && len(text) <= recordedMax {
+		w.line("recorded", "")
+		w.text(text)
+	}
+	return err
 }

@@ -13,8 +13,10 @@ const heldMax = 256 << 20
 // Judged is what the lines and the rules in an evidence file show by themselves,
 // whatever its report says.
 type Judged struct {
-	Values  int `json:"values"`   // put in, or may have been: judged by decision, lease and approvals
-	NoRules int `json:"no_rules"` // of them, not judged by the rules of the time: the file does not have these
+	Values   int   `json:"values"`   // put in, or may have been: judged by decision, lease and approvals
+	NoRules  int   `json:"no_rules"` // of them, not judged by the rules of the time: the file does not have these
+	Recorded int   `json:"recorded"` // recordings in the file, whose bodies were compared with their hashes
+	Searched int64 `json:"searched"` // bytes of them that agents got, and that were searched for the values that were given
 	// Unsaid is what is wrong and the report does not say.
 	Unsaid []SessionFinding `json:"unsaid,omitempty"`
 	// Missing are logs of which a line tells more entries than the file's log has.
@@ -113,7 +115,10 @@ func (j *evidenceJudge) compare(c *Checked) error {
 	if r.Found < len(r.Findings) {
 		return wrong("the report counts fewer findings than it has")
 	}
-	c.Judged = Judged{Values: own.Substitutions + own.Uncertain, NoRules: own.Unjudged, Unsaid: unsaid(r, own)}
+	c.Judged = Judged{Values: own.Substitutions + own.Uncertain, NoRules: own.Unjudged, Recorded: own.Recorded, Unsaid: unsaid(r, own)}
+	if j.values != nil {
+		c.Judged.Searched = own.Searched
+	}
 	for _, l := range c.Logs {
 		if j.told[l.Log] <= l.Size {
 			delete(j.told, l.Log)
@@ -141,9 +146,13 @@ func unsaid(r, own *SessionReport) (all []SessionFinding) {
 	return all
 }
 
-// place is a finding without the words in which a program tells it.
+// place is a finding without the words in which a program tells it, and without the name
+// that a value was searched for by.
 func (f SessionFinding) place() SessionFinding {
 	f.Detail = ""
+	if f.What == Leak || f.What == Kept {
+		f.Credential = ""
+	}
 	return f
 }
 

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ import (
 // checked writes evidence and checks it.
 func (w *world) checked(e Evidence) Checked {
 	w.t.Helper()
-	c, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), e.Key.Verifier())
+	c, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -110,7 +109,7 @@ func TestOtherRules(t *testing.T) {
 	for hash, text := range e.Rules {
 		wider := bytes.Replace(text, []byte("/a/**"), []byte("/**"), 1)
 		e.Rules[hash] = wider
-		if _, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+		if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
 			t.Errorf("under the hash of others: %v", err)
 		}
 		delete(e.Rules, hash)
@@ -224,7 +223,7 @@ func TestAFileThatChanges(t *testing.T) {
 	first := w.written(e)
 	e.By = "somebody else"
 	r := &changing{Reader: bytes.NewReader(first), then: w.written(e)}
-	if _, err := ReadEvidence(t.Context(), r, nil); !errors.Is(err, ErrEvidence) || !strings.Contains(err.Error(), "changed") {
+	if _, err := readEvidence(r, nil); !errors.Is(err, ErrEvidence) || !strings.Contains(err.Error(), "changed") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -194,21 +194,8 @@ func (e *evidenceReader) entry(c checkpoint.Checkpoint, last record.Line) (l rec
 	if err := e.each(e.ctx, p); err != nil {
 		return l, err
 	}
-	return l, e.content()
-}
-
-// content passes over what is recorded of an exchange.
-func (e *evidenceReader) content() error {
-	if !bytes.HasPrefix(e.line, []byte("content ")) {
-		return nil
+	if e.last {
+		e.judge.search(&p, Kept, passage{where: "log", text: raw})
 	}
-	e.out.Contents++
-	for {
-		if err := e.next(); err != nil {
-			return err
-		}
-		if !bytes.HasPrefix(e.line, []byte("> ")) && !bytes.HasPrefix(e.line, []byte("+ ")) {
-			return nil
-		}
-	}
+	return l, e.content(p)
 }

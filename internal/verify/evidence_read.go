@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"cloakroom/internal/record"
+	"cloakroom/internal/search"
 )
 
 // Checked is what an evidence file says, once all that can be checked of it holds.
@@ -59,33 +60,54 @@ const evidenceMax = record.MaxLine + 2
 // keptMax is how much of what a file says may have to be remembered, in bytes.
 const keptMax = 16 << 20
 
-// ReadEvidence checks an evidence file, and judges what stands in it anew. key is the
-// instance's, nil takes the one that the file names: then it proves no more than that
-// the file is in itself right. witnesses are the keys of those that sign: of every log
-// each of them must have signed something. An error is ErrEvidence, but for one of
-// reading. It reads the file twice, and takes memory for what exchanges are judged by,
-// their ids, and those that are not whole yet: heldMax at most.
-func ReadEvidence(ctx context.Context, r io.ReadSeeker, key note.Verifier, witnesses ...note.Verifier) (Checked, error) {
+// Auditor is what an evidence file is checked with.
+type Auditor struct {
+	// Key is the instance's; nil takes the one that the file names: then it proves no
+	// more than that the file is in itself right.
+	Key note.Verifier
+	// Witnesses are the keys of those that sign: of every log each of them must have
+	// signed something.
+	Witnesses []note.Verifier
+	Values    *search.Search // to be searched for in lines and recordings; nil: none
+}
+
+// Read checks an evidence file, and judges what stands in it anew. An error is
+// ErrEvidence, but for one of reading. It reads the file twice, and takes memory for what
+// exchanges are judged by, their ids, and those that are not whole yet: heldMax at most,
+// and for the longest recording.
+func (a Auditor) Read(ctx context.Context, r io.ReadSeeker) (Checked, error) {
 	judge := newEvidenceJudge()
-	var last *evidenceReader
-	for _, each := range []func(context.Context, place) error{judge.remember, judge.join} {
-		if _, err := r.Seek(0, io.SeekStart); err != nil {
-			return Checked{}, fmt.Errorf("reading evidence: %w", err)
-		}
-		e := &evidenceReader{ctx: ctx, lines: bufio.NewReaderSize(r, evidenceMax), hash: sha256.New(), key: key, witnesses: witnesses, judge: judge, each: each}
-		if err := e.read(); err != nil {
-			return Checked{}, fmt.Errorf("reading evidence, line %d: %w", e.at, err)
-		}
-		if last != nil && !bytes.Equal(last.hash.Sum(nil), e.hash.Sum(nil)) {
-			return Checked{}, fmt.Errorf("reading evidence: %w", wrong("it changed while it was read"))
-		}
-		last = e
+	judge.values = a.Values
+	first, err := a.pass(ctx, r, &evidenceReader{judge: judge, each: judge.remember})
+	if err != nil {
+		return Checked{}, err
+	}
+	e, err := a.pass(ctx, r, &evidenceReader{judge: judge, each: judge.join, last: true})
+	if err != nil {
+		return Checked{}, err
+	}
+	if !bytes.Equal(first.hash.Sum(nil), e.hash.Sum(nil)) {
+		return Checked{}, fmt.Errorf("reading evidence: %w", wrong("it changed while it was read"))
 	}
 	judge.rest(ctx)
-	if err := judge.compare(&last.out); err != nil {
+	if err := judge.compare(&e.out); err != nil {
 		return Checked{}, fmt.Errorf("reading evidence: %w", err)
 	}
-	return last.out, ctx.Err()
+	return e.out, ctx.Err()
+}
+
+// pass reads all of a file once.
+func (a Auditor) pass(ctx context.Context, r io.ReadSeeker, e *evidenceReader) (*evidenceReader, error) {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("reading evidence: %w", err)
+	}
+	e.ctx, e.lines, e.hash, e.key, e.witnesses = ctx, bufio.NewReaderSize(r, evidenceMax), sha256.New(), a.Key, a.Witnesses
+	for _, step := range []func() error{e.head, e.report, e.rules, e.logs, e.end} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("reading evidence, line %d: %w", e.at, err)
+		}
+	}
+	return e, nil
 }
 
 type evidenceReader struct {
@@ -100,17 +122,9 @@ type evidenceReader struct {
 	out       Checked
 	judge     *evidenceJudge
 	each      func(context.Context, place) error // takes each entry
+	last      bool                               // it is read for the last time
 	kept      int                                // bytes that are remembered
 	signed    map[uint32]bool                    // witnesses that signed of the current log, by their key's hash
-}
-
-func (e *evidenceReader) read() error {
-	for _, step := range []func() error{e.head, e.report, e.rules, e.logs, e.end} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func wrong(format string, args ...any) error {

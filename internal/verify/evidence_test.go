@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -33,6 +34,10 @@ func signing(t testing.TB, seed byte) checkpoint.Key {
 		t.Fatal(err)
 	}
 	return k
+}
+
+func readEvidence(r io.ReadSeeker, key note.Verifier, witnesses ...note.Verifier) (Checked, error) {
+	return Auditor{Key: key, Witnesses: witnesses}.Read(context.Background(), r)
 }
 
 const witnessName = "https://witness.example"
@@ -135,7 +140,7 @@ func TestEvidence(t *testing.T) {
 	w, witness := filled(t)
 	e := w.evidence()
 	text := w.written(e)
-	got, err := ReadEvidence(context.Background(), bytes.NewReader(text), e.Key.Verifier(), witness)
+	got, err := readEvidence(bytes.NewReader(text), e.Key.Verifier(), witness)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +166,7 @@ func TestEvidenceWithContents(t *testing.T) {
 	e := w.evidence()
 	long := strings.Repeat("x", 3*textLine)
 	e.Contents = func(exchange string) ([]byte, error) { return []byte("\n> " + exchange + "\nend\n" + long), nil }
-	got, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), e.Key.Verifier())
+	got, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier())
 	if err != nil || got.Contents != 3 {
 		t.Errorf("%d contents: %v", got.Contents, err)
 	}
@@ -174,7 +179,7 @@ func TestHarmedEvidence(t *testing.T) {
 	text := w.written(e)
 	refused := func(name string, harmed []byte, key note.Verifier) {
 		t.Helper()
-		if _, err := ReadEvidence(context.Background(), bytes.NewReader(harmed), key); !errors.Is(err, ErrEvidence) {
+		if _, err := readEvidence(bytes.NewReader(harmed), key); !errors.Is(err, ErrEvidence) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -223,7 +228,7 @@ func TestDishonestEvidence(t *testing.T) {
 	} {
 		e := w.evidence()
 		lie(&e)
-		if _, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
+		if _, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -234,14 +239,14 @@ func TestAWitnessThatDidNotSign(t *testing.T) {
 	w, witness := filled(t)
 	e := w.evidence()
 	other := w.witness(signing(t, 1)) // it took the other's place
-	if _, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), nil, other); err != nil {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil, other); err != nil {
 		t.Errorf("the one that signed: %v", err)
 	}
-	if _, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), nil, other, witness); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil, other, witness); !errors.Is(err, ErrEvidence) {
 		t.Errorf("one that did not: %v", err)
 	}
 	e.Witnesses = nil
-	if _, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), nil, other); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil, other); !errors.Is(err, ErrEvidence) {
 		t.Errorf("none is in the file: %v", err)
 	}
 }
@@ -255,7 +260,7 @@ func TestHostileEvidence(t *testing.T) {
 		e.Report.Findings = append(e.Report.Findings, SessionFinding{Detail: long})
 		e.Report.Found++
 	}
-	if _, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
 		t.Errorf("long findings: %v", err)
 	}
 	e = w.evidence()
@@ -267,7 +272,7 @@ func TestHostileEvidence(t *testing.T) {
 	for range 100 {
 		e.Witnesses = append(e.Witnesses, long)
 	}
-	if _, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
 		t.Errorf("witnesses with long names: %v", err)
 	}
 }
@@ -284,7 +289,7 @@ func TestRewrittenLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := w.evidence()
-	if _, err := ReadEvidence(context.Background(), bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
 		t.Errorf("another root: %v", err)
 	}
 	if signed, err = signing(t, 1).Sign(checkpoint.Checkpoint{Log: w.log.ID(), Size: 400}); err != nil {
@@ -316,17 +321,17 @@ var update = flag.Bool("update", false, "write testdata anew")
 func TestGoldenEvidence(t *testing.T) {
 	if *update {
 		w, _ := filled(t)
-		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(golden, w.written(w.evidence()), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(golden, w.written(w.withContents(w.evidence())), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for path, judged := range map[string]Judged{golden: {Values: 3}, goldenFirst: {Values: 3, NoRules: 3}} {
+	for path, judged := range map[string]Judged{golden: {Values: 3, Recorded: 3}, goldenFirst: {Values: 3, NoRules: 3}} {
 		f, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		got, err := ReadEvidence(context.Background(), f, signing(t, 1).Verifier())
+		got, err := readEvidence(f, signing(t, 1).Verifier())
 		if err != nil || got.Report.Exchanges != 4 || !reflect.DeepEqual(got.Judged, judged) {
 			t.Errorf("%s: got %+v, %v", path, got, err)
 		}
@@ -352,12 +357,12 @@ func FuzzReadEvidence(f *testing.F) {
 	}
 	key := signing(f, 1)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if _, err := ReadEvidence(context.Background(), bytes.NewReader(text), key.Verifier()); err != nil && !errors.Is(err, ErrEvidence) {
+		if _, err := readEvidence(bytes.NewReader(text), key.Verifier()); err != nil && !errors.Is(err, ErrEvidence) {
 			t.Errorf("got %v", err)
 		}
 		// Signed anew by whoever has a key, so that the fuzzer gets further.
 		if i := bytes.LastIndex(text, []byte("\nend\n")); i >= 0 {
-			ReadEvidence(context.Background(), bytes.NewReader(resign(t, key, text[:i+5])), nil)
+			readEvidence(bytes.NewReader(resign(t, key, text[:i+5])), nil)
 		}
 	})
 }

@@ -57,6 +57,7 @@ func (s Sessions) Verify(ctx context.Context) (SessionReport, error) {
 	a := &sessionAudit{Sessions: s, plain: map[record.Hash]record.Hash{}, sets: map[record.Hash]*inventory.Set{},
 		texts: map[record.Hash][]byte{}, used: map[string]map[uint64]record.Line{}}
 	a.judgement = newJudgement(a)
+	a.values = s.Search
 	if s.Want != nil {
 		a.want = func(d *record.Decision, p place) bool { return s.Want(d, p.entry.Time) }
 	}

@@ -7,6 +7,7 @@ import (
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
+	"cloakroom/internal/search"
 )
 
 // judgement judges what the lines of logs say of exchanges: whether each has its
@@ -17,6 +18,7 @@ type judgement struct {
 	*history
 	material
 	want      func(d *record.Decision, p place) bool // nil: all
+	values    *search.Search                         // to be searched for; nil: none
 	exchanges map[string]*exchange                   // the wanted ones, by id
 	later     map[string]bool                        // those that were decided since it began, by id
 	report    SessionReport
