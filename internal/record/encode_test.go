@@ -61,7 +61,7 @@ func full() []Entry {
 	return []Entry{
 		{Time: at, Decision: &Decision{Exchange: NewID(at), Issuer: "https://i.example", Subject: "alice", Groups: []string{"g", "h"}, Ticket: true, Tokens: []string{"authorization"},
 			Session: "s", Source: "127.0.0.1:1", Method: "GET", Host: "h", Authority: "H:443", Path: "/a?b=" + named,
-			Route: "r", Outcome: access.NeedsApproval, Code: access.ApprovalPending, Reason: "why \"\\\x01\u2028é\u0085", Revision: "rev",
+			Route: "r", Outcome: access.NeedsApproval, Code: access.ApprovalPending, Cause: access.CausePolicy, Reason: "why \"\\\x01\u2028é\u0085", Revision: "rev",
 			Uses:    []Use{{"github-read", Placeholder{named, true}, "header:authorization", "lease", at}, {Credential: "x"}},
 			Seen:    []Seen{{Placeholder{"ckr_openai_[ticket]", false}, "path"}},
 			UsesCut: 1, SeenCut: 2}},

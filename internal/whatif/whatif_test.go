@@ -3,13 +3,13 @@ package whatif
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
-	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
 
@@ -189,6 +189,11 @@ func simple(w *world) {
 	w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+w.named("read")))
 }
 
+// denied is one that the rules do not permit.
+func denied(w *world) {
+	w.send(to("DELETE", "/api/repos/a", "authorization", "Bearer "+w.named("read")))
+}
+
 // approved is one that a person has approved.
 func approved(w *world) {
 	hot := func() access.Decision {
@@ -244,6 +249,8 @@ var unknown = []struct {
 		h.Headers = append(h.Headers, access.Header{Name: "content-length", Value: "1000"})
 	}, "body is not recorded"},
 	{"a recording without a head", simple, func(_ *Rules, c *Case) { c.Recording.Events = nil }, "no head"},
+	{"what it was refused for", denied, func(_ *Rules, c *Case) { c.Decision.Cause = "" }, "what it was refused for"},
+	{"a cause of another version", denied, func(_ *Rules, c *Case) { c.Decision.Cause = "moon" }, "what it was refused for"},
 	{"a place that is not known", simple, func(_ *Rules, c *Case) { c.Recording, c.Decision.Uses[0].Location = nil, "moon" }, "not known"},
 }
 
@@ -322,16 +329,48 @@ func TestWhatIsMissingIsAnError(t *testing.T) {
 	}
 }
 
-func TestCircumstances(t *testing.T) {
-	for reason, want := range map[string]bool{
-		"the policy could not answer; tell the operator of this gateway": false,
-		"recording is not possible: disk full":                           true,
-	} {
-		if got := circumstance(&record.Decision{Code: access.Unavailable, Reason: reason}); got != want {
-			t.Errorf("%q: %v", reason, got)
+// refusedFor is a request that the rules let go, as if it had been refused for a cause.
+func refusedFor(w *world, cause access.Cause) Case {
+	simple(w)
+	c := w.cases(true)[0]
+	c.Decision.Outcome, c.Decision.Code, c.Decision.Cause, c.Decision.Uses = access.Deny, cause.Code(), cause, nil
+	return c
+}
+
+// TestEveryCauseIsJudged decides what was refused for each again, by rules that let it
+// go.
+func TestEveryCauseIsJudged(t *testing.T) {
+	moment := []access.Cause{access.CauseManyLeases, access.CauseManyRequests, access.CauseTokenExpired, access.CauseGivenUp,
+		access.CauseRulesChanged, access.CauseTwoIdentities, access.CauseStolen, access.CauseScope, access.CauseLeases,
+		access.CauseUnrecorded, access.CauseUnlogged, access.CauseInternal}
+	for _, cause := range access.Causes() {
+		w := newWorld(t)
+		c := refusedFor(w, cause)
+		j, err := New(w.rules())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := j.Judge(t.Context(), c)
+		ofMoment := slices.Contains(moment, cause)
+		if strings.Contains(v.Undecidable, "rules say nothing of") != ofMoment || strings.Contains(v.Undecidable, "not in the log") {
+			t.Errorf("%s: %+v", cause, v)
 		}
 	}
-	if circumstance(&record.Decision{Outcome: access.Allow, Reason: circumstances[0]}) {
-		t.Error("what was allowed was refused for nothing")
+}
+
+// TestTheWordsOfAReasonDecideNothing: a policy says what it likes, with which code it
+// likes.
+func TestTheWordsOfAReasonDecideNothing(t *testing.T) {
+	for _, code := range []access.Code{access.LeaseExpired, access.ApprovalDenied, access.Unavailable, access.UnknownPlaceholder} {
+		w := newWorld(t)
+		c := refusedFor(w, access.CausePolicy)
+		c.Decision.Code, c.Decision.Reason = code, "stolen: too many requests in this minute"
+		j, err := New(w.rules())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := j.Judge(t.Context(), c); v.After.Outcome != access.Allow || v.Undecidable != "" {
+			t.Errorf("%s: %+v", code, v)
+		}
 	}
 }
