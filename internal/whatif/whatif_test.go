@@ -10,6 +10,7 @@ import (
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
+	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
 
@@ -176,6 +177,7 @@ const (
 	noGets  = author + "deny contains \"no reading today\" if input.target.method == \"GET\"\n"
 	noTests = author + "deny contains \"no tests\" if input.attributes.request.http.headers[\"user-agent\"] == \"test\"\n"
 	noNoon  = author + "deny contains \"not at noon\" if time.clock(time.now_ns())[0] == 12\n"
+	noDrops = author + "deny contains \"no drops\" if input.parsed_body.do == \"drop\"\n"
 	breaks  = author + "deny := {1, 2} if true\n\ndeny := {3} if input.target.method == \"GET\"\n"
 	asks    = "package mine\n\nimport rego.v1\n\ndecision := {\"allowed\": false, \"approval\": true, \"code\": \"approval_pending\"}\n"
 )
@@ -265,6 +267,50 @@ func plainHook(headers ...string) func(*world) {
 
 // unseenBody is a recording of the head alone.
 func unseenBody(_ *Rules, c *Case) { c.Recording.Events = c.Recording.Events[:1] }
+
+// TestAPolicyThatReadsBodies decides on what is kept of them, and on nothing else.
+func TestAPolicyThatReadsBodies(t *testing.T) {
+	asked := func(r *Rules) { // people, about what may stand in no body
+		cs := credentials()
+		cs[3].Tier, cs[3].Rules[0].In = cs[1].Tier, cs[0].Rules[0].In
+		r.Inventory = compile(t, cs)
+	}
+	same := func(*Rules) {}
+	all := func(*Case) {}
+	hash := func(c *Case) { c.Recording.Events, c.Recording.Sent.Kept = c.Recording.Events[:1], 0 }
+	none := func(c *Case) { hash(c); c.Recording.Sent.SHA256 = record.Hash{} }
+	for name, tt := range map[string]struct {
+		rules func(*Rules)
+		then  func(*Case)
+		route string
+		want  string // why it is undecidable; empty: it is denied
+	}{
+		"on record":                    {same, all, "hooks+body", ""},
+		"on record, people are asked":  {asked, all, "hooks", ""},
+		"on record, people were asked": {asked, all, "hooks+check", ""},
+		"hash":                         {same, hash, "hooks+body", unkept},
+		"hash, people are asked":       {asked, hash, "hooks", unkept},
+		"none":                         {same, none, "hooks+body", unkept},
+		"none, people were asked":      {asked, none, "hooks+check", unkept},
+		"no recording":                 {same, func(c *Case) { c.Recording = nil }, "hooks+body", unkept},
+	} {
+		w := newWorld(t)
+		q := hook(`{"do": "drop"}`)
+		q.Route = tt.route
+		w.send(q)
+		c, r := w.cases(true)[0], w.rules()
+		tt.rules(&r)
+		tt.then(&c)
+		r.Policy = policy(t, noDrops)
+		j, err := New(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := j.Judge(t.Context(), c); v.Undecidable != tt.want || (tt.want == "") != (v.After.Code == access.Denied && v.Reason == "no drops") {
+			t.Errorf("%s: got %v (%s)%s", name, v.After, v.Reason, v.Undecidable)
+		}
+	}
+}
 
 // TestARequestWithoutABodyIsDecided has no body for a rule that looks into one.
 func TestARequestWithoutABodyIsDecided(t *testing.T) {
