@@ -128,6 +128,8 @@ func (j *Judge) Judge(ctx context.Context, c Case) Verdict {
 		v.Reason = j.past.failed.Error()
 	}
 	switch {
+	case errors.Is(j.past.failed, access.ErrAsks):
+		v.Undecidable = "the policy asks a server, which may answer otherwise now"
 	case j.past.gap != "":
 		v.Undecidable = j.past.gap
 	case circumstance(c.Decision) && v.After.Outcome == access.Allow:

@@ -1,6 +1,7 @@
 package whatif
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -253,8 +254,18 @@ var unknown = []struct {
 	{"a recording without a head", simple, func(_ *Rules, c *Case) { c.Recording.Events = nil }, "no head"},
 	{"what it was refused for", denied, func(_ *Rules, c *Case) { c.Decision.Cause = "" }, "what it was refused for"},
 	{"a cause of another version", denied, func(_ *Rules, c *Case) { c.Decision.Cause = "moon" }, "what it was refused for"},
+	{"what a server would say", simple, func(r *Rules, _ *Case) { r.Policy = asking{} }, "asks a server"},
 	{"a place that is not known", simple, func(_ *Rules, c *Case) { c.Recording, c.Decision.Uses[0].Location = nil, "moon" }, "not known"},
 }
+
+// asking is a policy that asks a server.
+type asking struct{}
+
+func (asking) Evaluate(context.Context, *access.Input) (access.Verdict, error) {
+	return access.Verdict{}, fmt.Errorf("evaluating: %w", access.ErrAsks)
+}
+func (asking) Revision() string { return "asking" }
+func (asking) WantsBody() bool  { return false }
 
 // plainHook sends a request on a route on which no body is shown.
 func plainHook(headers ...string) func(*world) {
