@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,7 +164,7 @@ func (l ledger) leave(ctx context.Context, acts ...record.Act) error {
 }
 
 // enter returns once the act is in the log: a service wrote it there, or this
-// command where none does. Else the error is errNotEntered.
+// command where none does.
 func (l ledger) enter(ctx context.Context, act record.Act) error {
 	rows, err := l.seal(act)
 	if err == nil {
@@ -172,21 +173,14 @@ func (l ledger) enter(ctx context.Context, act record.Act) error {
 	if err == nil {
 		err = l.await(ctx, rows[0].ID)
 	}
-	if err != nil {
-		return hinted{fmt.Errorf("%w that %q is read: %w", errNotEntered, orAll(act.Session, act.Target), err), notEnteredHint(err)}
+	if err == nil {
+		return nil
 	}
-	return nil
-}
-
-var errNotEntered = errors.New("recording")
-
-// notEnteredHint says what would work.
-func notEnteredHint(err error) string {
-	const hint = "nothing is shown that the log does not tell of"
+	hint := "what is recorded is not shown before the log tells of it"
 	if errors.Is(err, record.ErrBroken) {
-		return hint + "; `cloakroom log verify` and `cloakroom session verify` say what is wrong with it"
+		hint += "; `cloakroom log verify` and `cloakroom session verify` tell what is wrong with the log"
 	}
-	return hint
+	return hinted{fmt.Errorf("entering %q of %q in the log: %w", act.Name, cmp.Or(act.Session, act.Target, act.Detail), err), hint}
 }
 
 // await returns once a receipt says that an act is in a log.

@@ -143,7 +143,8 @@ func TestAnActThatIsTakenAway(t *testing.T) {
 			}
 			l.tamper(t, "CREATE TRIGGER t AFTER INSERT ON act BEGIN "+trigger+"; END")
 			err := l.enter(t.Context(), record.Act{Name: "read", Session: "s"})
-			if !errors.Is(err, errNotEntered) || len(acts(t, l)) != 1 {
+			var h hinted
+			if !errors.As(err, &h) || len(acts(t, l)) != 1 {
 				t.Errorf("entered: %v, and the log tells of %+v", err, acts(t, l))
 			}
 		})
