@@ -222,6 +222,7 @@ type Act struct {
 	Target    string `json:"target"` // a pack, a file, a lease, …
 	N         int    `json:"n"`      // how many
 	Detail    string `json:"detail"`
+	ID        string `json:"id"` // of one that a command left in the store, see NewID; else empty
 }
 
 // Heads tells how far the logs of other replicas were, so that none can be

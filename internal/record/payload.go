@@ -179,6 +179,7 @@ func (e *encoder) act(a *Act) {
 	e.text("target", a.Target, textMax)
 	e.number("n", int64(a.N))
 	e.text("detail", a.Detail, textMax)
+	e.id("id", a.ID)
 }
 
 // list appends a list of objects, at most most of them, and returns how many
