@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/record"
@@ -34,9 +35,13 @@ func parts(t testing.TB, x recording.Transcript) [][]byte {
 	for _, e := range x.Events {
 		fields := map[string]any{"kind": e.Kind}
 		if h := e.Head; h != nil {
-			pairs := [][2]string{}
+			pairs := [][2]any{}
 			for _, header := range h.Headers {
-				pairs = append(pairs, [2]string{header.Name, header.Value})
+				pair := [2]any{header.Name, header.Value}
+				if !utf8.ValidString(header.Value) {
+					pair[1] = [][]byte{[]byte(header.Value)}
+				}
+				pairs = append(pairs, pair)
 			}
 			fields["method"], fields["authority"], fields["path"], fields["status"], fields["headers"] = h.Method, h.Authority, h.Path, h.Status, pairs
 		}
