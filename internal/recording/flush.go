@@ -64,6 +64,9 @@ func (w *writer) write() error {
 	if len(w.parts) < record.PartsMax {
 		err = w.r.put(p, w.rule.Retention)
 	}
+	if err == nil {
+		w.plain.Write(w.line.buf)
+	}
 	w.drop()
 	if err != nil {
 		w.failed = err
@@ -86,6 +89,9 @@ func (w *writer) end(at time.Time, e record.End) {
 	r := w.r
 	r.memory.Add(-w.counted)
 	e.Kept = string(w.rule.Bodies)
+	if len(w.parts) > 0 {
+		w.plain.Sum(e.Tape[:0])
+	}
 	r.mu.Lock()
 	delete(r.tapes, w)
 	r.endings = append(r.endings, ending{at: at, end: e, exchange: w.exchange, parts: w.parts, lost: w.failed != nil})
