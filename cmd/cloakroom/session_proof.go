@@ -122,7 +122,7 @@ func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (v
 		s.Want = v.wants
 	}
 	if v.evidence != "" {
-		s.Line = e.Take
+		s.Line, s.Rules = e.Take, e.TakeRules
 	}
 	report, err := s.Verify(ctx)
 	if err != nil {
@@ -149,7 +149,7 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	}
 	e.Key, e.Dirs, e.Witnesses = key, p.logs.Dirs, witnessNames(p.config)
 	if v.contents {
-		e.Contents = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }
+		e.Contents, e.Recorded = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }, p.recorded
 	}
 	f, err := os.OpenFile(v.evidence, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -184,6 +184,15 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 	var b bytes.Buffer
 	err = transcript.Write(&b, &t, 0)
 	return b.Bytes(), err
+}
+
+// recorded is what is recorded of an exchange, unsealed; none if it is not there.
+func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
+	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
+	if errors.Is(err, recording.ErrGone) || errors.Is(err, recording.ErrNotRecorded) || errors.Is(err, recording.ErrBroken) {
+		return nil, nil // the report says so
+	}
+	return parts, err
 }
 
 func witnessNames(cfg *config.Config) (names []string) {
