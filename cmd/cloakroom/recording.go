@@ -44,7 +44,7 @@ func (s *service) openRecorder(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	s.recorder, err = recording.Open(ctx, recording.Options{Dir: cfg.Record.Dir, Key: key, Log: s.log,
-		Strict: cfg.Record.Mode == config.Strict, Named: func(text string) bool { return s.rules.Load().set.Named(text) }, Store: cfg.Record.Store, Logger: s.logger})
+		Strict: cfg.Record.Mode == config.Strict, Named: func(text string) bool { return s.rules.Load().set.Named(text) }, Store: cfg.Record.Store, PerPrincipal: cfg.Record.PerPrincipal, Logger: s.logger})
 	return err
 }
 
@@ -104,8 +104,9 @@ func (s *service) exportRecorder() {
 	count("recording_lost_total", "Parts of recordings that could not be written.", func(t recording.Stats) uint64 { return t.Lost })
 	count("recording_packs_pruned_total", "Packs that were deleted as their time was over.", func(t recording.Stats) uint64 { return t.Pruned })
 	s.metrics.Gauge("recording_waiting_bytes", "Bytes of packs that the outside store has not taken yet.", func() float64 { return float64(s.recorder.Stats().Waiting) })
+	s.metrics.Gauge("recording_principals_over_share", "Principals that have used up their share of recording.", func() float64 { return float64(s.recorder.Stats().Over) })
 	s.metrics.Gauge("recording_ready", "1 where exchanges can be recorded.", func() float64 {
-		if s.recorder.Ready() != nil {
+		if s.recorder.Ready("") != nil {
 			return 0
 		}
 		return 1

@@ -261,7 +261,8 @@ func (s *service) background(ctx context.Context) {
 
 // ready tells why the service cannot let anything go, nil if it can.
 func (s *service) ready() error {
-	return errors.Join(s.log.Err(), s.keeper.Err(), s.engine.Ready())
+	_, recorded := s.engine.Ready("")
+	return errors.Join(s.log.Err(), s.keeper.Err(), recorded)
 }
 
 // close tells people what they are still to hear, ends the log, waits for its index, and closes the store.

@@ -18,12 +18,15 @@ type Record struct {
 	SegmentBytes int64 // 0: the log's default
 	Checkpoint   Checkpoint
 
-	Mode      string                // one of the following
-	Bodies    int64                 // bytes of a body to record, each way
-	Retention time.Duration         // of what is recorded
-	Store     string                // URL of the bucket for closed packs, as gocloud.dev/blob has it; empty: they stay in Dir
-	Key       *secret.Source        // of the recording key, 32 bytes in base64; nil: it follows from the root key
-	Rules     []inventory.Recording // the first that speaks of an exchange holds
+	Mode      string         // one of the following
+	Bodies    int64          // bytes of a body to record, each way
+	Retention time.Duration  // of what is recorded
+	Store     string         // URL of the bucket for closed packs, as gocloud.dev/blob has it; empty: they stay in Dir
+	Key       *secret.Source // of the recording key, 32 bytes in base64; nil: it follows from the root key
+	// PerPrincipal is how many bytes of recordings one principal may have written in
+	// about a day; 0: any number.
+	PerPrincipal int64
+	Rules        []inventory.Recording // the first that speaks of an exchange holds
 }
 
 // The modes of recording.
@@ -33,11 +36,12 @@ const (
 	Off     = "off"     // the log alone is kept
 )
 
-// The defaults of recording, and how long a part of it is kept at least.
+// The defaults of recording, and the least of what it can be told.
 const (
 	defaultBodies    = 64 << 10
 	defaultRetention = 90 * 24 * time.Hour
 	minRetention     = time.Hour
+	minPerPrincipal  = 1 << 20 // a day
 )
 
 func (l *loader) record(n *yaml.Node) {
@@ -57,8 +61,9 @@ func (l *loader) record(n *yaml.Node) {
 		"rules": func(n *yaml.Node) {
 			l.list(n, "rules", func(n *yaml.Node) { r.Rules = append(r.Rules, l.recording(n)) })
 		},
-		"checkpoint": l.checkpoint,
-		"segment":    func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
+		"per_principal": func(n *yaml.Node) { r.PerPrincipal = l.size(n, minPerPrincipal, 1<<50) },
+		"checkpoint":    l.checkpoint,
+		"segment":       func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
 	})
 }
 

@@ -3,13 +3,14 @@ package config
 // ResolvedRecord is how exchanges are recorded, in a Resolved. What is empty is not
 // there.
 type ResolvedRecord struct {
-	Dir       string              `json:"dir" yaml:"dir"`
-	Mode      string              `json:"mode" yaml:"mode"`
-	Bodies    int64               `json:"bodies" yaml:"bodies"`       // bytes, each way
-	Retention string              `json:"retention" yaml:"retention"` // a duration
-	Store     string              `json:"store,omitempty" yaml:"store,omitempty"`
-	Key       string              `json:"key,omitempty" yaml:"key,omitempty"` // where it is; empty: it follows from the root key
-	Rules     []ResolvedRecording `json:"rules,omitempty" yaml:"rules,omitempty"`
+	Dir          string              `json:"dir" yaml:"dir"`
+	Mode         string              `json:"mode" yaml:"mode"`
+	Bodies       int64               `json:"bodies" yaml:"bodies"`       // bytes, each way
+	Retention    string              `json:"retention" yaml:"retention"` // a duration
+	Store        string              `json:"store,omitempty" yaml:"store,omitempty"`
+	Key          string              `json:"key,omitempty" yaml:"key,omitempty"`                     // where it is; empty: it follows from the root key
+	PerPrincipal int64               `json:"per_principal,omitempty" yaml:"per_principal,omitempty"` // bytes a day
+	Rules        []ResolvedRecording `json:"rules,omitempty" yaml:"rules,omitempty"`
 }
 
 // ResolvedRecording is a recording rule in a ResolvedRecord.
@@ -23,7 +24,7 @@ type ResolvedRecording struct {
 
 func (c *Config) resolveRecord() ResolvedRecord {
 	from := c.Record
-	r := ResolvedRecord{Dir: from.Dir, Mode: from.Mode, Bodies: from.Bodies, Retention: from.Retention.String(), Store: from.Store}
+	r := ResolvedRecord{Dir: from.Dir, Mode: from.Mode, Bodies: from.Bodies, Retention: from.Retention.String(), Store: from.Store, PerPrincipal: from.PerPrincipal}
 	if from.Key != nil {
 		r.Key = from.Key.String()
 	}

@@ -104,8 +104,8 @@ func (f *fakes) decider(t testing.TB) *Decider {
 	return d
 }
 
-func (f *fakes) Ready() error             { return f.unready }
-func (f *fakes) Refused(r access.Refused) { f.records = append(f.records, r) }
+func (f *fakes) Ready(string) (string, error) { return "recording is not possible", f.unready }
+func (f *fakes) Refused(r access.Refused)     { f.records = append(f.records, r) }
 
 func (f *fakes) Issuers() int { return f.issuers }
 

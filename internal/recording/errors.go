@@ -1,11 +1,17 @@
 package recording
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of a recording, to be told apart with errors.Is.
 var (
 	// ErrUnavailable means that nothing can be recorded now.
 	ErrUnavailable = errors.New("nothing can be recorded now")
+	// ErrShare means that one principal has used up what it may take of the
+	// recorder. Others may go on.
+	ErrShare = fmt.Errorf("a principal has used up its share of the recorder: %w", ErrUnavailable)
 	// ErrGone means that the recording was deleted.
 	ErrGone = errors.New("the recording is not kept any more")
 	// ErrBroken means that a recording is not what the log says of it.

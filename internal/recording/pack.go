@@ -126,6 +126,7 @@ func (r *Recorder) appendOnce(c *class, p *part) error {
 	o.unsynced = append(o.unsynced, p)
 	r.stats.parts.Add(1)
 	r.stats.bytes.Add(uint64(p.Size))
+	p.share.wrote(p.Size, r.o.Now())
 	r.wakeUp()
 	return nil
 }
