@@ -3,15 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"os"
 	"time"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/config"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/recording"
-	"cloakroom/internal/secret"
 )
 
 // recordsRequests tells whether Envoy is to show the bodies of requests to a host,
@@ -20,32 +17,18 @@ func recordsRequests(cfg *config.Config, host string) bool {
 	return cfg.Record.Mode != config.Off && cfg.Record.Bodies > 0 && inventory.ShowsRequests(cfg.Record.Rules, host)
 }
 
-// recordingKey is the key under which recordings are sealed.
-func recordingKey(cfg *config.Config, root secret.Root) ([32]byte, error) {
-	if from := cfg.Record.Key; from != nil {
-		v, err := from.ReadWith(os.LookupEnv)
-		if err != nil {
-			return [32]byte{}, err
-		}
-		if root, err = secret.ParseRoot(string(v.Reveal())); err != nil {
-			return [32]byte{}, fmt.Errorf("reading the recording key from %v: %w", from, err)
-		}
-	}
-	return root.Derive("recording")
-}
-
 // openRecorder begins to record, unless recording is off.
 func (s *service) openRecorder(ctx context.Context, cfg *config.Config) error {
 	if cfg.Record.Mode == config.Off {
 		return nil
 	}
-	key, err := recordingKey(cfg, s.root)
+	keys, err := recordingKeys(cfg, s.root)
 	if err != nil {
 		return err
 	}
-	s.recorder, err = recording.Open(ctx, recording.Options{Dir: cfg.Record.Dir, Key: key, Log: s.log,
+	s.recorder, err = recording.Open(ctx, recording.Options{Dir: cfg.Record.Dir, Key: keys[0], OldKeys: keys[1:], Log: s.log,
 		Strict: cfg.Record.Mode == config.Strict, Named: func(text string) bool { return s.rules.Load().set.Named(text) }, Store: cfg.Record.Store, PerPrincipal: cfg.Record.PerPrincipal, Logger: s.logger})
-	return err
+	return withKeyHint(err)
 }
 
 // tapes are what exchanges are recorded on; nil: recording is off.

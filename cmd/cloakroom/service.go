@@ -48,7 +48,7 @@ type service struct {
 	acts      [32]byte // seals what commands leave in the store
 	log       *record.Log
 	book      *search.Book        // fingerprints of every value that ever was in force
-	marks     [32]byte            // what tokens are marked with in recordings
+	marks     [][32]byte          // what tokens are marked with in recordings, or were
 	recorder  *recording.Recorder // nil: recording is off
 	packs     recordings          // what was recorded, to be read on the page
 	follower  *record.Follower

@@ -50,7 +50,7 @@ func TestATokenIsFoundByItsMark(t *testing.T) {
 	log.Close()
 
 	var prints []search.Fingerprint
-	for _, v := range searched(sealing, "robot", secret.New([]byte(token))) {
+	for _, v := range searched([][32]byte{{3}, sealing}, "robot", secret.New([]byte(token))) {
 		prints = append(prints, finding.Fingerprint(v.Credential, v.Bytes))
 	}
 	s, err := finding.Compile(prints)

@@ -16,6 +16,9 @@ var (
 	ErrGone = errors.New("the recording is not kept any more")
 	// ErrBroken means that a recording is not what the log says of it.
 	ErrBroken = errors.New("the recording is not what the log says")
+	// ErrKey means that a recording cannot be opened: it is what the log says, and
+	// under a recording key that is not among those that are here.
+	ErrKey = errors.New("the recording is under a key that is not here")
 	// ErrNotRecorded means that there is no recording: it was off.
 	ErrNotRecorded = errors.New("nothing was recorded of the exchange")
 )

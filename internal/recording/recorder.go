@@ -24,10 +24,12 @@ type Log interface {
 
 // Options say how a Recorder works. Dir, Key and Log are required.
 type Options struct {
-	Dir    string   // the log's directory; packs stand in its folder "packs"
-	Key    [32]byte // the recording key: it wraps each pack's own
-	Log    Log      // outlives the Recorder
-	Strict bool     // no record, no exchange; false: what cannot be written is counted
+	Dir string   // the log's directory; packs stand in its folder "packs"
+	Key [32]byte // the recording key: it wraps each pack's own
+	// OldKeys are earlier recording keys: what is under them can be read.
+	OldKeys [][32]byte
+	Log     Log  // outlives the Recorder
+	Strict  bool // no record, no exchange; false: what cannot be written is counted
 	// Named tells whether a text is exactly the named placeholder of an existing
 	// credential, which stays as it is. Every other is marked as a ticket; nil:
 	// all are. It is called by many goroutines.
@@ -80,9 +82,8 @@ func orElse[T int64 | time.Duration](v, standard T) T {
 // use.
 type Recorder struct {
 	*Packs
-	o        Options
-	markKey  [32]byte
-	wrapping [32]byte
+	o       Options
+	markKey [32]byte
 
 	mu      sync.Mutex // guards the fields below
 	classes map[time.Duration]*class
@@ -117,14 +118,14 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 	if err := os.MkdirAll(filepath.Join(o.Dir, packsFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("opening the recorder: %w", err)
 	}
-	packs, err := OpenReader(ctx, o.Dir, o.Key, o.Store)
+	packs, err := OpenReader(ctx, o.Dir, o.Key, o.Store, o.OldKeys...)
 	if err != nil {
 		return nil, err
 	}
 	r := &Recorder{Packs: packs, o: o.withDefaults(), classes: map[time.Duration]*class{}, tapes: map[*writer]struct{}{}, shares: map[string]*share{},
 		wake: make(chan struct{}, 1), closing: make(chan struct{})}
 	r.pool.New = func() any { return newWriter() }
-	r.markKey, r.wrapping = o.Key, packs.wrapping
+	r.markKey = o.Key
 	if err := r.recover(ctx); err != nil {
 		packs.Close()
 		return nil, fmt.Errorf("opening the recorder: %w", err)

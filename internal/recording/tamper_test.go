@@ -114,7 +114,7 @@ func TestOtherKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.Read(context.Background(), id, e.Recording); !errors.Is(err, ErrBroken) {
+	if _, err := reader.Read(context.Background(), id, e.Recording); !errors.Is(err, ErrKey) || errors.Is(err, ErrBroken) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := r.Read(context.Background(), record.NewID(began), e.Recording); !errors.Is(err, ErrBroken) {

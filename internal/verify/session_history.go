@@ -3,12 +3,14 @@ package verify
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // history is what the logs tell of leases and rules, and how far they were read.
@@ -98,7 +100,11 @@ func (a *sessionAudit) set(ctx context.Context, p place) *inventory.Set {
 			return set
 		}
 	}
-	a.found(p.finding(Changed, "the rules that were put in force cannot be read: "+err.Error()))
+	what := Changed
+	if errors.Is(err, recording.ErrKey) {
+		what = Sealed
+	}
+	a.found(p.finding(what, "the rules that were put in force cannot be read: "+err.Error()))
 	return nil
 }
 
