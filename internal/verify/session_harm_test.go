@@ -67,6 +67,7 @@ var harms = []harm{
 	{"no end of the tape", func(_ *world, c *call) { c.tape.Complete = false }, Changed, "it has no end"},
 	{"another's recording", func(_ *world, c *call) { c.tape.Exchange = "e9" }, Changed, "another exchange"},
 	{"changed parts", func(w *world, _ *call) { w.gone["e1"] = recording.ErrBroken }, Changed, "e1"},
+	{"a key that is not here", func(w *world, _ *call) { w.gone["e1"] = recording.ErrKey }, Sealed, "e1"},
 	{"deleted before its time", func(w *world, _ *call) { w.gone["e1"] = recording.ErrGone }, Unrecorded, "e1"},
 
 	{"at another place", func(_ *world, c *call) { c.end.Substitutions[0].Location = "query:k" }, NoUse, "query:k"},
