@@ -91,6 +91,7 @@ type Recorder struct {
 	pool    sync.Pool // of *writer
 	memory  atomic.Int64
 	waiting atomic.Int64
+	stuck   atomic.Int64          // packs that the outside store did not take
 	failure atomic.Pointer[error] // of the last write; nil: it went well
 	scarce  atomic.Pointer[error] // what there is too little or too much of
 	stats   counters
@@ -119,6 +120,10 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 		wake: make(chan struct{}, 1), closing: make(chan struct{})}
 	r.pool.New = func() any { return newWriter() }
 	r.markKey, r.wrapping = o.Key, packs.wrapping
+	if err := r.tryStore(ctx); err != nil {
+		packs.Close()
+		return nil, err
+	}
 	if err := r.recover(ctx); err != nil {
 		packs.Close()
 		return nil, fmt.Errorf("opening the recorder: %w", err)
