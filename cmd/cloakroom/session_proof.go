@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
@@ -206,7 +206,7 @@ func witnessNames(cfg *config.Config) (names []string) {
 		case w.URL != "":
 			names = append(names, strings.TrimSuffix(w.URL, "/"))
 		default:
-			names = append(names, checkpoint.BucketName(w.Bucket))
+			names = append(names, bucket.Name(w.Bucket))
 		}
 	}
 	return names
