@@ -37,11 +37,7 @@ func parts(t testing.TB, x recording.Transcript) [][]byte {
 		if h := e.Head; h != nil {
 			pairs := [][2]any{}
 			for _, header := range h.Headers {
-				pair := [2]any{header.Name, header.Value}
-				if !utf8.ValidString(header.Value) {
-					pair[1] = [][]byte{[]byte(header.Value)}
-				}
-				pairs = append(pairs, pair)
+				pairs = append(pairs, [2]any{header.Name, plainText(header.Value)})
 			}
 			fields["method"], fields["authority"], fields["path"], fields["status"], fields["headers"] = h.Method, h.Authority, h.Path, h.Status, pairs
 		}
@@ -54,6 +50,14 @@ func parts(t testing.TB, x recording.Transcript) [][]byte {
 		line(map[string]any{"kind": "end", "sent": sums(x.Sent), "got": sums(x.Got)}, nil)
 	}
 	return [][]byte{b.Bytes()}
+}
+
+// plainText is how a text stands in a part.
+func plainText(s string) any {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return []string{base64.StdEncoding.EncodeToString([]byte(s))}
 }
 
 // withContents lets the evidence hold what is recorded.

@@ -31,6 +31,10 @@ func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
 		a.trust(e, e.ResponseBytes)
 	case errors.Is(err, recording.ErrBroken):
 		a.found(x.end.finding(Changed, err.Error()))
+	case errors.Is(err, recording.ErrKey):
+		a.report.Sealed++
+		a.trust(e, e.ResponseBytes)
+		a.found(x.end.finding(Sealed, err.Error()))
 	case err != nil:
 		a.found(x.end.finding(Unrecorded, err.Error()))
 	default:

@@ -31,7 +31,6 @@ func (h harm) world(t *testing.T) *world {
 }
 
 var harms = []harm{
-
 	{"the value in a body", func(_ *world, c *call) { c.gets(`{"token":"` + value + `"}`) }, Leak, `in the response body, bytes 10 to 50`},
 	{"cut in pieces", func(_ *world, c *call) { c.gets(value[:7], value[7:8], value[8:]) }, Leak, "bytes 0 to 40"},
 	{"as base64", func(_ *world, c *call) { c.gets(std("user:" + value)) }, Leak, "as base64"},
@@ -45,6 +44,12 @@ var harms = []harm{
 	{"in a trailer", func(_ *world, c *call) {
 		c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.Trailers, Head: &recording.Head{Headers: []access.Header{{Name: "t", Value: value}}}})
 	}, Leak, "in the trailers, t"},
+	{"in a control frame", func(_ *world, c *call) {
+		c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.Control, Head: &recording.Head{Headers: []access.Header{{Name: "ping", Value: value}}}})
+	}, Leak, "in the control frame, ping"},
+	{"in a control frame of the agent's", func(_ *world, c *call) {
+		c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.ControlSent, Head: &recording.Head{Headers: []access.Header{{Name: "close", Value: "\x03\xe8" + value}}}})
+	}, Kept, "in the control frame that was sent, close"},
 	{"in a message", func(_ *world, c *call) {
 		c.tape.Events = append(c.tape.Events[:2], recording.Event{Kind: recording.MessageGot, Data: []byte(value)})
 		c.tape.Got = recording.Sum{Bytes: 40, Kept: 40, SHA256: sha256.Sum256([]byte(value))}
@@ -68,6 +73,7 @@ var harms = []harm{
 	{"no end of the tape", func(_ *world, c *call) { c.tape.Complete = false }, Changed, "it has no end"},
 	{"another's recording", func(_ *world, c *call) { c.tape.Exchange = "e9" }, Changed, "another exchange"},
 	{"changed parts", func(w *world, _ *call) { w.gone["e1"] = recording.ErrBroken }, Changed, "e1"},
+	{"a key that is not here", func(w *world, _ *call) { w.gone["e1"] = recording.ErrKey }, Sealed, "e1"},
 	{"deleted before its time", func(w *world, _ *call) { w.gone["e1"] = recording.ErrGone }, Unrecorded, "e1"},
 
 	{"at another place", func(_ *world, c *call) { c.end.Substitutions[0].Location = "query:k" }, NoUse, "query:k"},

@@ -3,9 +3,11 @@ package verify
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // remember takes what the judgement rests on, and searches each line that is of no
@@ -49,7 +51,11 @@ func (a *sessionAudit) rules(ctx context.Context, p place) *inventory.Set {
 			plain, err = a.decode(&p, text)
 		}
 		if err != nil {
-			a.wrong(&p, Changed, "the rules that were put in force cannot be read: "+err.Error())
+			what := Changed
+			if errors.Is(err, recording.ErrKey) {
+				what = Sealed
+			}
+			a.wrong(&p, what, "the rules that were put in force cannot be read: "+err.Error())
 			return nil
 		}
 		a.plain[r.Rules[0].SHA256] = plain
