@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
@@ -125,7 +125,7 @@ func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (v
 		s.Want = v.wants
 	}
 	if v.evidence != "" {
-		s.Line = e.Take
+		s.Line, s.Rules = e.Take, e.TakeRules
 	}
 	report, err := s.Verify(ctx)
 	if err != nil {
@@ -152,7 +152,7 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	}
 	e.Key, e.Dirs, e.Witnesses = key, p.logs.Dirs, witnessNames(p.config)
 	if v.contents {
-		e.Contents = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }
+		e.Contents, e.Recorded = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }, p.recorded
 	}
 	f, err := os.OpenFile(v.evidence, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -189,6 +189,15 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// recorded is what is recorded of an exchange, unsealed; none if it is not there.
+func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
+	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
+	if errors.Is(err, recording.ErrGone) || errors.Is(err, recording.ErrNotRecorded) || errors.Is(err, recording.ErrBroken) {
+		return nil, nil // the report says so
+	}
+	return parts, err
+}
+
 func witnessNames(cfg *config.Config) (names []string) {
 	for _, w := range cfg.Record.Checkpoint.Witnesses {
 		switch {
@@ -197,7 +206,7 @@ func witnessNames(cfg *config.Config) (names []string) {
 		case w.URL != "":
 			names = append(names, strings.TrimSuffix(w.URL, "/"))
 		default:
-			names = append(names, checkpoint.BucketName(w.Bucket))
+			names = append(names, bucket.Name(w.Bucket))
 		}
 	}
 	return names
