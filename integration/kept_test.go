@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,17 +37,21 @@ func (w *world) partsOfRules(t *testing.T) (all []string) {
 // and those who verify, take two entries that name one part.
 func TestRulesAreNamedAgain(t *testing.T) {
 	t.Parallel()
-	b := backend(t, nil)
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) {})
+	file := filepath.Join(t.TempDir(), "demo.value") // not where values are looked for
+	puts := func(v string) {
+		canary(v)
+		if err := os.WriteFile(file, []byte(v), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w := newWorld(t, setup{NoStart: true, Values: map[string]string{"OTHER_KEY": value()},
-		Config:    strings.Replace(twoCredentials, "{env: DEMO_KEY}", "{file: demo.value}", 1),
+		Config:    strings.Replace(twoCredentials, "{env: DEMO_KEY}", "{file: "+file+"}", 1),
 		Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
-	is, becomes := value(), value()
-	canary(is)
-	canary(becomes)
-	w.write("demo.value", is)
+	puts(value())
 	w.start()
 	w.eventually("the rules are kept", func() bool { return len(w.partsOfRules(t)) == 1 })
-	w.write("demo.value", becomes)
+	puts(value())
 	w.eventually("the value is in force", func() bool { return len(w.partsOfRules(t)) == 2 })
 	w.up.kill()
 	w.start()
