@@ -18,6 +18,7 @@ type Stats struct {
 	Tapes     int           // now
 	Memory    int64         // bytes that are not on disk now
 	Waiting   int64         // bytes of packs that wait for the outside store now
+	Over      int           // principals that have used up their share now
 }
 
 // counters are the same while they are counted.
@@ -43,5 +44,6 @@ func (r *Recorder) Stats() Stats {
 		Tapes:     tapes,
 		Memory:    r.memory.Load(),
 		Waiting:   r.waiting.Load(),
+		Over:      r.overShare(),
 	}
 }
