@@ -189,7 +189,7 @@ func (l ledger) await(ctx context.Context, id string) error {
 	for {
 		row, err := l.db.Receipt(ctx, id)
 		if err == nil {
-			_, err = row.OpenReceipt(l.seals)
+			_, err = row.OpenReceipt(l.seals, id)
 			return err
 		}
 		if !errors.Is(err, record.ErrNoReceipt) {
