@@ -122,7 +122,7 @@ func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (v
 		s.Want = v.wants
 	}
 	if v.evidence != "" {
-		s.Line = e.Take
+		s.Line, s.Rules = e.Take, e.TakeRules
 	}
 	report, err := s.Verify(ctx)
 	if err != nil {
@@ -149,7 +149,7 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	}
 	e.Key, e.Dirs, e.Witnesses = key, p.logs.Dirs, witnessNames(p.config)
 	if v.contents {
-		e.Contents = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }
+		e.Contents, e.Recorded = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }, p.recorded
 	}
 	f, err := os.OpenFile(v.evidence, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -158,11 +158,14 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	if err != nil {
 		return fmt.Errorf("writing evidence: %w", err)
 	}
-	if err := errors.Join(e.Write(ctx, f), f.Sync(), f.Close()); err != nil {
+	err = errors.Join(e.Write(ctx, f), f.Sync(), f.Close())
+	if err != nil {
 		os.Remove(v.evidence)
-		return err
 	}
-	return nil
+	if errors.Is(err, record.ErrBroken) {
+		return hinted{err, "of a log that does not hold nothing can be proved: keep a copy of its folder, and what --json prints"}
+	}
+	return err
 }
 
 // text is what is recorded of an exchange, as `session show --full` prints it.
@@ -181,6 +184,15 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 	var b bytes.Buffer
 	err = transcript.Write(&b, &t, 0)
 	return b.Bytes(), err
+}
+
+// recorded is what is recorded of an exchange, unsealed; none if it is not there.
+func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
+	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
+	if errors.Is(err, recording.ErrGone) || errors.Is(err, recording.ErrNotRecorded) || errors.Is(err, recording.ErrBroken) {
+		return nil, nil // the report says so
+	}
+	return parts, err
 }
 
 func witnessNames(cfg *config.Config) (names []string) {

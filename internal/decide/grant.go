@@ -36,7 +36,7 @@ func (d *Decider) lease(ctx context.Context, a *attempt) *refusal {
 		if !a.foreseen(i) {
 			text = a.found[i].Text
 		}
-		a.uses = append(a.uses, record.Use{Credential: p.Name, Location: p.At.String(), Lease: l.ID, LeaseEnds: l.Ends,
+		a.uses = append(a.uses, record.Use{Credential: p.Name, Location: p.At.String(), Lease: l.ID, LeaseEnds: l.Ends, Needs: a.needs(p),
 			Placeholder: record.Placeholder{Text: text, Named: p.Kind == access.Named}})
 	}
 	return nil

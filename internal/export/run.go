@@ -89,10 +89,12 @@ func Run(ctx context.Context, j Job) (Summary, error) {
 	}
 }
 
-// step exports some entries, and says how many it has read.
+// step exports some entries, up to one that cannot be read, and says how many it has
+// read.
 func (c *courier) step(ctx context.Context, r *record.Reader, done *Summary) (int, error) {
 	var events []Event
 	var behind record.Position
+	var unread error
 	entries, n, size := 0, 0, 0
 	for ; n < batch && size < bulk; n++ {
 		l, err := r.Next()
@@ -100,7 +102,8 @@ func (c *courier) step(ctx context.Context, r *record.Reader, done *Summary) (in
 			break
 		}
 		if err != nil {
-			return n, err
+			unread = err
+			break
 		}
 		made, err := c.Mapper.Events(l)
 		if err != nil {
@@ -114,7 +117,7 @@ func (c *courier) step(ctx context.Context, r *record.Reader, done *Summary) (in
 		entries++
 	}
 	if n == 0 {
-		return 0, nil
+		return 0, unread
 	}
 	if len(events) > 0 {
 		err := c.deliver(ctx, events)
@@ -124,5 +127,5 @@ func (c *courier) step(ctx context.Context, r *record.Reader, done *Summary) (in
 		}
 	}
 	done.Entries, done.Events, done.Last = done.Entries+entries, done.Events+len(events), behind.Seq
-	return n, writeState(c.State, c.Mapper.Log, behind)
+	return n, errors.Join(writeState(c.State, c.Mapper.Log, behind), unread)
 }

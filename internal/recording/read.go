@@ -62,27 +62,39 @@ func (p *Packs) Close() error {
 // is not what the log says. A transcript that is not Complete has no end: the
 // exchange was cut, or a part was lost.
 func (p *Packs) Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error) {
-	if len(parts) == 0 {
-		return Transcript{}, ErrNotRecorded
+	all, err := p.Plain(ctx, exchange, parts)
+	if err != nil {
+		return Transcript{}, err
 	}
 	parser := &parser{}
-	for _, part := range parts {
-		f, plain, err := p.part(ctx, part)
-		if err != nil {
-			return Transcript{}, err
-		}
-		if f.exchange != [exchangeLen]byte([]byte(exchange)[:min(len(exchange), exchangeLen)]) {
-			return Transcript{}, broken(part, errors.New("it is another exchange's"))
-		}
-		if int(f.number) > parser.parts { // the one before was lost, and the log says so
-			parser.t.Complete = false
-			break
-		}
+	for i, plain := range all {
 		if err := parser.part(exchange, plain); err != nil {
-			return Transcript{}, broken(part, err)
+			return Transcript{}, broken(parts[i], err)
 		}
 	}
 	return parser.t, nil
+}
+
+// Plain reads the parts of a recording, for Parse, up to one that was lost. The errors
+// are those of Read.
+func (p *Packs) Plain(ctx context.Context, exchange string, parts []record.Part) (all [][]byte, err error) {
+	if len(parts) == 0 {
+		return nil, ErrNotRecorded
+	}
+	for _, part := range parts {
+		f, plain, err := p.part(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		if f.exchange != [exchangeLen]byte([]byte(exchange)[:min(len(exchange), exchangeLen)]) {
+			return nil, broken(part, errors.New("it is another exchange's"))
+		}
+		if int(f.number) > len(all) { // the one before was lost, and the log says so
+			return all, nil
+		}
+		all = append(all, plain)
+	}
+	return all, nil
 }
 
 // Blob reads what Recorder.Keep kept.
