@@ -128,24 +128,45 @@ func (l ledger) enter(ctx context.Context, act record.Act) error {
 	if err == nil {
 		err = l.db.PutActs(ctx, rows...)
 	}
+	if err == nil {
+		err = l.await(ctx, rows[0].ID)
+	}
+	if err == nil {
+		return nil
+	}
+	return hinted{fmt.Errorf("recording that %q is read: %w", orAll(act.Session, act.Target), err), "nothing is shown that the log does not tell of"}
+}
+
+// enterAll is enter for many acts.
+func (l ledger) enterAll(ctx context.Context, acts ...record.Act) error {
+	rows, err := l.seal(acts...)
+	if err == nil {
+		err = l.db.PutActs(ctx, rows...)
+	}
+	for i := 0; i < len(rows) && err == nil; i++ {
+		err = l.await(ctx, rows[i].ID)
+	}
+	return err
+}
+
+// await returns once an act is in the log.
+func (l ledger) await(ctx context.Context, id string) error {
 	late := time.After(actsWait)
-	for err == nil {
-		var pending bool
-		if pending, err = l.db.ActPending(ctx, rows[0].ID); err == nil && !pending {
-			return nil
+	for {
+		if pending, err := l.db.ActPending(ctx, id); err != nil || !pending {
+			return err
 		}
-		if err == nil {
-			err = l.write(ctx)
+		if err := l.write(ctx); err != nil {
+			return err
 		}
 		select {
 		case <-time.After(actsPause / 4):
 		case <-late:
-			err = errors.New("no service has written it to the log")
+			return errors.New("no service has written it to the log")
 		case <-ctx.Done():
-			err = ctx.Err()
+			return ctx.Err()
 		}
 	}
-	return hinted{fmt.Errorf("recording that %q is read: %w", orAll(act.Session, act.Target), err), "nothing is shown that the log does not tell of"}
 }
 
 // write writes what the store keeps to the log that is here, unless a service

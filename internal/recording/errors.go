@@ -10,6 +10,9 @@ var (
 	ErrGone = errors.New("the recording is not kept any more")
 	// ErrBroken means that a recording is not what the log says of it.
 	ErrBroken = errors.New("the recording is not what the log says")
+	// ErrErased means that the recording was erased: the log has an act that says so,
+	// or somebody else did it.
+	ErrErased = errors.New("the recording was erased")
 	// ErrNotRecorded means that there is no recording: it was off.
 	ErrNotRecorded = errors.New("nothing was recorded of the exchange")
 )

@@ -77,7 +77,17 @@ func (r *Recorder) ship(ctx context.Context) error {
 	return nil
 }
 
+// packType is the media type of an object.
+const packType = "application/octet-stream"
+
+var errOtherBack = errors.New("what is read back is not what was stored")
+
 func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err error) {
+	lock, err := lockPacks(ctx, r.dir)
+	if err != nil {
+		return 0, err
+	}
+	defer lock.Close()
 	sum, err := hashFile(path)
 	if err != nil {
 		return 0, err
@@ -88,7 +98,7 @@ func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err er
 	}
 	defer f.Close()
 	key := strings.TrimSuffix(filepath.Base(path), closedExt) + "-" + hex.EncodeToString(sum) + closedExt
-	if err := r.bucket.Upload(ctx, key, f, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
+	if err := r.bucket.Upload(ctx, key, f, &blob.WriterOptions{ContentType: packType}); err != nil {
 		return 0, err
 	}
 	back, err := r.bucket.NewReader(ctx, key, nil)
@@ -101,7 +111,7 @@ func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err er
 		return 0, err
 	}
 	if !bytes.Equal(h.Sum(nil), sum) {
-		return 0, errors.New("what is read back is not what was stored")
+		return 0, errOtherBack
 	}
 	if err := r.o.disk.remove(path); err != nil {
 		return 0, err
@@ -154,9 +164,9 @@ func (r *Recorder) pruneOutside(ctx context.Context, now time.Time) error {
 	}
 }
 
-// deleteOutside deletes an object, unless another replica was first.
-func (r *Recorder) deleteOutside(ctx context.Context, key string) error {
-	err := r.bucket.Delete(ctx, key)
+// deleteOutside deletes an object, unless somebody else was first.
+func (p *Packs) deleteOutside(ctx context.Context, key string) error {
+	err := p.bucket.Delete(ctx, key)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil
 	}

@@ -119,7 +119,7 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 		wake: make(chan struct{}, 1), closing: make(chan struct{})}
 	r.pool.New = func() any { return newWriter() }
 	r.markKey, r.wrapping = o.Key, packs.wrapping
-	if err := r.recover(ctx); err != nil {
+	if err := r.recoverAlone(ctx); err != nil {
 		packs.Close()
 		return nil, fmt.Errorf("opening the recorder: %w", err)
 	}

@@ -39,7 +39,7 @@ type Tape interface {
 // Reader reads recordings.
 type Reader interface {
 	// Read reads the recording that the end names. ErrGone: it was deleted, as its
-	// time was over; ErrBroken: it is not what the log says.
+	// time was over; ErrErased: it was erased; ErrBroken: it is not what the log says.
 	Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error)
 }
 

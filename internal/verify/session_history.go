@@ -9,6 +9,7 @@ import (
 
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // history is what the logs tell of leases and rules, and how far they were read.
@@ -18,11 +19,12 @@ type history struct {
 	leases map[string]*authority
 	rules  map[string][]inForce // by log, in order
 	sets   map[record.Hash]*inventory.Set
+	erased map[string]place                  // the first act that says so, by exchange
 	used   map[string]map[uint64]record.Line // by log and entry
 }
 
 func newHistory() *history {
-	return &history{until: map[string]uint64{}, last: map[string]uint64{}, leases: map[string]*authority{}, rules: map[string][]inForce{},
+	return &history{until: map[string]uint64{}, last: map[string]uint64{}, leases: map[string]*authority{}, rules: map[string][]inForce{}, erased: map[string]place{},
 		sets: map[record.Hash]*inventory.Set{}, used: map[string]map[uint64]record.Line{}}
 }
 
@@ -54,6 +56,10 @@ func (a *sessionAudit) remember(ctx context.Context, p place) error {
 	case e.Approval != nil:
 		l := a.lease(e.Approval.Lease)
 		l.answers = append(l.answers, p)
+	case e.Act != nil && e.Act.Name == recording.ActErase && e.Act.Exchange != "":
+		if _, again := a.erased[e.Act.Exchange]; !again {
+			a.erased[e.Act.Exchange] = p
+		}
 	case e.Reload != nil:
 		a.compareBook(p)
 		if e.Reload.Error == "" {

@@ -1,0 +1,206 @@
+package recording
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"cloakroom/internal/record"
+
+	"gocloud.dev/blob"
+)
+
+// Erasure is an exchange whose recording is to be erased, and the parts that its end
+// names.
+type Erasure struct {
+	Exchange string
+	Parts    []record.Part
+}
+
+// Erase erases recordings for good, here and in the outside store: what is sealed in
+// their parts becomes zeros, and the rest of each pack stays what it is. The log has
+// an act for each exchange before. tell puts into the log what Erase says of a pack,
+// and returns once it is there; only then is anything of the pack overwritten.
+//
+// Where it did not come to its end it can be done again. What is gone is left out. An
+// error says of which packs something may still be there.
+func (p *Packs) Erase(ctx context.Context, what []Erasure, tell func(record.Act) error) error {
+	packs := map[string][]erased{}
+	for _, e := range what {
+		for _, part := range e.Parts {
+			packs[part.Pack] = append(packs[part.Pack], erased{part, e.Exchange})
+		}
+	}
+	var failed error
+	for _, id := range slices.Sorted(maps.Keys(packs)) {
+		err := errors.Join(ctx.Err(), p.erasePack(ctx, id, packs[id], tell))
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("erasing in pack %q: %w", id, err))
+		}
+	}
+	return failed
+}
+
+// erased is a part that is to be erased, of an exchange.
+type erased struct {
+	record.Part
+	exchange string
+}
+
+func (p *Packs) erasePack(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
+	lock, err := lockPacks(ctx, p.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil {
+		defer lock.Close()
+	}
+	if err := p.eraseHere(id, parts, tell); err != nil || p.bucket == nil {
+		return err
+	}
+	return p.eraseOutside(ctx, id, parts, tell)
+}
+
+// eraseHere erases in place: what wrote the file goes on behind.
+func (p *Packs) eraseHere(id string, parts []erased, tell func(record.Act) error) error {
+	paths, err := local(p.dir)
+	if err != nil || paths[id] == "" {
+		return err
+	}
+	f, err := os.OpenFile(paths[id], os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) { // its time was over
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	if err := blankAndTell(id, raw, parts, tell); err != nil {
+		return err
+	}
+	for _, part := range parts {
+		at := part.At + frameHeader
+		if _, err := f.WriteAt(raw[at:part.At+part.Size], at); err != nil {
+			return err
+		}
+	}
+	return f.Sync() // also of what was erased before: who did that may not have come so far
+}
+
+// eraseOutside puts a pack without the parts in the place of each object of the pack,
+// until there is none that has them: somebody else may do the same.
+func (p *Packs) eraseOutside(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
+	for before := ""; ; {
+		key, raw, err := p.unerased(ctx, id, parts)
+		if err == nil && key != "" && key == before {
+			err = fmt.Errorf("object %q, which has all of it, is there again", key)
+		}
+		if err != nil || key == "" {
+			return err
+		}
+		before = key
+		if err := blankAndTell(id, raw, parts, tell); err != nil {
+			return err
+		}
+		if err := p.putOutside(ctx, key, raw); err != nil {
+			return fmt.Errorf("storing what is left of object %q: %w", key, err)
+		}
+		if err := p.deleteOutside(ctx, key); err != nil {
+			return fmt.Errorf("deleting object %q, which has all of it still: %w", key, err)
+		}
+	}
+}
+
+// unerased finds an object of the pack in which a part is not erased; empty: there is
+// none.
+func (p *Packs) unerased(ctx context.Context, id string, parts []erased) (key string, raw []byte, err error) {
+	for objects := p.bucket.List(&blob.ListOptions{Prefix: id + "-"}); ; {
+		o, err := objects.Next(ctx)
+		if err == io.EOF {
+			return "", nil, nil
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("looking for it in the outside store: %w", err)
+		}
+		if raw, err = p.bucket.ReadAll(ctx, o.Key); err != nil {
+			return "", nil, err
+		}
+		n, err := blank(bytes.Clone(raw), parts)
+		if err != nil {
+			return "", nil, err
+		}
+		if n > 0 {
+			return o.Key, raw, nil
+		}
+	}
+}
+
+// putOutside stores what a pack is now beside the object that it was.
+func (p *Packs) putOutside(ctx context.Context, was string, raw []byte) error {
+	base := was[:strings.LastIndexByte(was, '-')+1]
+	sum := sha256.Sum256(raw)
+	key := base + hex.EncodeToString(sum[:]) + closedExt
+	if err := p.bucket.WriteAll(ctx, key, raw, &blob.WriterOptions{ContentType: packType}); err != nil {
+		return err
+	}
+	back, err := p.bucket.ReadAll(ctx, key)
+	if err == nil && !bytes.Equal(back, raw) {
+		err = errOtherBack
+	}
+	return err
+}
+
+// blankAndTell blanks parts in the bytes of a pack, and tells what the pack will be.
+func blankAndTell(id string, raw []byte, parts []erased, tell func(record.Act) error) error {
+	n, err := blank(raw, parts)
+	if err != nil || n == 0 {
+		return err
+	}
+	sum := sha256.Sum256(raw)
+	return tell(record.Act{Name: ActErase, Target: id, N: n, Detail: closedDetail(sum[:])})
+}
+
+// ActErase is the name of the acts of erasing: one for each exchange, and one for each
+// pack that tells its hash from then on, as the act "pack" did.
+const ActErase = "erase"
+
+// blank blanks parts in the bytes of a pack, and returns how many were not blank.
+// Nothing is that is not a part of the exchange.
+func blank(raw []byte, parts []erased) (n int, err error) {
+	for _, p := range parts {
+		if p.At <= 0 || p.Size < frameHeader+frameTag || p.At > int64(len(raw))-p.Size {
+			return n, broken(p.Part, errors.New("no part is like that"))
+		}
+		b := raw[p.At : p.At+p.Size]
+		if f, err := parseFrame([frameHeader]byte(b)); err != nil || int64(f.size) != p.Size || string(f.exchange[:]) != p.exchange {
+			return n, broken(p.Part, errors.New("it is not one of the exchange's"))
+		}
+		if !isErased(b) {
+			clear(b[frameHeader:])
+			n++
+		}
+	}
+	return n, nil
+}
+
+// isErased tells whether a part was erased. No seal is all zeros.
+func isErased(raw []byte) bool {
+	if len(raw) < frameHeader+frameTag {
+		return false
+	}
+	f, err := parseFrame([frameHeader]byte(raw))
+	return err == nil && int(f.size) == len(raw) && len(bytes.TrimLeft(raw[frameHeader:], "\x00")) == 0
+}
