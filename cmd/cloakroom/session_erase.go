@@ -203,7 +203,7 @@ func (s *erasedShown) unfinished() error {
 	case len(s.Left) > 0:
 		return hinted{fmt.Errorf("erasing: of %s something may still be there", counted(n, "exchange")), "its packs are on another machine, or an error above says what was in the way; do it again there, or then"}
 	case s.GoingOn > 0:
-		return hinted{fmt.Errorf("erasing: %s going on", counted(n, "exchange")), "erase again when they have ended"}
+		return hinted{fmt.Errorf("erasing: %s still going on", counted(n, "exchange")), "erase again when they have ended"}
 	}
 	return nil
 }
