@@ -42,7 +42,10 @@ func (p *Packs) Erase(ctx context.Context, what []Erasure, tell func(record.Act)
 	}
 	var failed error
 	for _, id := range slices.Sorted(maps.Keys(packs)) {
-		err := errors.Join(ctx.Err(), p.erasePack(ctx, id, packs[id], tell))
+		err := ctx.Err()
+		if err == nil {
+			err = p.erasePack(ctx, id, packs[id], tell)
+		}
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("erasing in pack %q: %w", id, err))
 		}

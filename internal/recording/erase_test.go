@@ -90,26 +90,31 @@ func TestEraseBeforeACrash(t *testing.T) {
 	r := open(t, dir, l, Options{Strict: true})
 	one, e := recordOne(t, r, dir, full)
 	two, f := recordOne(t, r, dir, full)
-	path := filepath.Join(dir, packsFolder)
-	opened, err := listed(path, openExt)
-	if err != nil || len(opened) != 1 {
-		t.Fatalf("%v, %v", opened, err)
-	}
 	w := eraser{t: t, dir: dir}
 	if err := w.erase(one); err != nil {
 		t.Fatal(err)
+	}
+	three := record.NewID(began) // never ends
+	if err := ordinary(r.Begin(three, began, full), jsonBody(1)); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(dir, packsFolder)
+	opened, err := listed(folder, openExt)
+	if err != nil || len(opened) != 1 {
+		t.Fatalf("%v, %v", opened, err)
 	}
 	left, err := os.ReadFile(opened[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Close()
-	if err := errors.Join(os.Remove(closed(t, dir)[0]), os.WriteFile(opened[0], left, 0o600)); err != nil {
+	if err := errors.Join(os.Remove(closed(t, dir)[0]), os.Remove(filepath.Join(folder, carriedFile)), os.WriteFile(opened[0], left, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	r = open(t, dir, l, Options{Strict: true})
 	wantErased(t, r, one, e)
 	wantWhole(t, r, f, two)
+	eventually(t, "its end", func() bool { return ends(t, dir)[three].Error == Unended })
 	if is, err := os.ReadFile(closed(t, dir)[0]); err != nil || !bytes.Equal(is, left) {
 		t.Errorf("the pack is another: %d bytes of %d, %v", len(is), len(left), err)
 	}
@@ -269,28 +274,33 @@ func unremovable(path string) error {
 	return errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "kept"), 0o700))
 }
 
-// Nothing is erased while a pack is being taken elsewhere, and none is taken or closed
-// while something is erased.
+// While something is erased no pack is closed, recovered or taken elsewhere, nor is
+// anything erased by another; exchanges go on.
 func TestEraseAlone(t *testing.T) {
 	dir, bucket := newDir(t), t.TempDir()
 	l := openLog(t, dir)
-	if err := os.MkdirAll(filepath.Join(dir, packsFolder), 0o700); err != nil {
-		t.Fatal(err)
-	}
 	r := open(t, dir, l, Options{Strict: true, Store: "file://" + bucket, PackBytes: 1})
 	lock, err := lockPacks(t.Context(), r.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	one, e := recordOne(t, r, dir, full)
-	two, f := recordOne(t, r, dir, full) // that closes the first one's pack
-	if n := len(closed(t, dir)) + len(objects(t, bucket)); n != 0 {
-		t.Errorf("%d packs were closed or stored", n)
-	}
+	two, f := recordOne(t, r, dir, full) // for which the first one's pack would be closed
 	brief, stop := context.WithTimeout(t.Context(), time.Millisecond)
 	defer stop()
-	if _, err := lockPacks(brief, r.dir); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a second lock: %v", err)
+	_, ships := r.shipOne(brief, "a pack")
+	for what, err := range map[string]error{
+		"closing":    r.finish(&pack{count: 1, path: "a pack"}),
+		"taking":     ships,
+		"recovering": r.recoverAlone(brief),
+		"erasing":    r.Erase(brief, []Erasure{{one, e.Recording}}, nil),
+	} {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if n := len(closed(t, dir)) + len(objects(t, bucket)); n != 0 {
+		t.Errorf("%d packs were closed or stored", n)
 	}
 	lock.Close()
 	eventually(t, "storing", func() bool { return len(objects(t, bucket)) > 0 })
