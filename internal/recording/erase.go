@@ -111,7 +111,10 @@ func (p *Packs) eraseOutside(ctx context.Context, id string, parts []erased, tel
 		if err == nil && key != "" && key == before {
 			err = fmt.Errorf("object %q, which has all of it, is there again", key)
 		}
-		if err != nil || key == "" {
+		if err == nil && key == "" {
+			return deleteVersions(ctx, p.bucket, id)
+		}
+		if err != nil {
 			return err
 		}
 		before = key
