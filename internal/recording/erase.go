@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +11,8 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"cloakroom/internal/record"
-
-	"gocloud.dev/blob"
 )
 
 // Erasure is an exchange whose recording is to be erased, and the parts that its end
@@ -91,89 +87,24 @@ func (p *Packs) eraseHere(id string, parts []erased, tell func(record.Act) error
 	if err != nil {
 		return err
 	}
-	if err := blankAndTell(id, raw, parts, tell); err != nil {
+	there, wrong := within(raw, parts)
+	if err := blankAndTell(id, raw, there, tell); err != nil {
 		return err
 	}
-	for _, part := range parts {
+	for _, part := range there {
 		at := part.At + frameHeader
 		if _, err := f.WriteAt(raw[at:part.At+part.Size], at); err != nil {
 			return err
 		}
 	}
-	return f.Sync() // also of what was erased before: who did that may not have come so far
-}
-
-// eraseOutside puts a pack without the parts in the place of each object of the pack,
-// until there is none that has them: somebody else may do the same.
-func (p *Packs) eraseOutside(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
-	for before := ""; ; {
-		key, raw, err := p.unerased(ctx, id, parts)
-		if err == nil && key != "" && key == before {
-			err = fmt.Errorf("object %q, which has all of it, is there again", key)
-		}
-		if err == nil && key == "" {
-			return deleteVersions(ctx, p.bucket, id)
-		}
-		if err != nil {
-			return err
-		}
-		before = key
-		if err := blankAndTell(id, raw, parts, tell); err != nil {
-			return err
-		}
-		if err := p.putOutside(ctx, key, raw); err != nil {
-			return fmt.Errorf("storing what is left of object %q: %w", key, err)
-		}
-		if err := p.deleteOutside(ctx, key); err != nil {
-			return fmt.Errorf("deleting object %q, which has all of it still: %w", key, err)
-		}
-	}
-}
-
-// unerased finds an object of the pack in which a part is not erased; empty: there is
-// none.
-func (p *Packs) unerased(ctx context.Context, id string, parts []erased) (key string, raw []byte, err error) {
-	for objects := p.bucket.List(&blob.ListOptions{Prefix: id + "-"}); ; {
-		o, err := objects.Next(ctx)
-		if err == io.EOF {
-			return "", nil, nil
-		}
-		if err != nil {
-			return "", nil, fmt.Errorf("looking for it in the outside store: %w", err)
-		}
-		if raw, err = p.bucket.ReadAll(ctx, o.Key); err != nil {
-			return "", nil, err
-		}
-		n, err := blank(bytes.Clone(raw), parts)
-		if err != nil {
-			return "", nil, err
-		}
-		if n > 0 {
-			return o.Key, raw, nil
-		}
-	}
-}
-
-// putOutside stores what a pack is now beside the object that it was.
-func (p *Packs) putOutside(ctx context.Context, was string, raw []byte) error {
-	base := was[:strings.LastIndexByte(was, '-')+1]
-	sum := sha256.Sum256(raw)
-	key := base + hex.EncodeToString(sum[:]) + closedExt
-	if err := p.bucket.WriteAll(ctx, key, raw, &blob.WriterOptions{ContentType: packType}); err != nil {
-		return err
-	}
-	back, err := p.bucket.ReadAll(ctx, key)
-	if err == nil && !bytes.Equal(back, raw) {
-		err = errOtherBack
-	}
-	return err
+	return errors.Join(wrong, f.Sync()) // also of what was erased before: who did that may not have come so far
 }
 
 // blankAndTell blanks parts in the bytes of a pack, and tells what the pack will be.
 func blankAndTell(id string, raw []byte, parts []erased, tell func(record.Act) error) error {
-	n, err := blank(raw, parts)
-	if err != nil || n == 0 {
-		return err
+	n := blank(raw, parts)
+	if n == 0 {
+		return nil
 	}
 	sum := sha256.Sum256(raw)
 	return tell(record.Act{Name: ActErase, Target: id, N: n, Detail: closedDetail(sum[:])})
@@ -183,23 +114,34 @@ func blankAndTell(id string, raw []byte, parts []erased, tell func(record.Act) e
 // pack that tells its hash from then on, as the act "pack" did.
 const ActErase = "erase"
 
-// blank blanks parts in the bytes of a pack, and returns how many were not blank.
-// Nothing is that is not a part of the exchange.
-func blank(raw []byte, parts []erased) (n int, err error) {
+// within are the parts that stand in the bytes of a pack, of the exchange that they
+// are to be of. The error tells of the others.
+func within(raw []byte, parts []erased) (there []erased, wrong error) {
 	for _, p := range parts {
 		if p.At <= 0 || p.Size < frameHeader+frameTag || p.At > int64(len(raw))-p.Size {
-			return n, broken(p.Part, errors.New("no part is like that"))
+			wrong = errors.Join(wrong, broken(p.Part, errors.New("no part is like that")))
+			continue
 		}
-		b := raw[p.At : p.At+p.Size]
-		if f, err := parseFrame([frameHeader]byte(b)); err != nil || int64(f.size) != p.Size || string(f.exchange[:]) != p.exchange {
-			return n, broken(p.Part, errors.New("it is not one of the exchange's"))
+		f, err := parseFrame([frameHeader]byte(raw[p.At:]))
+		if err != nil || int64(f.size) != p.Size || string(f.exchange[:]) != p.exchange {
+			wrong = errors.Join(wrong, broken(p.Part, errors.New("it is not one of the exchange's")))
+			continue
 		}
-		if !isErased(b) {
+		there = append(there, p)
+	}
+	return there, wrong
+}
+
+// blank blanks parts in the bytes of a pack, where they are, and returns how many were
+// not blank.
+func blank(raw []byte, parts []erased) (n int) {
+	for _, p := range parts {
+		if b := raw[p.At : p.At+p.Size]; !isErased(b) {
 			clear(b[frameHeader:])
 			n++
 		}
 	}
-	return n, nil
+	return n
 }
 
 // isErased tells whether a part was erased. No seal is all zeros.

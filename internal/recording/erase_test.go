@@ -124,7 +124,7 @@ func TestEraseBeforeACrash(t *testing.T) {
 func TestEraseNothingElse(t *testing.T) {
 	dir := newDir(t)
 	r := open(t, dir, openLog(t, dir), Options{Strict: true})
-	one, _ := recordOne(t, r, dir, full)
+	one, e := recordOne(t, r, dir, full)
 	_, f := recordOne(t, r, dir, full)
 	rules, err := r.Keep(t.Context(), []byte("the rules in force"))
 	if err != nil {
@@ -155,6 +155,16 @@ func TestEraseNothingElse(t *testing.T) {
 		}
 		packs.Close()
 	}
+	packs, err := OpenReader(t.Context(), dir, testKey, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packs.Close()
+	both := append(rules, e.Recording...)
+	if err := packs.Erase(t.Context(), []Erasure{{one, both}}, func(record.Act) error { return nil }); !errors.Is(err, ErrBroken) {
+		t.Errorf("rules, and what is the exchange's: got %v", err)
+	}
+	wantErased(t, packs, one, e)
 }
 
 // Where the log does not hear of it nothing is erased.
