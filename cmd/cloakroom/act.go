@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,10 +23,10 @@ const (
 
 // followActs logs what commands did, until ctx ends.
 func (s *service) followActs(ctx context.Context) {
-	failing := false
+	failing, acts := false, newActLog(s.db, s.acts, s.log, s.logger)
 	for {
 		wait := actsPause
-		err := logActs(ctx, s.db, s.acts, s.log, s.logger)
+		err := acts.take(ctx)
 		if err != nil {
 			wait = actsRetry
 		}
@@ -41,17 +42,58 @@ func (s *service) followActs(ctx context.Context) {
 	}
 }
 
-// logActs writes the acts that the store keeps to the log. Of one that this
-// instance did not seal the log tells, but not what it says.
-func logActs(ctx context.Context, db record.Acts, key [32]byte, log *record.Log, logger *slog.Logger) error {
-	return db.TakeActs(ctx, func(r record.ActRow) error {
-		e, err := r.Open(key)
+// actLog writes the acts that the store keeps to the log. It is for one goroutine.
+type actLog struct {
+	db     record.Acts
+	key    [32]byte
+	log    *record.Log
+	logger *slog.Logger
+	has    map[string]record.Receipt // of the latest acts, by id
+}
+
+// actsKnown is how many acts are known to be in the log.
+const actsKnown = 10_000
+
+func newActLog(db record.Acts, key [32]byte, log *record.Log, logger *slog.Logger) *actLog {
+	return &actLog{db, key, log, logger, map[string]record.Receipt{}}
+}
+
+// take takes the acts that are there.
+func (l *actLog) take(ctx context.Context) error {
+	return l.db.TakeActs(ctx, func(r record.ActRow) (*record.ActRow, error) {
+		e, err := r.Open(l.key)
 		if err != nil {
-			logger.Error("an act in the store is not this instance's", "error", err)
-			e = record.Entry{Act: &record.Act{Name: "forge", Target: r.ID, Detail: "an act in the store that this instance did not seal"}}
+			return nil, l.forged(ctx, r, err)
 		}
-		return log.Append(ctx, e)
+		has, known := l.has[r.ID] // one that was put back, or whose receipt the store did not take
+		if !known {
+			if has, err = l.write(ctx, e); err != nil {
+				return nil, err
+			}
+		}
+		receipt, err := record.SealReceipt(l.key, r.ID, has, time.Now())
+		return &receipt, err
 	})
+}
+
+func (l *actLog) write(ctx context.Context, e record.Entry) (record.Receipt, error) {
+	at, err := l.log.Place(ctx, e)
+	if err != nil {
+		return record.Receipt{}, err
+	}
+	if len(l.has) >= actsKnown {
+		clear(l.has)
+	}
+	has := record.Receipt{Log: l.log.ID(), Seq: at.Seq, Hash: at.Hash}
+	l.has[e.Act.ID] = has
+	return has, nil
+}
+
+// forged tells of an act that this instance did not seal, but not what it says. It
+// has no receipt: nobody reads what the log does not tell of.
+func (l *actLog) forged(ctx context.Context, r record.ActRow, err error) error {
+	l.logger.Error("an act in the store is not this instance's", "error", err)
+	return l.log.Append(ctx, record.Entry{Act: &record.Act{Name: "forge", Target: r.ID, Detail: "an act in the store that this instance did not seal"}})
 }
 
 // noteAct notes an act of the service's own.
@@ -124,20 +166,18 @@ func (l ledger) leave(ctx context.Context, acts ...record.Act) error {
 // enter returns once the act is in the log: a service wrote it there, or this
 // command where none does.
 func (l ledger) enter(ctx context.Context, act record.Act) error {
-	rows, err := l.seal(act)
-	if err == nil {
-		err = l.db.PutActs(ctx, rows...)
-	}
-	if err == nil {
-		err = l.await(ctx, rows[0].ID)
-	}
+	err := l.enterAll(ctx, act)
 	if err == nil {
 		return nil
 	}
-	return hinted{fmt.Errorf("recording that %q is read: %w", orAll(act.Session, act.Target), err), "nothing is shown that the log does not tell of"}
+	hint := "what is recorded is not shown before the log tells of it"
+	if errors.Is(err, record.ErrBroken) {
+		hint += "; `cloakroom log verify` and `cloakroom session verify` tell what is wrong with the log"
+	}
+	return hinted{fmt.Errorf("entering %q of %q in the log: %w", act.Name, cmp.Or(act.Session, act.Target, act.Detail), err), hint}
 }
 
-// enterAll is enter for many acts.
+// enterAll is enter for many acts, without words for whoever reads.
 func (l ledger) enterAll(ctx context.Context, acts ...record.Act) error {
 	rows, err := l.seal(acts...)
 	if err == nil {
@@ -149,11 +189,16 @@ func (l ledger) enterAll(ctx context.Context, acts ...record.Act) error {
 	return err
 }
 
-// await returns once an act is in the log.
+// await returns once a receipt says that an act is in a log.
 func (l ledger) await(ctx context.Context, id string) error {
 	late := time.After(actsWait)
 	for {
-		if pending, err := l.db.ActPending(ctx, id); err != nil || !pending {
+		row, err := l.db.Receipt(ctx, id)
+		if err == nil {
+			_, err = row.OpenReceipt(l.seals)
+			return err
+		}
+		if !errors.Is(err, record.ErrNoReceipt) {
 			return err
 		}
 		if err := l.write(ctx); err != nil {
@@ -162,7 +207,7 @@ func (l ledger) await(ctx context.Context, id string) error {
 		select {
 		case <-time.After(actsPause / 4):
 		case <-late:
-			return errors.New("no service has written it to the log")
+			return err
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -195,7 +240,8 @@ func (l ledger) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(logActs(ctx, l.db, l.seals, log, slog.New(slog.DiscardHandler)), log.Close())
+	acts := newActLog(l.db, l.seals, log, slog.New(slog.DiscardHandler))
+	return errors.Join(acts.take(ctx), log.Close())
 }
 
 // plain masks nothing: a command has no values. What acts say is from the log, which

@@ -158,11 +158,14 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	if err != nil {
 		return fmt.Errorf("writing evidence: %w", err)
 	}
-	if err := errors.Join(e.Write(ctx, f), f.Sync(), f.Close()); err != nil {
+	err = errors.Join(e.Write(ctx, f), f.Sync(), f.Close())
+	if err != nil {
 		os.Remove(v.evidence)
-		return err
 	}
-	return nil
+	if errors.Is(err, record.ErrBroken) {
+		return hinted{err, "of a log that does not hold nothing can be proved: keep a copy of its folder, and what --json prints"}
+	}
+	return err
 }
 
 // text is what is recorded of an exchange, as `session show --full` prints it.

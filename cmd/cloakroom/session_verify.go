@@ -105,10 +105,13 @@ func (v *verifying) run(cmd *cobra.Command, o *options) error {
 		if v.contents {
 			act.Name = "read"
 		}
-		if err := r.enter(ctx, act); err != nil {
-			return err
+		// Where nothing can be entered the log may be broken, and what is found is to be
+		// told the more. It says where, and shows nothing of what is recorded.
+		unentered := r.enter(ctx, act)
+		if unentered != nil && (v.contents || ctx.Err() != nil) {
+			return unentered
 		}
-		return withProof(ctx, r, v.logs, func(p *proof) error { return v.verify(ctx, cmd, p) })
+		return withProof(ctx, r, v.logs, func(p *proof) error { return errors.Join(v.verify(ctx, cmd, p), unentered) })
 	})
 }
 
@@ -122,11 +125,6 @@ func (v *verifying) verify(ctx context.Context, cmd *cobra.Command, p *proof) er
 	if v.name+v.principal != "" && report.Exchanges == 0 && report.Found == 0 { // a quiet day is none to alarm about
 		return hinted{fmt.Errorf("nothing was decided of what was asked for: %s", transcript.Visible(v.String())), "`cloakroom session ls` lists sessions"}
 	}
-	if v.evidence != "" {
-		if err := p.write(ctx, v, e); err != nil {
-			return err
-		}
-	}
 	if v.asJSON {
 		err = printJSON(cmd.OutOrStdout(), map[string]any{"sessions": report, "logs": logs})
 	} else {
@@ -134,6 +132,9 @@ func (v *verifying) verify(ctx context.Context, cmd *cobra.Command, p *proof) er
 	}
 	if n := report.Found; err == nil && n > 0 {
 		err = fmt.Errorf("verifying %s: %s", transcript.Visible(v.String()), counted(n, "finding"))
+	}
+	if v.evidence != "" {
+		err = errors.Join(err, p.write(ctx, v, e))
 	}
 	return err
 }

@@ -137,6 +137,7 @@ type Grant struct {
 type Decision struct {
 	Outcome  Outcome
 	Reason   string // for the log; never a value, a token or a ticket
+	Cause    Cause  // of a refusal
 	Exchange string // the exchange's id, in the log
 	Revision string // of the policy that answered
 	Refusal  *Refusal

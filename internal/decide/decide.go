@@ -173,7 +173,7 @@ func (d *Decider) Decide(ctx context.Context, req *access.Request, attributes fu
 	defer func() {
 		if p := recover(); p != nil {
 			d.panicked(p)
-			out = access.Decision{Reason: "internal error", Refusal: &access.Refusal{
+			out = access.Decision{Reason: "internal error", Cause: access.CauseInternal, Refusal: &access.Refusal{
 				Code: access.Unavailable, Message: "this gateway could not decide; try again, then tell its operator"}}
 		}
 		d.Observer.Decided(out.Outcome, code(out))

@@ -85,10 +85,12 @@ func Run(ctx context.Context, j Job) (Summary, error) {
 	}
 }
 
-// step exports some entries, and says how many it has read.
+// step exports some entries, up to one that cannot be read, and says how many it has
+// read.
 func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, error) {
 	var events []Event
 	var behind record.Position
+	var unread error
 	entries, n, size := 0, 0, 0
 	for ; n < batch && size < bulk; n++ {
 		l, err := r.Next()
@@ -96,7 +98,8 @@ func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, er
 			break
 		}
 		if err != nil {
-			return n, err
+			unread = err
+			break
 		}
 		made, err := j.Mapper.Events(l)
 		if err != nil {
@@ -110,7 +113,7 @@ func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, er
 		entries++
 	}
 	if n == 0 {
-		return 0, nil
+		return 0, unread
 	}
 	if len(events) > 0 {
 		if err := j.deliver(ctx, events); err != nil {
@@ -118,7 +121,7 @@ func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, er
 		}
 	}
 	done.Entries, done.Events, done.Last = done.Entries+entries, done.Events+len(events), behind.Seq
-	return n, writeState(j.State, j.Mapper.Log, behind)
+	return n, errors.Join(writeState(j.State, j.Mapper.Log, behind), unread)
 }
 
 // deliver hands events to the sink, as often as it takes where a log is followed.

@@ -61,7 +61,7 @@ func full() []Entry {
 	return []Entry{
 		{Time: at, Decision: &Decision{Exchange: NewID(at), Issuer: "https://i.example", Subject: "alice", Groups: []string{"g", "h"}, Ticket: true, Tokens: []string{"authorization"},
 			Session: "s", Source: "127.0.0.1:1", Method: "GET", Host: "h", Authority: "H:443", Path: "/a?b=" + named,
-			Route: "r", Outcome: access.NeedsApproval, Code: access.ApprovalPending, Reason: "why \"\\\x01\u2028é\u0085", Revision: "rev",
+			Route: "r", Outcome: access.NeedsApproval, Code: access.ApprovalPending, Cause: access.CausePolicy, Reason: "why \"\\\x01\u2028é\u0085", Revision: "rev",
 			Uses:    []Use{{"github-read", Placeholder{named, true}, "header:authorization", "lease", at}, {Credential: "x"}},
 			Seen:    []Seen{{Placeholder{"ckr_openai_[ticket]", false}, "path"}},
 			UsesCut: 1, SeenCut: 2}},
@@ -76,7 +76,7 @@ func full() []Entry {
 		{Time: at, Approval: &Approval{Lease: "l", Issuer: "i", Subject: "s", Credential: "c", Session: "x", Approve: true, Scope: "path",
 			Reason: "r", By: "b", Person: "p", Name: "n", Via: "page", LoggedIn: at, Seen: "00", Shown: "{}"}},
 		{Time: at, Bar: &Bar{ID: "x", Principal: "p", Credential: "c", Until: at, Reason: "r", By: "b", Lifted: true}},
-		{Time: at, Act: &Act{Name: "read", By: "b", Principal: "p", Session: "s", Exchange: NewID(at), Target: "t", N: 7, Detail: "d"}},
+		{Time: at, Act: &Act{Name: "read", By: "b", Principal: "p", Session: "s", Exchange: NewID(at), Target: "t", N: 7, Detail: "d", ID: NewID(at)}},
 		{Time: at, Heads: &Heads{[]Head{{NewID(at), 8, Hash{1}}}}},
 	}
 }

@@ -87,7 +87,8 @@ type Decision struct {
 	Path      string         `json:"path"`      // with its query, as the backend sees it; as sent where no upstream serves it
 	Route     string         `json:"route"`
 	Outcome   access.Outcome `json:"-"`
-	Code      access.Code    `json:"code"` // of the refusal
+	Code      access.Code    `json:"code"`  // of the refusal
+	Cause     access.Cause   `json:"cause"` // of the refusal
 	Reason    string         `json:"reason"`
 	Revision  string         `json:"revision"` // of the policy
 	Uses      []Use          `json:"uses"`     // at most 32, the rest is counted
@@ -221,6 +222,7 @@ type Act struct {
 	Target    string `json:"target"` // a pack, a file, a lease, …
 	N         int    `json:"n"`      // how many
 	Detail    string `json:"detail"`
+	ID        string `json:"id"` // of one that a command left in the store, see NewID; else empty
 }
 
 // Heads tells how far the logs of other replicas were, so that none can be

@@ -58,6 +58,7 @@ func (e *encoder) decision(d *Decision) {
 	e.text("route", d.Route, textMax)
 	e.outcome(d.Outcome)
 	e.text("code", string(d.Code), itemMax)
+	e.text("cause", string(d.Cause), itemMax)
 	e.text("reason", d.Reason, textMax)
 	e.text("revision", d.Revision, textMax)
 	cut := list(e, "uses", d.Uses, usesMax, func(u Use) {
@@ -178,6 +179,7 @@ func (e *encoder) act(a *Act) {
 	e.text("target", a.Target, textMax)
 	e.number("n", int64(a.N))
 	e.text("detail", a.Detail, textMax)
+	e.id("id", a.ID)
 }
 
 // list appends a list of objects, at most most of them, and returns how many

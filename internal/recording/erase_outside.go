@@ -10,6 +10,8 @@ import (
 	"io"
 	"strings"
 
+	"cloakroom/internal/record"
+
 	"gocloud.dev/blob"
 )
 

@@ -133,7 +133,7 @@ func (p *parser) line(l wiredLine, data []byte) error {
 	default:
 		e := Event{At: time.Duration(l.At) * time.Microsecond, Kind: l.Kind, Binary: l.Binary, More: l.More, Masked: l.Masked}
 		switch l.Kind {
-		case Request, Response, Trailers, Control:
+		case Request, Response, Trailers, Control, ControlSent:
 			e.Head = l.head()
 		case Sent, Got, MessageSent, MessageGot:
 			e.Data = data

@@ -85,21 +85,28 @@ const (
 	Got         Kind = "got"          // a piece of its body
 	MessageGot  Kind = "message_got"  // a message to the agent
 	Trailers    Kind = "trailers"     // behind the body that the agent got
-	Control     Kind = "control"      // what a control frame of a WebSocket told the agent
+	Control     Kind = "control"      // a control frame of a WebSocket to the agent
+	ControlSent Kind = "control_sent" // one of the agent's
 )
+
+// Agents tells whether such an event is something that the agent sent.
+func (k Kind) Agents() bool {
+	return k == Request || k == Sent || k == MessageSent || k == ControlSent
+}
 
 // Event is one thing that the agent sent or got.
 type Event struct {
 	At     time.Duration // since the exchange began, to the microsecond
 	Kind   Kind
-	Head   *Head          // of Request, Response, Trailers and Control; nil: the others
+	Head   *Head          // of Request, Response, Trailers, Control and ControlSent; nil: the others
 	Data   []byte         // of the others; of a body, what is kept of it
 	Binary bool           // of a message
 	More   bool           // of a message: its next event goes on with it
 	Masked map[string]int // values masked in it, by credential
 }
 
-// Head is a head, or trailers. Names are in lower case.
+// Head is a head, or trailers, or a control frame: one header, whose name is "ping",
+// "pong" or "close", and whose value is the payload. Names are in lower case.
 type Head struct {
 	Method, Authority, Path string // of a request; the path as the agent sent it
 	Status                  int    // of a response
@@ -107,7 +114,8 @@ type Head struct {
 }
 
 // Sum is what is known of all of a body, kept or not. Of a WebSocket it is about
-// the contents of its messages, one behind another.
+// the contents of its messages, and of control frames that are no events, one behind
+// another.
 type Sum struct {
 	Bytes  int64
 	Kept   int64       // from the beginning, as far as they are events

@@ -215,7 +215,7 @@ func (w *writer) let(event int, text []byte) {
 }
 
 func (w *writer) side(k Kind) *side {
-	if k == Sent || k == MessageSent {
+	if k.Agents() {
 		return &w.sent
 	}
 	return &w.got

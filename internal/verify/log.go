@@ -97,6 +97,7 @@ type logAudit struct {
 	pruned       map[string]bool      // packs that an act says are gone
 	erased       map[string]bool      // exchanges whose recording an act says is erased
 	packs        map[string]*toldPack // by id
+	acts         map[string]Finding   // where those stand that commands left, by id
 }
 
 // Verify recomputes the chain and the tree of every log from its lines, and
@@ -109,7 +110,7 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 		return LogReport{}, errors.New("verifying logs: logs, their key and a time are required")
 	}
 	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]bool{}, erased: map[string]bool{}, packs: map[string]*toldPack{},
-		leases: map[string]latest{}, bars: map[string]latest{}}
+		acts: map[string]Finding{}, leases: map[string]latest{}, bars: map[string]latest{}}
 	a.report.Findings, a.report.Notes = []Finding{}, []string{}
 	if v.Index != nil {
 		var err error

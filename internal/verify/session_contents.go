@@ -194,7 +194,7 @@ func passages(t recording.Transcript) (all []passage) {
 	}
 	n := 0
 	for _, e := range t.Events {
-		got := e.Kind == recording.Response || e.Kind == recording.Trailers || e.Kind == recording.Control || e.Kind == recording.MessageGot
+		got := !e.Kind.Agents()
 		switch {
 		case e.Head != nil:
 			text := headText(e.Head)
@@ -211,7 +211,8 @@ func passages(t recording.Transcript) (all []passage) {
 	return all
 }
 
-var names = map[recording.Kind]string{recording.Request: "request head", recording.Response: "response head", recording.Trailers: "trailers", recording.Control: "control frame"}
+var names = map[recording.Kind]string{recording.Request: "request head", recording.Response: "response head", recording.Trailers: "trailers",
+	recording.Control: "control frame", recording.ControlSent: "control frame that was sent"}
 
 func headText(h *recording.Head) []byte {
 	var b bytes.Buffer

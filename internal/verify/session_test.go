@@ -63,6 +63,12 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"in a trailer", func(_ *world, c *call) {
 			c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.Trailers, Head: &recording.Head{Headers: []access.Header{{Name: "t", Value: value}}}})
 		}, Leak, "in the trailers, t"},
+		{"in a control frame", func(_ *world, c *call) {
+			c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.Control, Head: &recording.Head{Headers: []access.Header{{Name: "ping", Value: value}}}})
+		}, Leak, "in the control frame, ping"},
+		{"in a control frame of the agent's", func(_ *world, c *call) {
+			c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.ControlSent, Head: &recording.Head{Headers: []access.Header{{Name: "close", Value: "\x03\xe8" + value}}}})
+		}, Kept, "in the control frame that was sent, close"},
 		{"in a message", func(_ *world, c *call) {
 			c.tape.Events = append(c.tape.Events[:2], recording.Event{Kind: recording.MessageGot, Data: []byte(value)})
 			c.tape.Got = recording.Sum{Bytes: 40, Kept: 40, SHA256: sha256.Sum256([]byte(value))}

@@ -119,6 +119,8 @@ FROM (SELECT * FROM named UNION ALL SELECT * FROM nameless) AS every
 GROUP BY 1, 2, 3, 4;
 `, `
 CREATE TABLE head (log TEXT PRIMARY KEY, size BIGINT NOT NULL, note BYTEA NOT NULL); -- see package checkpoint
+`, `
+CREATE TABLE receipt (id BYTEA PRIMARY KEY, at BIGINT NOT NULL, body BYTEA NOT NULL); -- of acts that a log has
 `}
 
 // migrate brings the schema to this program's version. Replicas that start

@@ -114,6 +114,8 @@ DELETE FROM session;
 UPDATE applied SET seq = 0, hash = zeroblob(32);
 `, `
 CREATE TABLE head (log TEXT PRIMARY KEY, size INTEGER NOT NULL, note BLOB NOT NULL) STRICT; -- see package checkpoint
+`, `
+CREATE TABLE receipt (id TEXT PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT; -- of acts that a log has
 `}
 
 // migrate brings the schema to this program's version.
