@@ -229,6 +229,35 @@ func TestEraseOutside(t *testing.T) {
 	eventually(t, "deleting", func() bool { return len(objects(t, bucket)) == 0 })
 }
 
+// A service that ended while it stored a pack leaves it here and outside: it is erased
+// in both, and what it stores next is no second object.
+func TestEraseHereAndOutside(t *testing.T) {
+	dir, bucket := newDir(t), t.TempDir()
+	l := openLog(t, dir)
+	r := open(t, dir, l, Options{Strict: true})
+	one, e := recordOne(t, r, dir, full)
+	r.Close()
+	path := closed(t, dir)[0]
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored(t, dir, l, "file://"+bucket)
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := eraser{t: t, dir: dir, store: "file://" + bucket}
+	if err := w.erase(one); err != nil {
+		t.Fatal(err)
+	}
+	stored(t, dir, l, w.store)
+	r = open(t, dir, l, Options{Strict: true, Store: w.store})
+	wantErased(t, r, one, e)
+	if names := objects(t, bucket); len(names) != 1 {
+		t.Errorf("objects %q", names)
+	}
+}
+
 func objects(t *testing.T, bucket string) (names []string) {
 	t.Helper()
 	files, err := os.ReadDir(bucket)
