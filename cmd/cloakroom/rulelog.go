@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"cloakroom/internal/record"
@@ -14,19 +15,22 @@ func (s *service) noteRules(ctx context.Context, start bool) {
 	head := s.book.Head()
 	entry := record.Reload{Start: start, Revision: r.policy.Revision(), Credentials: len(r.config.Credentials),
 		Set: s.snapshot.Load().ID(), Prints: head.Lines, Book: record.Hash(head.SHA256)}
-	if s.recorder != nil {
-		var err error
-		if entry.Rules, err = s.keepRules(ctx, r); err != nil {
-			s.logger.Error("the rules in force are not kept", "error", err)
-		}
+	if err := s.keepRules(ctx, r, &entry); err != nil {
+		s.logger.Error("the rules in force are not kept", "error", err)
 	}
 	s.log.Note(record.Entry{Time: at, Reload: &entry})
 }
 
-func (s *service) keepRules(ctx context.Context, r *rules) ([]record.Part, error) {
+// keepRules tells the entry what the rules are, by a hash that needs no key, and
+// where they are kept.
+func (s *service) keepRules(ctx context.Context, r *rules, entry *record.Reload) error {
 	text, err := r.set.Encode()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s.recorder.Keep(ctx, text)
+	entry.Inventory = sha256.Sum256(text)
+	if s.recorder != nil {
+		entry.Rules, err = s.recorder.Keep(ctx, text)
+	}
+	return err
 }

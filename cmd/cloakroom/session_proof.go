@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
@@ -76,7 +76,7 @@ func withProof(ctx context.Context, r reading, more []string, do func(*proof) er
 // cannot be read here, as an environment variable of the service's, has its last value
 // among those of the past, if it was in force.
 func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error) {
-	marks, err := recordingKey(p.config, p.root)
+	marks, err := recordingKeys(p.config, p.root)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +94,14 @@ func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error)
 }
 
 // searched is what is searched for of a value: itself, and what stands in a recording
-// for a token that it holds.
-func searched(key [32]byte, name string, v secret.Value) []search.Value {
+// for a token that it holds, under any recording key.
+func searched(keys [][32]byte, name string, v secret.Value) []search.Value {
 	all := []search.Value{{Credential: name, Bytes: v.Reveal()}}
 	for _, s := range record.Strays(string(v.Reveal()), func(string) bool { return true }) {
-		if s.Token {
+		if !s.Token {
+			continue
+		}
+		for _, key := range keys {
 			all = append(all, search.Value{Credential: name, Bytes: []byte(recording.TokenMark(key, s.Text))})
 		}
 	}
@@ -122,7 +125,7 @@ func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (v
 		s.Want = v.wants
 	}
 	if v.evidence != "" {
-		s.Line = e.Take
+		s.Line, s.Rules = e.Take, e.TakeRules
 	}
 	report, err := s.Verify(ctx)
 	if err != nil {
@@ -149,7 +152,7 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	}
 	e.Key, e.Dirs, e.Witnesses = key, p.logs.Dirs, witnessNames(p.config)
 	if v.contents {
-		e.Contents = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }
+		e.Contents, e.Recorded = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }, p.recorded
 	}
 	f, err := os.OpenFile(v.evidence, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -186,6 +189,15 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// recorded is what is recorded of an exchange, unsealed; none if it is not there.
+func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
+	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
+	if errors.Is(err, recording.ErrGone) || errors.Is(err, recording.ErrNotRecorded) || errors.Is(err, recording.ErrBroken) {
+		return nil, nil // the report says so
+	}
+	return parts, err
+}
+
 func witnessNames(cfg *config.Config) (names []string) {
 	for _, w := range cfg.Record.Checkpoint.Witnesses {
 		switch {
@@ -194,7 +206,7 @@ func witnessNames(cfg *config.Config) (names []string) {
 		case w.URL != "":
 			names = append(names, strings.TrimSuffix(w.URL, "/"))
 		default:
-			names = append(names, checkpoint.BucketName(w.Bucket))
+			names = append(names, bucket.Name(w.Bucket))
 		}
 	}
 	return names

@@ -73,6 +73,7 @@ var problems = []struct {
 	{recording.ErrGone, 410, "gone"},
 	{recording.ErrErased, 410, "erased"},
 	{recording.ErrBroken, 500, "broken"},
+	{recording.ErrKey, 500, "key_missing"},
 	{recording.ErrUnavailable, 503, "unavailable"},
 	{errNoEntry, 503, "unavailable"},
 }

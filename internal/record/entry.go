@@ -122,6 +122,7 @@ type Use struct {
 	Location    string      `json:"location"` // as access.Location prints it
 	Lease       string      `json:"lease"`    // the lease's id
 	LeaseEnds   time.Time   `json:"lease_ends"`
+	Needs       int         `json:"needs"` // people that tier or policy asked for
 }
 
 // Seen is a placeholder that stood where it does not count.
@@ -210,6 +211,7 @@ type Reload struct {
 	Rules       []Part `json:"rules"`       // the inventory now in force, see inventory.Decode
 	Prints      int    `json:"prints"`      // values that are fingerprinted so far
 	Book        Hash   `json:"book"`        // SHA-256 of the lines with their fingerprints, see search.Head
+	Inventory   Hash   `json:"inventory"`   // SHA-256 of the inventory now in force, see inventory.Set.Encode; zero: not told
 }
 
 // Act is what a person or the service did to the records, or to the instance.
@@ -252,6 +254,7 @@ type Lease struct {
 	Scope      string    `json:"scope"`     // what it is good for
 	State      string    `json:"state"`     // "pending", "active", "ended"
 	Ending     string    `json:"ending"`    // "expired", "revoked", "denied"
+	Needs      int       `json:"needs"`     // distinct people who must approve it
 	Ticket     bool      `json:"ticket"`    // the lease has a ticket
 	By         string    `json:"by"`        // the principal whose act it was, where it was one
 	Ends       time.Time `json:"ends"`
@@ -261,7 +264,7 @@ type Lease struct {
 func OfLease(l lease.Lease, by string) *Lease {
 	out := &Lease{ID: l.ID, Issuer: l.Issuer, Subject: l.Subject, Person: l.Person, Credential: l.Credential,
 		Session: l.Session, Reason: l.Reason, Body: l.Operation.Body.String(), Scope: l.Scope.String(),
-		State: l.State.String(), Ending: l.Ending.String(), Ticket: !l.Ticketless(), By: by, Ends: l.Ends}
+		State: l.State.String(), Ending: l.Ending.String(), Needs: l.Terms.Needs, Ticket: !l.Ticketless(), By: by, Ends: l.Ends}
 	if o := l.Operation; o.Named() {
 		out.Operation = o.Method + " " + o.Host + o.Path
 	}

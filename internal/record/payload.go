@@ -25,6 +25,9 @@ func (e *encoder) payload(x Entry) {
 			e.number("prints", int64(x.Reload.Prints))
 			e.hash("book", x.Reload.Book)
 		}
+		if x.Reload.Inventory != (Hash{}) {
+			e.hash("inventory", x.Reload.Inventory)
+		}
 	case x.Lease != nil:
 		e.lease(x.Lease)
 	case x.Approval != nil:
@@ -67,6 +70,7 @@ func (e *encoder) decision(d *Decision) {
 		e.text("location", u.Location, itemMax)
 		e.id("lease", u.Lease)
 		e.time("lease_ends", u.LeaseEnds)
+		e.number("needs", int64(u.Needs))
 	})
 	e.number("uses_cut", int64(d.UsesCut+cut))
 	cut = list(e, "seen", d.Seen, seenMax, func(s Seen) {
@@ -137,6 +141,7 @@ func (e *encoder) lease(l *Lease) {
 	e.text("scope", l.Scope, itemMax)
 	e.text("state", l.State, itemMax)
 	e.text("ending", l.Ending, itemMax)
+	e.number("needs", int64(l.Needs))
 	e.flag("ticket", l.Ticket)
 	e.text("by", l.By, textMax)
 	e.time("ends", l.Ends)

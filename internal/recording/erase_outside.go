@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/record"
 
 	"gocloud.dev/blob"
@@ -77,12 +78,12 @@ func (p *Packs) putOutside(ctx context.Context, was string, raw []byte) error {
 	base := was[:strings.LastIndexByte(was, '-')+1]
 	sum := sha256.Sum256(raw)
 	key := base + hex.EncodeToString(sum[:]) + closedExt
-	if err := p.bucket.WriteAll(ctx, key, raw, &blob.WriterOptions{ContentType: packType}); err != nil {
+	if err := bucket.Put(ctx, p.bucket, key, bytes.NewReader(raw), nil); err != nil {
 		return err
 	}
 	back, err := p.bucket.ReadAll(ctx, key)
 	if err == nil && !bytes.Equal(back, raw) {
-		err = errOtherBack
+		err = errUnlike
 	}
 	return err
 }

@@ -95,7 +95,7 @@ func TestEraseBeforeACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	three := record.NewID(began) // never ends
-	if err := ordinary(r.Begin(three, began, full), jsonBody(1)); err != nil {
+	if err := ordinary(r.Begin(three, "agent", began, full), jsonBody(1)); err != nil {
 		t.Fatal(err)
 	}
 	folder := filepath.Join(dir, packsFolder)
@@ -327,7 +327,7 @@ func TestEraseAlone(t *testing.T) {
 	two, f := recordOne(t, r, dir, full) // for which the first one's pack would be closed
 	brief, stop := context.WithTimeout(t.Context(), time.Millisecond)
 	defer stop()
-	_, ships := r.shipOne(brief, "a pack")
+	_, ships := r.ship(brief, "a pack")
 	for what, err := range map[string]error{
 		"closing":    r.finish(&pack{count: 1, path: "a pack"}),
 		"taking":     ships,

@@ -67,6 +67,17 @@ func (t *text) UnmarshalJSON(b []byte) error {
 
 var errLine = errors.New("a line that cannot be")
 
+// Parse makes a transcript of the parts of a recording as they are unsealed.
+func Parse(exchange string, parts [][]byte) (Transcript, error) {
+	p := &parser{}
+	for i, plain := range parts {
+		if err := p.part(exchange, plain); err != nil {
+			return Transcript{}, fmt.Errorf("reading part %d of a recording: %w", i, err)
+		}
+	}
+	return p.t, nil
+}
+
 // parser makes a transcript of a tape's parts, in their order.
 type parser struct {
 	t     Transcript

@@ -24,9 +24,10 @@
 // # Pack
 //
 // The first line is JSON: a version, when the pack was made, what KEEP says, the
-// id of the log and the position where it ended then, and the pack's random key,
-// sealed with AES-256-GCM under a key that derives from the recording key, with the
-// rest of the line as additional data. ID is the first 16 bytes of the line's
+// id of the log and the position where it ended then, the id of the recording key, and
+// the pack's random key, sealed with AES-256-GCM under a key that derives from the
+// recording key, with the rest of the line as additional data. The id of a recording
+// key derives from it too, and tells nothing of it; older packs have none. ID is the first 16 bytes of the line's
 // SHA-256 in lower-case Crockford base32: who names the pack names its first line.
 //
 // Then parts stand one behind another. A part is, all numbers big-endian:

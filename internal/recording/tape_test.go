@@ -32,7 +32,7 @@ func newPlayer(t testing.TB) player {
 func (p player) play(t testing.TB, rule Rule, act func(Tape)) (Transcript, []record.Part) {
 	t.Helper()
 	id := record.NewID(began)
-	tp := p.r.Begin(id, began, rule).(*tape)
+	tp := p.r.Begin(id, "agent", began, rule).(*tape)
 	tp.Tickets(map[string]string{"ghp_" + ticketOne: "L1"})
 	act(tp)
 	if err := tp.Flush(began.Add(time.Hour), true); err != nil {
@@ -130,7 +130,7 @@ func TestMasksBeyondTheLimit(t *testing.T) {
 func TestPartsGrowRare(t *testing.T) {
 	p := newPlayer(t)
 	id := record.NewID(began)
-	tp := p.r.Begin(id, began, full).(*tape)
+	tp := p.r.Begin(id, "agent", began, full).(*tape)
 	at := began
 	for range 3 * 7 * 24 * 3600 / 10 { // three weeks
 		tp.Piece(at, Got, []byte("."), nil)
@@ -147,7 +147,7 @@ func TestPartsGrowRare(t *testing.T) {
 
 func TestFlushWaits(t *testing.T) {
 	p := newPlayer(t)
-	tp := p.r.Begin(record.NewID(began), began, Rule{Bodies: Full, Limit: 1 << 20}).(*tape)
+	tp := p.r.Begin(record.NewID(began), "agent", began, Rule{Bodies: Full, Limit: 1 << 20}).(*tape)
 	for _, step := range []struct {
 		after time.Duration
 		bytes int

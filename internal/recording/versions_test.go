@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"cloakroom/internal/bucket"
 )
 
 // versioned answers as S3 does of a bucket that keeps versions: of what is asked here.
@@ -62,7 +64,7 @@ func TestVersionsAreDeleted(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := httptest.NewServer(&c.of)
 			defer s.Close()
-			b, err := openBucket(t.Context(), "s3://records?region=here&use_path_style=true&prefix=below/&endpoint="+s.URL)
+			b, err := bucket.Open(t.Context(), "s3://records?region=here&use_path_style=true&prefix=below/&endpoint="+s.URL)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -35,6 +35,7 @@ type side struct {
 // writer writes one tape.
 type writer struct {
 	r        *Recorder
+	share    *share // of who is recorded
 	exchange string
 	began    time.Time
 	rule     Rule
@@ -62,17 +63,16 @@ func newWriter() *writer {
 }
 
 // reset makes w that of a new tape.
-func (w *writer) reset(r *Recorder, exchange string, began time.Time, rule Rule) {
+func (w *writer) reset(r *Recorder, s *share, exchange string, began time.Time, rule Rule) {
 	const keep = 64 << 10
-	for _, s := range []*side{&w.sent, &w.got} {
-		s.sum.Reset()
-		held := s.stream.held[:0]
-		*s = side{sum: s.sum, stream: stream{held: held, owners: s.stream.owners[:0]}}
+	for _, way := range []*side{&w.sent, &w.got} {
+		way.sum.Reset()
+		*way = side{sum: way.sum, stream: stream{held: way.stream.held[:0], owners: way.stream.owners[:0]}}
 	}
 	if cap(w.line.buf) > keep {
 		w.line.buf = nil
 	}
-	w.r, w.exchange, w.began, w.rule = r, exchange, began, rule
+	w.r, w.share, w.exchange, w.began, w.rule = r, s, exchange, began, rule
 	w.scrub = scrubber{key: r.markKey, named: r.o.Named}
 	w.line.buf, w.own = w.line.buf[:0], w.own[:0]
 	w.events, w.bare, w.current, w.changed, w.oldest = 0, 0, -1, true, -1
@@ -109,6 +109,9 @@ func (w *writer) begin(at time.Time) time.Duration {
 }
 
 func (w *writer) head(at time.Time, k Kind, h Head, masked map[string]int) {
+	if w.failed != nil {
+		return
+	}
 	since := w.begin(at)
 	w.events++
 	l := &w.line
@@ -147,6 +150,9 @@ type content struct {
 
 // content takes a piece of the body, or of a message.
 func (w *writer) content(at time.Time, c content) {
+	if w.failed != nil {
+		return
+	}
 	s := w.side(c.kind)
 	w.changed = true
 	s.bytes += int64(len(c.data))
@@ -250,7 +256,7 @@ func (w *writer) account() {
 	const grain = 4 << 10
 	n := int64(len(w.line.buf) + len(w.sent.stream.held) + len(w.got.stream.held))
 	if d := n - w.counted; d >= grain || d <= -grain {
-		w.r.memory.Add(d)
+		w.r.take(w.share, d)
 		w.counted = n
 	}
 }
