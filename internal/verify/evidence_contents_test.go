@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/record"
@@ -34,9 +35,9 @@ func parts(t testing.TB, x recording.Transcript) [][]byte {
 	for _, e := range x.Events {
 		fields := map[string]any{"kind": e.Kind}
 		if h := e.Head; h != nil {
-			pairs := [][2]string{}
+			pairs := [][2]any{}
 			for _, header := range h.Headers {
-				pairs = append(pairs, [2]string{header.Name, header.Value})
+				pairs = append(pairs, [2]any{header.Name, plainText(header.Value)})
 			}
 			fields["method"], fields["authority"], fields["path"], fields["status"], fields["headers"] = h.Method, h.Authority, h.Path, h.Status, pairs
 		}
@@ -49,6 +50,14 @@ func parts(t testing.TB, x recording.Transcript) [][]byte {
 		line(map[string]any{"kind": "end", "sent": sums(x.Sent), "got": sums(x.Got)}, nil)
 	}
 	return [][]byte{b.Bytes()}
+}
+
+// plainText is how a text stands in a part.
+func plainText(s string) any {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return []string{base64.StdEncoding.EncodeToString([]byte(s))}
 }
 
 // withContents lets the evidence hold what is recorded.
