@@ -151,6 +151,19 @@ func TestReserveIsForWhatGoesOn(t *testing.T) {
 	wantWhole(t, r, ends(t, dir)[id], id)
 }
 
+// Where there is no issuer nobody calls, and has all that there is.
+func TestNobodyHasNoShare(t *testing.T) {
+	dir := newDir(t)
+	r := open(t, dir, openLog(t, dir), Options{Strict: true, PerPrincipal: 100})
+	for range 3 {
+		tape := r.Begin(record.NewID(began), "", began, full)
+		if err := errors.Join(ordinary(tape, jsonBody(1)), r.Ready("")); err != nil {
+			t.Error(err)
+		}
+		tape.End(began, record.End{})
+	}
+}
+
 // Who recorded nothing for a day takes no memory, unless an exchange goes on.
 func TestIdleSharesAreForgotten(t *testing.T) {
 	dir := newDir(t)

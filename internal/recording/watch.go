@@ -33,9 +33,6 @@ func (r *Recorder) Ready(principal string) error {
 	if n := r.memory.Load(); n > r.o.Memory {
 		return fmt.Errorf("%w: %d bytes wait for the disk, and %d may", ErrUnavailable, n, r.o.Memory)
 	}
-	if principal == "" {
-		return nil
-	}
 	return r.readyFor(principal)
 }
 
