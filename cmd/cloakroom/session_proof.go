@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
@@ -192,8 +192,10 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 // recorded is what is recorded of an exchange, unsealed; none if it is not there.
 func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
 	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
-	if errors.Is(err, recording.ErrGone) || errors.Is(err, recording.ErrNotRecorded) || errors.Is(err, recording.ErrBroken) {
-		return nil, nil // the report says so
+	for _, known := range []error{recording.ErrGone, recording.ErrNotRecorded, recording.ErrBroken, recording.ErrKey} {
+		if errors.Is(err, known) {
+			return nil, nil // the report says so
+		}
 	}
 	return parts, err
 }
@@ -206,7 +208,7 @@ func witnessNames(cfg *config.Config) (names []string) {
 		case w.URL != "":
 			names = append(names, strings.TrimSuffix(w.URL, "/"))
 		default:
-			names = append(names, checkpoint.BucketName(w.Bucket))
+			names = append(names, bucket.Name(w.Bucket))
 		}
 	}
 	return names

@@ -22,6 +22,7 @@ type Record struct {
 	Bodies    int64            // bytes of a body to record, each way
 	Retention time.Duration    // of what is recorded
 	Store     string           // URL of the bucket for closed packs, as gocloud.dev/blob has it; empty: they stay in Dir
+	Backlog   int64            // bytes of closed packs that may wait for Store; 0: 4 GiB
 	Key       *secret.Source   // of the recording key, 32 bytes in base64; nil: it follows from the root key
 	OldKeys   []*secret.Source // of earlier recording keys: what is under them can be read
 	// PerPrincipal is how many bytes of recordings one principal may have written in
@@ -58,6 +59,7 @@ func (l *loader) record(n *yaml.Node) {
 		"bodies":    func(n *yaml.Node) { r.Bodies = l.size(n, 0, 1<<30) },
 		"retention": func(n *yaml.Node) { r.Retention = l.duration(n, minRetention) },
 		"store":     func(n *yaml.Node) { r.Store = l.bucket(n) },
+		"backlog":   func(n *yaml.Node) { r.Backlog = l.size(n, 1<<20, 1<<40) },
 		"key":       func(n *yaml.Node) { r.Key = l.recordingKey(n) },
 		"old_keys": func(n *yaml.Node) {
 			l.list(n, "old keys", func(n *yaml.Node) { r.OldKeys = append(r.OldKeys, l.recordingKey(n)) })

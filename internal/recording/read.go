@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/record"
 
 	"gocloud.dev/blob"
@@ -43,7 +44,7 @@ func OpenReader(ctx context.Context, dir string, key [32]byte, store string, old
 	}
 	p := &Packs{dir: filepath.Join(dir, packsFolder), ring: ring, keys: map[string]cipher.AEAD{}}
 	if store != "" {
-		if p.bucket, err = openBucket(ctx, store); err != nil {
+		if p.bucket, err = bucket.Open(ctx, store); err != nil {
 			return nil, err
 		}
 	}

@@ -96,6 +96,7 @@ type Recorder struct {
 	pool    sync.Pool // of *writer
 	memory  atomic.Int64
 	waiting atomic.Int64
+	stuck   atomic.Int64          // packs that the outside store did not take
 	failure atomic.Pointer[error] // of the last write; nil: it went well
 	scarce  atomic.Pointer[error] // what there is too little or too much of
 	low     atomic.Int64          // bytes that a principal may record in a day as the disk is low; 0: it is not
@@ -126,6 +127,10 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 		wake: make(chan struct{}, 1), closing: make(chan struct{})}
 	r.pool.New = func() any { return newWriter() }
 	r.markKey = o.Key
+	if err := r.tryStore(ctx); err != nil {
+		packs.Close()
+		return nil, err
+	}
 	if err := r.recover(ctx); err != nil {
 		packs.Close()
 		return nil, fmt.Errorf("opening the recorder: %w", err)
