@@ -192,8 +192,10 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 // recorded is what is recorded of an exchange, unsealed; none if it is not there.
 func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
 	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
-	if errors.Is(err, recording.ErrGone) || errors.Is(err, recording.ErrNotRecorded) || errors.Is(err, recording.ErrBroken) {
-		return nil, nil // the report says so
+	for _, known := range []error{recording.ErrGone, recording.ErrNotRecorded, recording.ErrBroken, recording.ErrKey} {
+		if errors.Is(err, known) {
+			return nil, nil // the report says so
+		}
 	}
 	return parts, err
 }

@@ -186,6 +186,9 @@ func (r *Recorder) note(endings []ending) (waiting []ending) {
 		default:
 			e.end.Exchange, e.end.Recording, e.end.Until = e.exchange, parts, until
 			e.end.Lost = e.lost || len(parts) < len(e.parts)
+			if len(parts) < len(e.parts) {
+				e.end.Tape = record.Hash{} // of what is not there
+			}
 			if len(parts) == 0 {
 				e.end.Kept = ""
 			}

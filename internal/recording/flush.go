@@ -68,6 +68,9 @@ func (w *writer) write() error {
 	if len(w.parts) < record.PartsMax {
 		err = w.r.put(p, w.rule.Retention)
 	}
+	if err == nil {
+		w.plain.Write(w.line.buf)
+	}
 	w.drop()
 	if err != nil {
 		return w.fail(err)
@@ -97,6 +100,9 @@ func (w *writer) end(at time.Time, e record.End) {
 	r := w.r
 	r.take(w.share, -w.counted)
 	e.Kept = string(w.rule.Bodies)
+	if len(w.parts) > 0 {
+		w.plain.Sum(e.Tape[:0])
+	}
 	r.mu.Lock()
 	delete(r.tapes, w)
 	w.share.tapes--

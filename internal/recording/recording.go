@@ -45,8 +45,12 @@
 // # Part
 //
 // Unsealed, a part of a tape is lines of JSON, of which the first names version,
-// exchange and number, when the exchange began and what of bodies is kept. The
-// others are events in the order in which they happened, with microseconds since
+// exchange and number, when the exchange began and what of bodies is kept; a tape's
+// first part has a random salt there. The end in the log has the SHA-256 of all parts of
+// its tape, one behind another: who is shown them needs no key to know that they are what
+// was recorded, and who has but the log cannot try what they were.
+//
+// The other lines are events in the order in which they happened, with microseconds since
 // the exchange began. A line with "data" is followed by so many bytes as they are,
 // and a line feed. A line with "of" goes on with the event of that number, counted
 // from 0 over all parts. A line of kind "end" tells of both bodies as a whole; it

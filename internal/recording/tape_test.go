@@ -232,3 +232,43 @@ func TestTextsThatAreNoUTF8(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLogHasTheHashOfATape, by which whoever is shown its parts knows that they are
+// what was recorded; of the same words it is another each time, so that nobody can try
+// what they were.
+func TestTheLogHasTheHashOfATape(t *testing.T) {
+	p := newPlayer(t)
+	for range 2 {
+		p.play(t, Rule{Bodies: Full, Limit: 4096}, func(tape Tape) {
+			for _, text := range []string{"one", "two"} {
+				tape.Piece(began, Got, []byte(text), nil)
+				if err := tape.Flush(began.Add(time.Second), true); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+	if err := p.r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	known := map[record.Hash]bool{}
+	for id, e := range ends(t, p.dir) {
+		all, err := p.r.Plain(t.Context(), id, e.Recording)
+		if err != nil || len(all) < 2 {
+			t.Fatalf("%d parts, %v", len(all), err)
+		}
+		if known[e.Tape] = true; e.Tape != sha256.Sum256(bytes.Join(all, nil)) {
+			t.Errorf("exchange %s: the hash is not that of its parts", id)
+		}
+		tr, err := Parse(id, all)
+		if err != nil || joined(tr, Got) != "onetwo" || !tr.Complete {
+			t.Errorf("parsed: %+v, %v", tr, err)
+		}
+		if _, err := Parse(id, all[1:]); err == nil {
+			t.Error("the second part is taken for the first")
+		}
+	}
+	if len(known) != 2 {
+		t.Errorf("%d hashes of two tapes", len(known))
+	}
+}

@@ -1,7 +1,9 @@
 package recording
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"hash"
 	"maps"
 	"strings"
@@ -52,12 +54,13 @@ type writer struct {
 	changed bool          // since the end was written last
 	oldest  time.Duration // of what is not written; -1: there is nothing
 	parts   []*part
-	counted int64 // bytes, in the recorder's memory
+	plain   hash.Hash // of what the parts are, unsealed
+	counted int64     // bytes, in the recorder's memory
 	failed  error
 }
 
 func newWriter() *writer {
-	w := &writer{}
+	w := &writer{plain: sha256.New()}
 	w.sent.sum, w.got.sum = sha256.New(), sha256.New()
 	return w
 }
@@ -77,6 +80,7 @@ func (w *writer) reset(r *Recorder, s *share, exchange string, began time.Time, 
 	w.line.buf, w.own = w.line.buf[:0], w.own[:0]
 	w.events, w.bare, w.current, w.changed, w.oldest = 0, 0, -1, true, -1
 	w.parts, w.counted, w.failed = nil, 0, nil
+	w.plain.Reset()
 }
 
 func (w *writer) tickets(leases map[string]string) {
@@ -91,6 +95,14 @@ func (w *writer) tickets(leases map[string]string) {
 	maps.DeleteFunc(w.scrub.leases, func(_, id string) bool { return id == "" })
 }
 
+// salt is what a tape begins with, so that nobody who knows the hash of all of it can
+// try what was said, once it is deleted.
+func salt() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
 // begin makes sure that there is a part to write to, and notes the time.
 func (w *writer) begin(at time.Time) time.Duration {
 	since := max(0, at.Sub(w.began))
@@ -101,6 +113,9 @@ func (w *writer) begin(at time.Time) time.Duration {
 		w.line.number("part", int64(len(w.parts)))
 		w.line.text("began", w.began.UTC().Format(time.RFC3339Nano))
 		w.line.text("bodies", string(w.rule.Bodies))
+		if len(w.parts) == 0 {
+			w.line.text("salt", salt())
+		}
 		w.line.close()
 		w.oldest = since
 	}
