@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -88,6 +89,26 @@ func TestErase(t *testing.T) {
 	m.wantShown(t, "running again", "s3")
 	m.wantShown(t, "running again", "s4")
 	m.isTold(t)
+	m.isProved(t, "s2")
+}
+
+// isProved wants that evidence holds of a session of which something was erased, and
+// that it has nothing of that.
+func (m *masking) isProved(t *testing.T, session string) {
+	t.Helper()
+	key, _, _ := command(t, m.dir, m.env, "log", "key")
+	file := m.path("erased.evidence")
+	if _, stderr, code := command(t, m.dir, m.env, "session", "verify", session, "--evidence", file, "--contents"); code != 0 {
+		t.Errorf("session verify: exit %d: %s", code, stderr)
+	}
+	stdout, stderr, code := command(t, t.TempDir(), nil, "log", "verify", file, "--key", strings.TrimSpace(key))
+	if code != 0 || !strings.Contains(stdout, "1 recording, as acts say") {
+		t.Errorf("the evidence: exit %d: %s%s", code, stdout, stderr)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || strings.Count(string(text), personal[1]) != 1 || !strings.Contains(string(text), `"act":{"name":"erase"`) {
+		t.Errorf("%v: what was erased is there, or what says so is not: %s", err, text)
+	}
 }
 
 // isTold wants that the log tells of an erasure before it is one, and of nothing that
