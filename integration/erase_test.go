@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,4 +192,38 @@ func TestEraseKilled(t *testing.T) {
 	m.up.stop(t)
 	m.wantErased(t, "stopped", "s1", n)
 	m.wantShown(t, "stopped", "s2")
+}
+
+// TestEraseInAFleet erases a session over three replicas where each has its packs: what
+// others have is said to be left, and all logs together prove that it is all erased.
+func TestEraseInAFleet(t *testing.T) {
+	t.Parallel()
+	b := backend(t, func(http.ResponseWriter, *http.Request) {})
+	f := newFleet(t, setup{Config: `
+tiers: {low: {lease: 5m}}
+credentials:
+  - {name: demo, tier: low, groups: [ai-agents], value: {env: DEMO_KEY}, allow: [{hosts: [api.test], methods: [GET], paths: ["/v1/**"]}]}
+`, Values: map[string]string{"DEMO_KEY": value()}, Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
+	first, others := f.replicas[0], []string{}
+	for _, r := range f.replicas[1:] {
+		others = append(others, "--log", r.path("record"))
+	}
+	headers := []string{"x-cloakroom-session", "s1", "x-cloakroom-token", f.token(agentClient), "authorization", "Bearer " + first.placeholder("demo")}
+	const n = 12
+	for range n {
+		f.get("/api/v1/x", headers...)
+	}
+	first.session(t, "s1", n, true)
+	for _, r := range f.replicas {
+		if said, code := r.erases(t, "s1", "--yes"); code != 1 || !strings.Contains(said, "on another machine") || strings.Contains(said, "of 0 exchanges") {
+			t.Errorf("exit %d: %s", code, said)
+		}
+	}
+	stdout, stderr, code := command(t, first.dir, first.env, append([]string{"session", "verify", "s1"}, others...)...)
+	if code != 0 || !strings.Contains(stdout, fmt.Sprintf("erased      %d recordings", n)) {
+		t.Errorf("session verify: exit %d: %s%s", code, stdout, stderr)
+	}
+	if r := first.logVerify(t, 0, others...); r.Erased < n {
+		t.Errorf("log verify: %+v", r)
+	}
 }
