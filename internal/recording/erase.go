@@ -67,10 +67,11 @@ func (p *Packs) erasePack(ctx context.Context, id string, parts []erased, tell f
 	if err == nil {
 		defer lock.Close()
 	}
-	if err := p.eraseHere(id, parts, tell); err != nil || p.bucket == nil {
-		return err
+	err = p.eraseHere(id, parts, tell)
+	if p.bucket != nil {
+		err = errors.Join(err, p.eraseOutside(ctx, id, parts, tell))
 	}
-	return p.eraseOutside(ctx, id, parts, tell)
+	return err
 }
 
 // eraseHere erases in place: what wrote the file goes on behind.
