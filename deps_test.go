@@ -42,9 +42,10 @@ var own = map[string][]string{
 	"internal/record":            {"internal/access", "internal/lease", "internal/replace"},
 	"internal/transcript":        {"internal/access", "internal/record", "internal/recording"},
 	"internal/record/recordtest": {"internal/access", "internal/record", "internal/replace"},
-	"internal/recording":         {"internal/access", "internal/record"}, // masked bodies come as bytes: their frames are made anew around them
+	"internal/bucket":            {},
+	"internal/recording":         {"internal/access", "internal/bucket", "internal/record"}, // masked bodies come as bytes: their frames are made anew around them
 	"internal/config":            {"internal/access", "internal/inventory", "internal/secret"},
-	"internal/checkpoint":        {"internal/record"}, // what it signs; it holds no key but its own
+	"internal/checkpoint":        {"internal/bucket", "internal/record"}, // what it signs; it holds no key but its own
 	"internal/decide":            {"internal/access", "internal/body", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/approval":          {"internal/access", "internal/inventory", "internal/lease", "internal/record"},
 	"internal/agent":             {"internal/access", "internal/decide", "internal/lease"},
@@ -91,7 +92,8 @@ var only = map[string][]string{
 	"github.com/chromedp":                       {"integration/..."},
 	"github.com/santhosh-tekuri/jsonschema":     {"internal/console", "internal/export", "internal/transcript"},
 	"github.com/transparency-dev":               {"internal/checkpoint", "internal/config", "internal/verify"},
-	"gocloud.dev":                               {"internal/checkpoint", "internal/recording", "cmd/..."},
+	"github.com/aws":                            {"internal/recording"},
+	"gocloud.dev":                               {"internal/bucket", "internal/checkpoint", "internal/recording", "cmd/..."},
 	"golang.org/x/time":                         {"internal/notify"},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},

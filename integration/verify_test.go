@@ -90,7 +90,7 @@ func (m *masking) evidence(t *testing.T, file string, contents int) {
 	}
 	if said, code := check(file); code != 0 || !strings.Contains(said, "findings    none") || !strings.Contains(said, "proved") ||
 		!strings.Contains(said, fmt.Sprintf("contents    of %d exchanges", contents)) ||
-		!strings.Contains(said, "judged here 2 values") || !strings.Contains(said, "2 of them by the rules in force too") {
+		!strings.Contains(said, fmt.Sprintf("%d recordings, %d of them proved", contents, contents)) || !strings.Contains(said, "judged here 2 values") || !strings.Contains(said, "2 of them by the rules in force too") {
 		t.Errorf("the evidence: exit %d: %s", code, said)
 	}
 	text, err := os.ReadFile(file)
@@ -194,7 +194,7 @@ func TestASecretThatWasDeclaredLater(t *testing.T) {
 		code      int
 		says      string
 	}{
-		{nil, 0, "1 recording, whose bodies were compared"},
+		{nil, 0, "1 recording, 1 of them proved"},
 		{[]string{"--value-file", given}, 1, `NOT SAID    leak of credential "later.txt" as text in the response body`},
 	} {
 		stdout, stderr, code := command(t, l.dir, l.env, append([]string{"log", "verify", file}, tt.arguments...)...)

@@ -21,7 +21,7 @@ import (
 )
 
 func newCheck(o *options) *cobra.Command {
-	var show, asJSON bool
+	var show, asJSON, buckets bool
 	c := &cobra.Command{
 		Use: "check", Short: "Check the configuration and report every error at once", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,6 +39,11 @@ func newCheck(o *options) *cobra.Command {
 			if _, err := rego.New(cmd.Context(), rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet}); err != nil {
 				return err
 			}
+			if buckets {
+				if err := tryBuckets(cmd.Context(), cfg); err != nil {
+					return err
+				}
+			}
 			if show {
 				return printResolved(cmd.OutOrStdout(), cfg, asJSON)
 			}
@@ -48,6 +53,7 @@ func newCheck(o *options) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&show, "print", false, "print the resolved rules and placeholders, never a value")
+	c.Flags().BoolVar(&buckets, "buckets", false, "also ask the outside store and the witnesses' buckets whether they can be used")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }

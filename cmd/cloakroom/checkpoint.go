@@ -8,6 +8,7 @@ import (
 	"gocloud.dev/blob"
 	"golang.org/x/mod/sumdb/note"
 
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/config"
 )
@@ -15,7 +16,13 @@ import (
 // witnesses are those of a configuration, and the buckets that they need open.
 type witnesses struct {
 	all     []checkpoint.Witness
-	buckets []*blob.Bucket
+	buckets []namedBucket
+}
+
+// namedBucket is a bucket with its URL.
+type namedBucket struct {
+	at     string
+	bucket *blob.Bucket
 }
 
 // openWitnesses opens the configuration's witnesses; key is the log's.
@@ -40,11 +47,11 @@ func openWitnesses(ctx context.Context, cfg *config.Config, key note.Verifier) (
 }
 
 func (w *witnesses) bucket(ctx context.Context, at string, key note.Verifier) (checkpoint.Witness, error) {
-	b, err := blob.OpenBucket(ctx, at)
+	b, err := bucket.Open(ctx, at)
 	if err != nil {
-		return nil, fmt.Errorf("opening witness %q: %w", checkpoint.BucketName(at), err)
+		return nil, hinted{fmt.Errorf("opening a witness: %w", err), bucket.Hint(at)}
 	}
-	w.buckets = append(w.buckets, b)
+	w.buckets = append(w.buckets, namedBucket{at, b})
 	return checkpoint.NewBucket(at, b, key)
 }
 
@@ -52,7 +59,19 @@ func (w *witnesses) bucket(ctx context.Context, at string, key note.Verifier) (c
 func (w *witnesses) Close() error {
 	var errs []error
 	for _, b := range w.buckets {
-		errs = append(errs, b.Close())
+		errs = append(errs, b.bucket.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// try asks each bucket whether it can be used, and writes nothing there: what a
+// witness has is for good. One that does not answer may do so later.
+func (w *witnesses) try(ctx context.Context) error {
+	var errs []error
+	for _, b := range w.buckets {
+		if err := bucket.Try(ctx, b.at, b.bucket, ""); err != nil {
+			errs = append(errs, hinted{fmt.Errorf("trying a witness: %w", err), bucket.Hint(b.at)})
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -64,6 +83,9 @@ func (s *service) openCheckpoints(ctx context.Context, cfg *config.Config) error
 		return err
 	}
 	if s.witnesses, err = openWitnesses(ctx, cfg, key.Verifier()); err != nil {
+		return err
+	}
+	if err := s.witnesses.try(ctx); errors.Is(err, bucket.ErrRefused) {
 		return err
 	}
 	s.checkpoints, err = checkpoint.NewKeeper(s.log, cfg.Record.Dir, key, checkpoint.Options{

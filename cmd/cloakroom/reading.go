@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,12 +22,15 @@ import (
 type recordings interface {
 	recording.Reader
 	io.Closer
+	Check(ctx context.Context, p record.Part) error
+	Erase(ctx context.Context, what []recording.Erasure, tell func(record.Act) error) error
 }
 
 // reading is what a command needs that shows what is recorded.
 type reading struct {
 	ledger
-	packs recordings
+	packs    recordings
+	erasures func() (map[string]record.Entry, error) // see erasures; read once
 }
 
 // selector says which exchanges are to be read.
@@ -64,7 +68,8 @@ func withReading(cmd *cobra.Command, o *options, do func(context.Context, readin
 			return err
 		}
 		defer packs.Close()
-		return do(ctx, reading{l, packs})
+		once := sync.OnceValues(func() (map[string]record.Entry, error) { return erasures(cfg.Record.Dir) })
+		return do(ctx, reading{l, packs, once})
 	})
 }
 
@@ -124,7 +129,8 @@ func find(ctx context.Context, ix record.Index, s selector) ([]record.Exchange, 
 }
 
 // read reads what is recorded of an exchange that was entered. The transcript says
-// why something is not there, or not what the log says (recording.ErrBroken).
+// why something is not there, or not what the log says (recording.ErrBroken), or not to be opened
+// (recording.ErrKey).
 func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchange, error) {
 	out := transcript.Exchange{Exchange: x}
 	switch {
@@ -140,7 +146,9 @@ func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchan
 	}
 	t, err := r.packs.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
 	switch {
-	case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrBroken):
+	case errors.Is(err, recording.ErrErased):
+		out.Missing = r.whoErased(x.Decision.Decision.Exchange, err)
+	case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrBroken), errors.Is(err, recording.ErrKey):
 		out.Missing = transcript.Early(err, x.End.End.Until, time.Now())
 	case err != nil:
 		return out, fmt.Errorf("reading exchange %q: %w", x.Decision.Decision.Exchange, err)
@@ -150,8 +158,8 @@ func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchan
 	return out, nil
 }
 
-// each reads one after another. Recordings that are broken are an error once do had
-// them all.
+// each reads one after another. Recordings that are broken, or that no key here opens,
+// are an error once do had them all.
 func (r reading) each(ctx context.Context, xs []record.Exchange, do func(*transcript.Exchange) error) error {
 	var broken error
 	for _, x := range xs {
@@ -162,8 +170,8 @@ func (r reading) each(ctx context.Context, xs []record.Exchange, do func(*transc
 		if err != nil {
 			return err
 		}
-		if errors.Is(t.Missing, recording.ErrBroken) {
-			broken = fmt.Errorf("reading exchange %q: %w", t.ID(), t.Missing)
+		if errors.Is(t.Missing, recording.ErrBroken) || errors.Is(t.Missing, recording.ErrKey) {
+			broken = withKeyHint(fmt.Errorf("reading exchange %q: %w", t.ID(), t.Missing))
 		}
 	}
 	return broken

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"cloakroom/internal/checkpoint"
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
@@ -76,7 +76,7 @@ func withProof(ctx context.Context, r reading, more []string, do func(*proof) er
 // cannot be read here, as an environment variable of the service's, has its last value
 // among those of the past, if it was in force.
 func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error) {
-	marks, err := recordingKey(p.config, p.root)
+	marks, err := recordingKeys(p.config, p.root)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +94,14 @@ func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error)
 }
 
 // searched is what is searched for of a value: itself, and what stands in a recording
-// for a token that it holds.
-func searched(key [32]byte, name string, v secret.Value) []search.Value {
+// for a token that it holds, under any recording key.
+func searched(keys [][32]byte, name string, v secret.Value) []search.Value {
 	all := []search.Value{{Credential: name, Bytes: v.Reveal()}}
 	for _, s := range record.Strays(string(v.Reveal()), func(string) bool { return true }) {
-		if s.Token {
+		if !s.Token {
+			continue
+		}
+		for _, key := range keys {
 			all = append(all, search.Value{Credential: name, Bytes: []byte(recording.TokenMark(key, s.Text))})
 		}
 	}
@@ -189,8 +192,10 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 // recorded is what is recorded of an exchange, unsealed; none if it is not there.
 func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
 	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
-	if errors.Is(err, recording.ErrGone) || errors.Is(err, recording.ErrNotRecorded) || errors.Is(err, recording.ErrBroken) {
-		return nil, nil // the report says so
+	for _, known := range []error{recording.ErrGone, recording.ErrNotRecorded, recording.ErrBroken, recording.ErrKey} {
+		if errors.Is(err, known) {
+			return nil, nil // the report says so
+		}
 	}
 	return parts, err
 }
@@ -203,7 +208,7 @@ func witnessNames(cfg *config.Config) (names []string) {
 		case w.URL != "":
 			names = append(names, strings.TrimSuffix(w.URL, "/"))
 		default:
-			names = append(names, checkpoint.BucketName(w.Bucket))
+			names = append(names, bucket.Name(w.Bucket))
 		}
 	}
 	return names

@@ -185,6 +185,7 @@ func (d *Decision) Answer() (status int, headers []Header, body []byte) {
 // Refused is a request that was decided on and let nowhere.
 type Refused struct {
 	Request     *Request
+	Principal   string            // Principal.ID
 	Target      Target            // zero: unknown
 	Credentials []string          // whose placeholders stood where they count
 	Tickets     map[string]string // by a ticket's text: its lease

@@ -1,13 +1,15 @@
 package checkpoint
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"sync"
+
+	"cloakroom/internal/bucket"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -29,21 +31,11 @@ type Bucket struct {
 
 // NewBucket makes a witness of a bucket that was opened from a URL; key
 // verifies what stands in it.
-func NewBucket(at string, bucket *blob.Bucket, key note.Verifier) (*Bucket, error) {
-	if bucket == nil || key == nil {
+func NewBucket(at string, opened *blob.Bucket, key note.Verifier) (*Bucket, error) {
+	if opened == nil || key == nil {
 		return nil, errors.New("making a witness: a bucket and a key are required")
 	}
-	return &Bucket{name: BucketName(at), bucket: bucket, key: key, looked: map[string]bool{}}, nil
-}
-
-// BucketName is a bucket's URL without parameters and user, which may be
-// nobody else's business.
-func BucketName(at string) string {
-	u, err := url.Parse(at)
-	if err != nil {
-		return "bucket"
-	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	return &Bucket{name: bucket.Name(at), bucket: opened, key: key, looked: map[string]bool{}}, nil
 }
 
 // Name implements Witness.
@@ -55,7 +47,7 @@ func (b *Bucket) Add(ctx context.Context, c Signed, _ Checkpoint, log History) (
 		return nil, err
 	}
 	object := fmt.Sprintf("%s/%020d", c.Log, c.Size)
-	err := b.bucket.WriteAll(ctx, object, c.Note, &blob.WriterOptions{ContentType: "text/plain; charset=utf-8", IfNotExist: true})
+	err := bucket.Put(ctx, b.bucket, object, bytes.NewReader(c.Note), &blob.WriterOptions{ContentType: "text/plain; charset=utf-8", IfNotExist: true})
 	if gcerrors.Code(err) == gcerrors.FailedPrecondition { // there is one
 		return b.same(ctx, object, c)
 	}

@@ -124,8 +124,8 @@ func (d *Decider) grant(_ context.Context, a *attempt) *refusal {
 // record writes the decision to the log, and refuses what it cannot write, and what
 // could not be recorded once it goes on.
 func (d *Decider) record(ctx context.Context, a *attempt) *refusal {
-	if err := d.Recorder.Ready(); err != nil {
-		r := refused(access.CauseUnrecorded, "every exchange must be recorded here, and recording is not possible now; try again, then tell the operator of this gateway")
+	if toCaller, err := d.Recorder.Ready(a.who.ID()); err != nil {
+		r := refused(access.CauseUnrecorded, toCaller)
 		r.reason = "recording is not possible: " + err.Error()
 		return r
 	}

@@ -46,7 +46,7 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 
 // refused is what is recorded of a request that was refused.
 func (a *attempt) refused(out access.Decision) access.Refused {
-	r := access.Refused{Request: a.request, Target: a.input.Target, Decision: out, Credentials: a.suspects}
+	r := access.Refused{Request: a.request, Principal: a.who.ID(), Target: a.input.Target, Decision: out, Credentials: a.suspects}
 	for i, f := range a.found {
 		if !f.Counts {
 			continue

@@ -325,6 +325,33 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
+// TestShareIsUsedUp: only the principal that has used its share is refused, and hears
+// that it is its own.
+func TestShareIsUsedUp(t *testing.T) {
+	w := newWorld(t)
+	ts := w.record(t)
+	ts.unready = fmt.Errorf("%w: too much", recording.ErrShare)
+	x := w.begin()
+	h := w.granted(t, head("/x", "authorization", named("plain")), use(t, "plain", "header:authorization"))
+	_, r, err := x.RequestHead(h)
+	if err != nil || r == nil || r.Code != access.Unavailable || !strings.Contains(r.Message, "one principal's recordings") {
+		t.Errorf("got %v, %v", r, err)
+	}
+	x.End(nil)
+	w.engine.Refused(access.Refused{Principal: "another", Request: &access.Request{Time: start}, Decision: access.Decision{Refusal: r}})
+	if toCaller, err := w.engine.Ready("third"); !errors.Is(err, recording.ErrShare) || toCaller != r.Message {
+		t.Errorf("got %q, %v", toCaller, err)
+	}
+	if want := []string{x.grant.Principal, "another", "third"}; !slices.Equal(ts.principals, want) || want[0] == "" {
+		t.Errorf("it was asked for %q", ts.principals)
+	}
+	ts.unready = nil
+	w.asked(t)
+	if n := len(ts.principals); n < 2 || ts.principals[n-1] != x.grant.Principal || ts.principals[n-2] != x.grant.Principal {
+		t.Errorf("it was begun for %q", ts.principals)
+	}
+}
+
 // TestInstead: a refusal takes the place of an answer that could not be recorded.
 func TestInstead(t *testing.T) {
 	w := newWorld(t)

@@ -145,6 +145,7 @@ type End struct {
 	Set           string         `json:"set"`       // ids of the pattern sets that it was masked with, in order, with "," between
 	Kept          string         `json:"kept"`      // of the bodies: "full" up to a limit, "hash", "none"; empty: nothing is recorded
 	Recording     []Part         `json:"recording"` // what is recorded of it, in order; see package recording
+	Tape          Hash           `json:"tape"`      // SHA-256 of all of these unsealed, one behind another; zero: not told
 	Until         time.Time      `json:"until"`     // when the recording may be deleted
 	Lost          bool           `json:"lost"`      // a part of the recording could not be written
 }

@@ -105,6 +105,9 @@ func (e *encoder) end(x *End) {
 	e.text("set", x.Set, textMax)
 	e.text("kept", x.Kept, itemMax)
 	e.parts("recording", x.Recording)
+	if x.Tape != (Hash{}) {
+		e.hash("tape", x.Tape)
+	}
 	e.time("until", x.Until)
 	e.flag("lost", x.Lost)
 }

@@ -5,34 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/azureblob" // azblob://
-	_ "gocloud.dev/blob/fileblob"  // file://
-	_ "gocloud.dev/blob/gcsblob"   // gs://
-	_ "gocloud.dev/blob/memblob"   // mem://
-	_ "gocloud.dev/blob/s3blob"    // s3://
 )
 
-// openBucket opens an outside store.
-func openBucket(ctx context.Context, url string) (*blob.Bucket, error) {
-	b, err := blob.OpenBucket(ctx, url)
-	if err != nil {
-		return nil, fmt.Errorf("opening the outside store: %w", err)
-	}
-	return b, nil
-}
+// findTime is how long the outside store may take to find a pack: one that is down
+// is waited for without end by Google's driver.
+const findTime = 30 * time.Second
 
 // object finds the pack's object in the outside store; nil: it is not there.
 func (p *Packs) object(ctx context.Context, id string) (*blob.ListObject, error) {
-	o, err := p.bucket.List(&blob.ListOptions{Prefix: id + "-"}).Next(ctx)
-	if errors.Is(err, io.EOF) {
-		return nil, nil
-	}
+	o, err := p.named(ctx, id+"-")
 	if err != nil {
 		return nil, fmt.Errorf("looking for pack %q in the outside store: %w", id, err)
 	}
 	return o, nil
+}
+
+// named finds the first object whose name begins so; nil: there is none.
+func (p *Packs) named(ctx context.Context, prefix string) (*blob.ListObject, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	o, err := p.bucket.List(&blob.ListOptions{Prefix: prefix}).Next(ctx)
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	return o, err
 }
 
 // fetch reads up to n bytes of a pack in the outside store.

@@ -1,23 +1,16 @@
 package recording
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"cloakroom/internal/record"
-
-	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
 )
 
 const pruneEvery = time.Hour
@@ -28,7 +21,7 @@ func (r *Recorder) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(r.o.tick)
 	defer tick.Stop()
 	var pruned time.Time
-	outage := false
+	packs := shipper{r: r}
 	for {
 		if now := r.o.Now(); now.Sub(pruned) >= pruneEvery {
 			pruned = now
@@ -36,11 +29,11 @@ func (r *Recorder) keepHouse(ctx context.Context) {
 				r.o.Logger.Error("recording: packs could not be deleted, it is tried again", "error", err)
 			}
 		}
-		err := r.ship(ctx)
-		if err != nil && !outage {
-			r.o.Logger.Error("recording: the outside store does not take a pack, it is tried again", "error", err)
+		if r.bucket != nil {
+			if err := packs.round(ctx); err != nil {
+				r.o.Logger.Error("recording: packs cannot be stored outside, it is tried again", "error", err)
+			}
 		}
-		outage = err != nil
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -49,70 +42,10 @@ func (r *Recorder) keepHouse(ctx context.Context) {
 	}
 }
 
-// ship takes the closed packs to the outside store. One is removed here when it
-// was read back there.
-func (r *Recorder) ship(ctx context.Context) error {
-	if r.bucket == nil {
-		return nil
-	}
-	paths, err := listed(r.dir, closedExt)
-	if err != nil {
-		return err
-	}
-	var waiting int64
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil {
-			waiting += info.Size()
-		}
-	}
-	r.waiting.Store(waiting)
-	for _, path := range paths {
-		size, err := r.shipOne(ctx, path)
-		if err != nil {
-			return fmt.Errorf("storing pack %q outside: %w", path, err)
-		}
-		r.waiting.Add(-size)
-		r.stats.shipped.Add(1)
-	}
-	return nil
-}
-
-func (r *Recorder) shipOne(ctx context.Context, path string) (size int64, err error) {
-	sum, err := hashFile(path)
-	if err != nil {
-		return 0, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	key := strings.TrimSuffix(filepath.Base(path), closedExt) + "-" + hex.EncodeToString(sum) + closedExt
-	if err := r.bucket.Upload(ctx, key, f, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
-		return 0, err
-	}
-	back, err := r.bucket.NewReader(ctx, key, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer back.Close()
-	h := sha256.New()
-	if size, err = io.Copy(h, back); err != nil {
-		return 0, err
-	}
-	if !bytes.Equal(h.Sum(nil), sum) {
-		return 0, errors.New("what is read back is not what was stored")
-	}
-	if err := r.o.disk.remove(path); err != nil {
-		return 0, err
-	}
-	return size, r.o.disk.syncDir(r.dir)
-}
-
-// prune deletes the packs whose time is over, here and outside. The log says so
-// first.
+// prune deletes the packs whose time is over, here and outside, and what was set
+// aside. The log says so first.
 func (r *Recorder) prune(ctx context.Context, now time.Time) error {
-	paths, err := listed(r.dir, closedExt)
+	paths, err := listed(r.dir, closedExt, asideExt)
 	if err != nil {
 		return err
 	}
@@ -121,11 +54,13 @@ func (r *Recorder) prune(ctx context.Context, now time.Time) error {
 		if !ok || !s.over(now, r.o.PackAge) {
 			continue
 		}
-		parts := 0
-		if _, err := Scan(path, func(Found) error { parts++; return nil }); err != nil {
+		act := record.Act{Name: "prune", Target: s.id}
+		if filepath.Ext(path) == asideExt {
+			act.Detail = "set aside"
+		} else if _, err := Scan(path, func(Found) error { act.N++; return nil }); err != nil {
 			r.o.Logger.Warn("recording: a pack that is deleted is not what it was", "error", err)
 		}
-		if err := r.pruneOne(ctx, s.id, parts, func() error { return r.o.disk.remove(path) }); err != nil {
+		if err := r.pruneOne(ctx, act, func() error { return r.o.disk.remove(path) }); err != nil {
 			return err
 		}
 	}
@@ -148,29 +83,20 @@ func (r *Recorder) pruneOutside(ctx context.Context, now time.Time) error {
 		if !ok || !s.over(now, r.o.PackAge) {
 			continue
 		}
-		if err := r.pruneOne(ctx, s.id, 0, func() error { return r.deleteOutside(ctx, o.Key) }); err != nil {
+		if err := r.pruneOne(ctx, record.Act{Name: "prune", Target: s.id}, func() error { return r.deleteOutside(ctx, o.Key) }); err != nil {
 			return err
 		}
 	}
 }
 
-// deleteOutside deletes an object, unless another replica was first.
-func (r *Recorder) deleteOutside(ctx context.Context, key string) error {
-	err := r.bucket.Delete(ctx, key)
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return nil
-	}
-	return err
-}
-
-// pruneOne deletes a pack of so many parts; 0: it was not counted.
-func (r *Recorder) pruneOne(ctx context.Context, id string, parts int, remove func() error) error {
-	act := &record.Act{Name: "prune", Target: id, N: parts}
-	if err := r.o.Log.Append(ctx, record.Entry{Act: act}); err != nil {
-		return fmt.Errorf("deleting pack %q: %w", id, err)
+// pruneOne deletes a pack, or what was set aside; the act has as N how many parts it
+// held, 0 where they were not counted.
+func (r *Recorder) pruneOne(ctx context.Context, act record.Act, remove func() error) error {
+	if err := r.o.Log.Append(ctx, record.Entry{Act: &act}); err != nil {
+		return fmt.Errorf("deleting pack %q: %w", act.Target, err)
 	}
 	if err := remove(); err != nil {
-		return fmt.Errorf("deleting pack %q: %w", id, err)
+		return fmt.Errorf("deleting pack %q: %w", act.Target, err)
 	}
 	r.stats.pruned.Add(1)
 	return nil
@@ -185,7 +111,8 @@ type name struct {
 
 // parseName reads the name of a file or an object; ok: it is a pack's.
 func parseName(text string) (n name, ok bool) {
-	fields := strings.Split(strings.TrimSuffix(text, closedExt), "-")
+	base, _, _ := strings.Cut(text, ".")
+	fields := strings.Split(base, "-")
 	if len(fields) < 3 || len(fields[0]) != exchangeLen {
 		return name{}, false
 	}

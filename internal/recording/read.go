@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"cloakroom/internal/bucket"
 	"cloakroom/internal/record"
 
 	"gocloud.dev/blob"
@@ -25,9 +25,9 @@ const keysMost = 256
 // Packs reads recordings from local packs and the outside store: it is a Reader.
 // It is safe for concurrent use.
 type Packs struct {
-	dir      string // of the packs
-	wrapping [32]byte
-	bucket   *blob.Bucket // nil: there is none
+	dir    string // of the packs
+	ring   ring
+	bucket *blob.Bucket // nil: there is none
 
 	mu    sync.Mutex
 	paths map[string]string // of local packs, by id, as they were
@@ -35,15 +35,15 @@ type Packs struct {
 }
 
 // OpenReader reads packs without recording, also while a service records in dir,
-// the log's directory. store is as in Options.
-func OpenReader(ctx context.Context, dir string, key [32]byte, store string) (*Packs, error) {
-	wrapping, err := derive(key, "wrap")
+// the log's directory. store is as in Options, old as OldKeys there.
+func OpenReader(ctx context.Context, dir string, key [32]byte, store string, old ...[32]byte) (*Packs, error) {
+	ring, err := newRing(key, old...)
 	if err != nil {
 		return nil, err
 	}
-	p := &Packs{dir: filepath.Join(dir, packsFolder), wrapping: wrapping, keys: map[string]cipher.AEAD{}}
+	p := &Packs{dir: filepath.Join(dir, packsFolder), ring: ring, keys: map[string]cipher.AEAD{}}
 	if store != "" {
-		if p.bucket, err = openBucket(ctx, store); err != nil {
+		if p.bucket, err = bucket.Open(ctx, store); err != nil {
 			return nil, err
 		}
 	}
@@ -58,9 +58,10 @@ func (p *Packs) Close() error {
 	return p.bucket.Close()
 }
 
-// Read reads the recording that parts name. ErrGone: it was deleted; ErrBroken: it
-// is not what the log says. A transcript that is not Complete has no end: the
-// exchange was cut, or a part was lost.
+// Read reads the recording that parts name. ErrGone: it was deleted; ErrErased: it
+// was erased; ErrBroken: it is not what the log says; ErrKey: it cannot be opened
+// here. A transcript that is not Complete has no end: the exchange was cut, or a part
+// was lost.
 func (p *Packs) Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error) {
 	all, err := p.Plain(ctx, exchange, parts)
 	if err != nil {
@@ -83,6 +84,9 @@ func (p *Packs) Plain(ctx context.Context, exchange string, parts []record.Part)
 	}
 	for _, part := range parts {
 		f, plain, err := p.part(ctx, part)
+		if errors.Is(err, ErrErased) {
+			err = p.erased(ctx, parts, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -117,28 +121,10 @@ func broken(part record.Part, why error) error {
 	return fmt.Errorf("reading pack %q: byte %d: %w: %w", part.Pack, part.At, why, ErrBroken)
 }
 
-// Check compares a part with what the log says of it: ErrGone, ErrBroken.
+// Check compares a part with what the log says of it: ErrGone, ErrErased, ErrBroken.
 func (p *Packs) Check(ctx context.Context, part record.Part) error {
 	_, err := p.sealed(ctx, part)
 	return err
-}
-
-// CheckPack compares all of a closed pack with what the log said of it (detail of the
-// act "pack") when it was closed: ErrGone, ErrBroken. So what no entry names is found.
-func (p *Packs) CheckPack(ctx context.Context, id, detail string) error {
-	r, err := p.whole(ctx, id)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
-		return fmt.Errorf("reading pack %q: %w", id, err)
-	}
-	if detail != closedDetail(h.Sum(nil)) {
-		return fmt.Errorf("reading pack %q: it is not what it was when it was closed: %w", id, ErrBroken)
-	}
-	return nil
 }
 
 // whole reads all of a pack, from wherever it is.
@@ -160,9 +146,6 @@ func (p *Packs) whole(ctx context.Context, id string) (io.ReadCloser, error) {
 	return p.bucket.NewReader(ctx, o.Key, nil)
 }
 
-// closedDetail is what the log says of a pack with that hash.
-func closedDetail(sum []byte) string { return "sha256 " + hex.EncodeToString(sum) }
-
 // sealed reads a part as it stands in its pack, which is what the log says of it,
 // or an error.
 func (p *Packs) sealed(ctx context.Context, part record.Part) ([]byte, error) {
@@ -172,6 +155,9 @@ func (p *Packs) sealed(ctx context.Context, part record.Part) ([]byte, error) {
 	raw, err := p.bytes(ctx, part.Pack, part.At, part.Size)
 	if err != nil {
 		return nil, err
+	}
+	if int64(len(raw)) == part.Size && isErased(raw) {
+		return nil, fmt.Errorf("reading pack %q: byte %d: %w", part.Pack, part.At, ErrErased)
 	}
 	if int64(len(raw)) != part.Size || sha256.Sum256(raw) != part.SHA256 {
 		return nil, broken(part, errors.New("its hash is another"))
@@ -221,11 +207,11 @@ func (p *Packs) key(ctx context.Context, id string) (cipher.AEAD, error) {
 	if err == nil {
 		h, err = parseHeader(line)
 	}
-	if err == nil {
-		key, err = h.open(p.wrapping)
-	}
 	if err != nil {
 		return nil, broken(record.Part{Pack: id}, err)
+	}
+	if key, err = p.ring.open(h); err != nil {
+		return nil, fmt.Errorf("reading pack %q: %w", id, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -17,14 +17,17 @@
 // outside store the object is named "ID-CREATED-KEEP-SHA256.pack", by the hash of
 // all of it. A pack may be deleted an hour and KEEP after CREATED: then all of its
 // parts are older than KEEP. An entry of the log stands for each pack that is
-// closed (act "pack": id, number of parts, hash) or deleted (act "prune").
+// closed (act "pack": id, number of parts, hash), deleted (act "prune"), or about to
+// have something erased in it (act "erase": id, number of parts, the hash that it will
+// have).
 //
 // # Pack
 //
 // The first line is JSON: a version, when the pack was made, what KEEP says, the
-// id of the log and the position where it ended then, and the pack's random key,
-// sealed with AES-256-GCM under a key that derives from the recording key, with the
-// rest of the line as additional data. ID is the first 16 bytes of the line's
+// id of the log and the position where it ended then, the id of the recording key, and
+// the pack's random key, sealed with AES-256-GCM under a key that derives from the
+// recording key, with the rest of the line as additional data. The id of a recording
+// key derives from it too, and tells nothing of it; older packs have none. ID is the first 16 bytes of the line's
 // SHA-256 in lower-case Crockford base32: who names the pack names its first line.
 //
 // Then parts stand one behind another. A part is, all numbers big-endian:
@@ -36,11 +39,18 @@
 //	…        AES-256-GCM under the pack's key of a zstd frame, with the 42 bytes
 //	         before as additional data
 //
+// A part that was erased has its first 42 bytes, and zeros behind them. An act "erase"
+// names its exchange.
+//
 // # Part
 //
 // Unsealed, a part of a tape is lines of JSON, of which the first names version,
-// exchange and number, when the exchange began and what of bodies is kept. The
-// others are events in the order in which they happened, with microseconds since
+// exchange and number, when the exchange began and what of bodies is kept; a tape's
+// first part has a random salt there. The end in the log has the SHA-256 of all parts of
+// its tape, one behind another: who is shown them needs no key to know that they are what
+// was recorded, and who has but the log cannot try what they were.
+//
+// The other lines are events in the order in which they happened, with microseconds since
 // the exchange began. A line with "data" is followed by so many bytes as they are,
 // and a line feed. A line with "of" goes on with the event of that number, counted
 // from 0 over all parts. A line of kind "end" tells of both bodies as a whole; it

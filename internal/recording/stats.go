@@ -14,16 +14,19 @@ type Stats struct {
 	Failures  uint64        // writes and syncs that failed
 	SyncTime  time.Duration // spent in fsync, in all
 	Shipped   uint64        // packs that the outside store has
+	Refused   uint64        // times that the outside store did not take a pack
 	Pruned    uint64        // packs whose time was over
 	Tapes     int           // now
 	Memory    int64         // bytes that are not on disk now
 	Waiting   int64         // bytes of packs that wait for the outside store now
+	Over      int           // principals that have used up their share now
+	Stuck     int64         // packs of these that it did not take when they were last tried
 }
 
 // counters are the same while they are counted.
 type counters struct {
-	exchanges, parts, bytes, lost, failures, shipped, pruned atomic.Uint64
-	syncTime                                                 atomic.Int64
+	exchanges, parts, bytes, lost, failures, shipped, refused, pruned atomic.Uint64
+	syncTime                                                          atomic.Int64
 }
 
 // Stats returns what there is to count.
@@ -39,9 +42,12 @@ func (r *Recorder) Stats() Stats {
 		Failures:  r.stats.failures.Load(),
 		SyncTime:  time.Duration(r.stats.syncTime.Load()),
 		Shipped:   r.stats.shipped.Load(),
+		Refused:   r.stats.refused.Load(),
 		Pruned:    r.stats.pruned.Load(),
 		Tapes:     tapes,
 		Memory:    r.memory.Load(),
 		Waiting:   r.waiting.Load(),
+		Over:      r.overShare(),
+		Stuck:     r.stuck.Load(),
 	}
 }

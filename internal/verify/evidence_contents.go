@@ -2,8 +2,10 @@ package verify
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 
+	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
 
@@ -59,8 +61,8 @@ func (e *evidenceReader) content(p place) error {
 	return e.judge.recorded(p, text)
 }
 
-// recorded searches what is recorded of an exchange, and compares bodies with their
-// hashes.
+// recorded compares what is recorded of an exchange with what the log says of it, and
+// bodies with their hashes, and searches it.
 func (j *evidenceJudge) recorded(p place, text []byte) error {
 	parts, err := decodeParts(text)
 	if err != nil {
@@ -69,6 +71,12 @@ func (j *evidenceJudge) recorded(p place, text []byte) error {
 	t, err := recording.Parse(p.entry.End.Exchange, parts)
 	if err != nil {
 		return wrong("a recording cannot be read")
+	}
+	switch tape := p.entry.End.Tape; {
+	case tape == record.Hash(sha256.Sum256(bytes.Join(parts, nil))):
+		j.proved++
+	case tape != record.Hash{}:
+		j.wrong(&p, Changed, "it is not what was recorded")
 	}
 	j.transcript(&exchange{id: p.entry.End.Exchange, end: &p}, t)
 	return nil

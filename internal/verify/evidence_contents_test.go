@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"cloakroom/internal/access"
 	"cloakroom/internal/record"
@@ -34,9 +35,9 @@ func parts(t testing.TB, x recording.Transcript) [][]byte {
 	for _, e := range x.Events {
 		fields := map[string]any{"kind": e.Kind}
 		if h := e.Head; h != nil {
-			pairs := [][2]string{}
+			pairs := [][2]any{}
 			for _, header := range h.Headers {
-				pairs = append(pairs, [2]string{header.Name, header.Value})
+				pairs = append(pairs, [2]any{header.Name, plainText(header.Value)})
 			}
 			fields["method"], fields["authority"], fields["path"], fields["status"], fields["headers"] = h.Method, h.Authority, h.Path, h.Status, pairs
 		}
@@ -49,6 +50,14 @@ func parts(t testing.TB, x recording.Transcript) [][]byte {
 		line(map[string]any{"kind": "end", "sent": sums(x.Sent), "got": sums(x.Got)}, nil)
 	}
 	return [][]byte{b.Bytes()}
+}
+
+// plainText is how a text stands in a part.
+func plainText(s string) any {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return []string{base64.StdEncoding.EncodeToString([]byte(s))}
 }
 
 // withContents lets the evidence hold what is recorded.
@@ -130,8 +139,29 @@ func TestContentsAreHashed(t *testing.T) {
 		t.Errorf("got %+v", j)
 	}
 	c.tape.Events[2].Data = bytes.Replace(c.tape.Events[2].Data, []byte("octocat"), []byte("nobody!"), 1)
+	w.tapes["e1"] = c.tape
 	if got := w.checked(e).Judged.Unsaid; len(got) != 1 || got[0].What != Changed || got[0].Where != "response body" {
 		t.Errorf("another body: %v", got)
+	}
+}
+
+// TestContentsAreProved compares recordings with the hash that the log has of their tape.
+func TestContentsAreProved(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	c := usual("e1")
+	c.end.Tape = sum(bytes.Join(parts(t, c.tape), nil))
+	w.happen(noon.Add(time.Minute), c)
+	w.happen(noon.Add(time.Minute), usual("e2")) // of which the log has none
+	e := w.withContents(w.evidence())
+	if j := w.checked(e).Judged; len(j.Unsaid) > 0 || j.Recorded != 2 || j.Proved != 1 {
+		t.Errorf("got %+v", j)
+	}
+	other := c.gets("something else, with a hash of its own")
+	w.tapes["e1"] = other.tape
+	j := w.checked(e).Judged
+	if len(j.Unsaid) != 1 || j.Unsaid[0].What != Changed || j.Unsaid[0].Exchange != "e1" || j.Proved != 0 {
+		t.Errorf("another recording: %+v", j)
 	}
 }
 

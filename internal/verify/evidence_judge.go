@@ -16,6 +16,7 @@ type Judged struct {
 	Values   int   `json:"values"`   // put in, or may have been: judged by decision, lease and approvals
 	NoRules  int   `json:"no_rules"` // of them, not judged by the rules of the time: the file does not have these
 	Recorded int   `json:"recorded"` // recordings in the file, whose bodies were compared with their hashes
+	Proved   int   `json:"proved"`   // of them, that are what the log says
 	Searched int64 `json:"searched"` // bytes of them that agents got, and that were searched for the values that were given
 	// Unsaid is what is wrong and the report does not say.
 	Unsaid []SessionFinding `json:"unsaid,omitempty"`
@@ -31,6 +32,8 @@ type evidenceJudge struct {
 	open map[string]int                 // bytes held of the exchanges that are not judged, by id
 	told map[string]int64               // entries that lines tell of, by log
 	held int                            // bytes
+
+	proved int // recordings
 }
 
 func newEvidenceJudge() *evidenceJudge {
@@ -115,7 +118,7 @@ func (j *evidenceJudge) compare(c *Checked) error {
 	if r.Found < len(r.Findings) {
 		return wrong("the report counts fewer findings than it has")
 	}
-	c.Judged = Judged{Values: own.Substitutions + own.Uncertain, NoRules: own.Unjudged, Recorded: own.Recorded, Unsaid: unsaid(r, own)}
+	c.Judged = Judged{Values: own.Substitutions + own.Uncertain, NoRules: own.Unjudged, Recorded: own.Recorded, Proved: j.proved, Unsaid: unsaid(r, own)}
 	if j.values != nil {
 		c.Judged.Searched = own.Searched
 	}

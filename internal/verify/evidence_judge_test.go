@@ -24,7 +24,7 @@ func (w *world) checked(e Evidence) Checked {
 }
 
 // onWord are the findings that only who has the keys can make.
-var onWord = []What{Leak, Kept, Changed, Unrecorded, Fingerprints}
+var onWord = []What{Leak, Kept, Changed, Sealed, Unrecorded, Fingerprints}
 
 // TestEvidenceIsJudgedAnew harms an exchange in every way, and has its maker say that
 // nothing is wrong: whoever has no more than the file sees what the lines show.

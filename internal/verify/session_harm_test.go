@@ -59,6 +59,12 @@ var harms = []harm{
 			recording.Event{Kind: recording.MessageGot, Data: []byte(value[20:])})
 		c.tape.Got = recording.Sum{Bytes: 40, Kept: 40, SHA256: sha256.Sum256([]byte(value))}
 	}, Leak, "in the messages,"},
+	{"in a control frame", func(_ *world, c *call) {
+		c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.Control, Head: &recording.Head{Headers: []access.Header{{Name: "ping", Value: value}}}})
+	}, Leak, "in the control frame, ping"},
+	{"in a control frame of the agent's", func(_ *world, c *call) {
+		c.tape.Events = append(c.tape.Events, recording.Event{Kind: recording.ControlSent, Head: &recording.Head{Headers: []access.Header{{Name: "close", Value: "\x03\xe8" + value}}}})
+	}, Kept, "in the control frame that was sent, close"},
 	{"in what was sent", func(_ *world, c *call) { c.tape.Events[0].Head.Path = "/a?" + value }, Kept, "request head, :path"},
 	{"in the log", func(_ *world, c *call) { c.decision.Reason = value }, Kept, "in the log"},
 
@@ -67,6 +73,7 @@ var harms = []harm{
 	{"no end of the tape", func(_ *world, c *call) { c.tape.Complete = false }, Changed, "it has no end"},
 	{"another's recording", func(_ *world, c *call) { c.tape.Exchange = "e9" }, Changed, "another exchange"},
 	{"changed parts", func(w *world, _ *call) { w.gone["e1"] = recording.ErrBroken }, Changed, "e1"},
+	{"a key that is not here", func(w *world, _ *call) { w.gone["e1"] = recording.ErrKey }, Sealed, "e1"},
 	{"deleted before its time", func(w *world, _ *call) { w.gone["e1"] = recording.ErrGone }, Unrecorded, "e1"},
 
 	{"at another place", func(_ *world, c *call) { c.end.Substitutions[0].Location = "query:k" }, NoUse, "query:k"},

@@ -3,9 +3,11 @@ package verify
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // remember takes what the judgement rests on, and searches each line that is of no
@@ -13,6 +15,11 @@ import (
 func (a *sessionAudit) remember(ctx context.Context, p place) error {
 	if p.entry.Reload != nil {
 		a.compareBook(p)
+	}
+	if act := p.entry.Act; act != nil && act.Name == recording.ActErase && act.Exchange != "" {
+		if _, again := a.erased[act.Exchange]; !again {
+			a.erased[act.Exchange] = p
+		}
 	}
 	if a.Want == nil && !a.isLater(p) {
 		a.uses(&p)
@@ -49,7 +56,11 @@ func (a *sessionAudit) rules(ctx context.Context, p place) *inventory.Set {
 			plain, err = a.decode(&p, text)
 		}
 		if err != nil {
-			a.wrong(&p, Changed, "the rules that were put in force cannot be read: "+err.Error())
+			what := Changed
+			if errors.Is(err, recording.ErrKey) {
+				what = Sealed
+			}
+			a.wrong(&p, what, "the rules that were put in force cannot be read: "+err.Error())
 			return nil
 		}
 		a.plain[r.Rules[0].SHA256] = plain

@@ -14,11 +14,14 @@ type SessionReport struct {
 	Uncertain     int `json:"uncertain"`     // values that may have been put in where there is no end
 	Unjudged      int `json:"unjudged"`      // of both, whose rules of the time are not kept, or whose path is not known to its end
 
-	Recorded int `json:"recorded"` // exchanges of which a recording was read
-	Partly   int `json:"partly"`   // of them, where not all bytes are kept
-	Expired  int `json:"expired"`  // their recording's time is over
-	Off      int `json:"off"`      // nothing was recorded of them
-	Lost     int `json:"lost"`     // a part could not be written
+	Recorded int `json:"recorded"`         // exchanges of which a recording was read
+	Partly   int `json:"partly"`           // of them, where not all bytes are kept
+	Expired  int `json:"expired"`          // their recording's time is over
+	Erased   int `json:"erased"`           // their recording was erased, and an act says so
+	ToErase  int `json:"to_erase"`         // an act says so, and something of it is still there
+	Off      int `json:"off"`              // nothing was recorded of them
+	Lost     int `json:"lost"`             // a part could not be written
+	Sealed   int `json:"sealed,omitempty"` // under a recording key that is not here
 
 	Values   int      `json:"values"`         // that were searched for; whoever verifies says so
 	Searched int64    `json:"searched"`       // bytes that reached an agent and were searched
@@ -45,6 +48,7 @@ const (
 	Twice          What = "twice"             // a second decision or end
 	Unrecorded     What = "no recording"      // the end names a recording that is not there
 	Changed        What = "changed recording" // it is not what the log says
+	Sealed         What = "unread recording"  // it is what the log says, and the key that it is under is not here
 	NoUse          What = "not granted"       // a value was put in that the decision does not name
 	NoLease        What = "no lease"          // no entry says that its lease was active
 	OtherLease     What = "another's lease"   // the lease is another principal's, or over another credential

@@ -76,7 +76,7 @@ func (p *past) Append(context.Context, record.Entry) error { return nil }
 func (p *past) CountRefusal(access.Code, string) {}
 
 // Ready implements decide.Recorder: nothing is recorded, and nothing needs to be.
-func (p *past) Ready() error { return nil }
+func (p *past) Ready(string) (string, error) { return "", nil }
 
 // Refused implements decide.Recorder.
 func (p *past) Refused(access.Refused) {}
