@@ -186,7 +186,11 @@ func (c *curl) body() {
 		c.note("the messages of a WebSocket are not sent again")
 		return
 	}
-	if sum.Bytes == 0 {
+	switch {
+	case sum.Bytes == 0:
+		return
+	case x.head(recording.Request).Method == "HEAD":
+		c.note("curl sends no body with HEAD")
 		return
 	}
 	body, err := x.Body(recording.Sent)

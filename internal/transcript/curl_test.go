@@ -113,6 +113,16 @@ func TestCurlGivesTokensToNobodyNew(t *testing.T) {
 	}
 }
 
+func TestCurlSendsNoBodyWithHEAD(t *testing.T) {
+	x := exchange(1, "HEAD", "/")
+	x.request("HEAD", "/")
+	x.piece(1, recording.Sent, "body", nil)
+	line := x.Curl("")
+	if args, _ := run(t, line); !slices.Contains(args, "-I") || slices.Contains(args, "--data-raw") || !strings.Contains(line, "# curl sends no body") {
+		t.Errorf("got %s", line)
+	}
+}
+
 // TestCurlOfACodedBody sends what is recorded: it has no codings.
 func TestCurlOfACodedBody(t *testing.T) {
 	for codings, kept := range map[string]bool{"gzip": false, "br, GZIP": false, "aws-chunked": true, "gzip, aws-chunked": true} {
