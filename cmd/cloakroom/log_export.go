@@ -63,7 +63,9 @@ func exportLog(cmd *cobra.Command, o *options, f exportFlags) error {
 		return err
 	}
 	job := export.Job{Dir: cfg.Record.Dir, Mapper: m, Sink: sink, State: f.state, Follow: f.follow,
-		Failed: func(err error) { fmt.Fprintf(cmd.ErrOrStderr(), "cloakroom: warning: %s\n", transcript.Visible(err.Error())) }}
+		Failed: func(err error) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "cloakroom: warning: %s\n", transcript.Visible(err.Error()))
+		}}
 	if f.state != "" {
 		job.Aside = f.state + ".rejected"
 	}
