@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
+	"sync"
 	"time"
 
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // noteRules tells the log which rules and masks are in force, start at the
@@ -30,7 +33,32 @@ func (s *service) keepRules(ctx context.Context, r *rules, entry *record.Reload)
 	}
 	entry.Inventory = sha256.Sum256(text)
 	if s.recorder != nil {
-		entry.Rules, err = s.recorder.Keep(ctx, text)
+		entry.Rules, err = s.kept.keep(ctx, s.recorder, text)
 	}
 	return err
+}
+
+// keptRules are the rules that were kept last. Its zero value are none.
+type keptRules struct {
+	mu    sync.Mutex // guards the fields below
+	sum   record.Hash
+	parts []record.Part
+}
+
+// keep keeps rules, unless the same are kept already: most that is put in force are
+// values alone.
+func (k *keptRules) keep(ctx context.Context, in *recording.Recorder, text []byte) ([]record.Part, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	sum := record.Hash(sha256.Sum256(text))
+	// the pack may have been deleted
+	gone := func(p record.Part) bool { return in.Check(ctx, p) != nil }
+	if k.sum == sum && !slices.ContainsFunc(k.parts, gone) {
+		return k.parts, nil
+	}
+	parts, err := in.Keep(ctx, text)
+	if err == nil {
+		k.sum, k.parts = sum, parts
+	}
+	return parts, err
 }

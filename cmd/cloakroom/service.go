@@ -50,6 +50,7 @@ type service struct {
 	book      *search.Book        // fingerprints of every value that ever was in force
 	marks     [][32]byte          // what tokens are marked with in recordings, or were
 	recorder  *recording.Recorder // nil: recording is off
+	kept      keptRules           // that were in force last
 	packs     recordings          // what was recorded, to be read on the page
 	follower  *record.Follower
 	decisions *leaseLog

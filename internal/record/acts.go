@@ -68,10 +68,12 @@ func SealReceipt(key [32]byte, id string, r Receipt, now time.Time) (ActRow, err
 	return seal(receiptKey(key), id, r, now)
 }
 
-// OpenReceipt is the receipt, which is an error if the key did not seal it.
-func (r ActRow) OpenReceipt(key [32]byte) (out Receipt, err error) {
+// OpenReceipt is the receipt of the act id, which is an error if the key did not seal
+// it for that.
+func (r ActRow) OpenReceipt(key [32]byte, id string) (out Receipt, err error) {
+	r.ID = id
 	if err := r.open(receiptKey(key), &out); err != nil {
-		return Receipt{}, fmt.Errorf("opening the receipt of act %q: %w", r.ID, err)
+		return Receipt{}, fmt.Errorf("opening the receipt of act %q: %w", id, err)
 	}
 	return out, nil
 }

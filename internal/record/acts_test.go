@@ -42,12 +42,10 @@ func TestReceiptsAreSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := whole.OpenReceipt(key); err != nil || got != want || whole.ID != "a" {
+	if got, err := whole.OpenReceipt(key, "a"); err != nil || got != want || whole.ID != "a" {
 		t.Errorf("got %+v of %q, %v", got, whole.ID, err)
 	}
-	other := whole
-	other.ID = "b"
-	if _, err := other.OpenReceipt(key); err == nil {
+	if _, err := whole.OpenReceipt(key, "b"); err == nil {
 		t.Error("another act has its receipt")
 	}
 	if _, err := whole.Open(key); err == nil {
@@ -57,7 +55,7 @@ func TestReceiptsAreSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := act.OpenReceipt(key); err == nil {
+	if _, err := act.OpenReceipt(key, act.ID); err == nil {
 		t.Error("an act is its own receipt")
 	}
 }
