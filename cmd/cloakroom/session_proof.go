@@ -192,7 +192,7 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 // recorded is what is recorded of an exchange, unsealed; none if it is not there.
 func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
 	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
-	for _, known := range []error{recording.ErrGone, recording.ErrNotRecorded, recording.ErrBroken, recording.ErrKey} {
+	for _, known := range []error{recording.ErrGone, recording.ErrNotRecorded, recording.ErrErased, recording.ErrBroken, recording.ErrKey} {
 		if errors.Is(err, known) {
 			return nil, nil // the report says so
 		}
