@@ -98,7 +98,7 @@ func printEvidence(w io.Writer, e verify.Checked, known bool) {
 		printCheckedLog(w, l)
 	}
 	for _, id := range e.Judged.Missing {
-		fmt.Fprintf(w, "not here    log %s: another log tells of entries of it that are not in the file's\n", transcript.Visible(id))
+		fmt.Fprintf(w, "missing     log %s: another log tells of entries of it that are not in the file's\n", transcript.Visible(id))
 	}
 	printSessionReport(w, e.Report, verify.LogReport{})
 	fmt.Fprintf(w, "contents    of %s\n", counted(e.Contents, "exchange"))

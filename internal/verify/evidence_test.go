@@ -165,7 +165,9 @@ func TestEvidenceWithContents(t *testing.T) {
 	w, _ := filled(t)
 	e := w.evidence()
 	long := strings.Repeat("x", 3*textLine)
-	e.Contents = func(exchange string) ([]byte, error) { return []byte("\n> " + exchange + "\nend\n" + long), nil }
+	e.Contents = func(_ context.Context, _ string, end *record.End) ([]byte, error) {
+		return []byte("\n> " + end.Exchange + "\nend\n" + long), nil
+	}
 	got, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier())
 	if err != nil || got.Contents != 3 {
 		t.Errorf("%d contents: %v", got.Contents, err)
