@@ -62,8 +62,8 @@ record: {checkpoint: {every: 1s}}
 	if code != 0 || strings.Count(stdout, "lines of ") != 3 || strings.Contains(stdout, "missing     log") || !strings.Contains(stdout, "rules of 0 values") {
 		t.Errorf("the fleet's evidence: exit %d: %s%s", code, stdout, stderr)
 	}
-	all := regexp.MustCompile(`contents +of (\d+) exchanges\n(?s:.*) (\d+) recordings, (\d+) of them proved`).FindStringSubmatch(stdout)
-	if all == nil || all[1] != all[2] || all[2] != all[3] {
+	all := regexp.MustCompile(`contents +of (\d+) exchanges\n(?s:.*) (\d+) recordings, (\d+) of them proved, of (\d+) that`).FindStringSubmatch(stdout)
+	if all == nil || all[1] != all[2] || all[2] != all[3] || all[3] != all[4] {
 		t.Errorf("not all contents are proved: %s", stdout)
 	}
 	r := first.logVerify(t, 1, others[:2]...)

@@ -144,7 +144,7 @@ func TestEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Checked{Made: e.Made, By: e.By, Version: e.Version, Asked: e.Asked, Key: e.Key.String(), Report: e.Report, Judged: Judged{Values: 3},
+	want := Checked{Made: e.Made, By: e.By, Version: e.Version, Asked: e.Asked, Key: e.Key.String(), Report: e.Report, Judged: Judged{Values: 3, Named: 3},
 		Logs: []CheckedLog{{Log: w.log.ID(), Size: 10, Entries: 10, Whole: 10, Witnesses: []CheckedWitness{{witnessName, 5, 5, []string{"witness.example"}}}}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -327,7 +327,7 @@ func TestGoldenEvidence(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for path, judged := range map[string]Judged{golden: {Values: 3, Recorded: 3}, goldenFirst: {Values: 3, NoRules: 3}} {
+	for path, judged := range map[string]Judged{golden: {Values: 3, Named: 3, Recorded: 3}, goldenFirst: {Values: 3, NoRules: 3, Named: 3}} {
 		f, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
