@@ -23,15 +23,15 @@ func (r *Recorder) keepHouse(ctx context.Context) {
 	var pruned time.Time
 	packs := shipper{r: r}
 	for {
+		if r.bucket != nil {
+			if err := packs.round(ctx); err != nil {
+				r.o.Logger.Error("recording: packs cannot be stored outside, it is tried again", "error", err)
+			}
+		}
 		if now := r.o.Now(); now.Sub(pruned) >= pruneEvery {
 			pruned = now
 			if err := r.prune(ctx, now); err != nil {
 				r.o.Logger.Error("recording: packs could not be deleted, it is tried again", "error", err)
-			}
-		}
-		if r.bucket != nil {
-			if err := packs.round(ctx); err != nil {
-				r.o.Logger.Error("recording: packs cannot be stored outside, it is tried again", "error", err)
 			}
 		}
 		select {
@@ -71,6 +71,8 @@ func (r *Recorder) prune(ctx context.Context, now time.Time) error {
 }
 
 func (r *Recorder) pruneOutside(ctx context.Context, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, shipTime)
+	defer cancel()
 	for objects := r.bucket.List(nil); ; {
 		o, err := objects.Next(ctx)
 		if errors.Is(err, io.EOF) {
