@@ -93,6 +93,7 @@ var only = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema":     {"internal/console", "internal/export", "internal/transcript"},
 	"github.com/transparency-dev":               {"internal/checkpoint", "internal/config", "internal/verify"},
 	"gocloud.dev":                               {"internal/bucket", "internal/checkpoint", "internal/recording", "cmd/..."},
+	"github.com/Azure":                          {"integration/..."},
 	"golang.org/x/time":                         {"internal/notify"},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},
