@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +23,7 @@ type exported struct{ Entries, Events, Last int }
 type gathered struct {
 	mu  sync.Mutex
 	all []otlpRecord
+	bad string // a delivery in which that stands is rejected; empty: none is
 }
 
 type otlpRecord struct {
@@ -74,6 +76,10 @@ func (g *gathered) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page(string(body))
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.bad != "" && strings.Contains(string(body), g.bad) {
+		http.Error(w, "of no use", http.StatusBadRequest)
+		return
+	}
 	for _, of := range sent.ResourceLogs {
 		for _, scope := range of.ScopeLogs {
 			g.all = append(g.all, scope.LogRecords...)
@@ -178,6 +184,7 @@ func TestExport(t *testing.T) {
 	}
 
 	m.toCollector(ocsf)
+	m.toChooser(ocsf)
 }
 
 // toCollector sends the log to a real collector, which must get the events and what
@@ -207,6 +214,29 @@ func (m *masking) toCollector(ocsf []map[string]any) {
 		m.run(&again, "log", "export", "--to", url, "--state", "sent")
 		return again.Events == 0
 	})
+}
+
+// toChooser sends the log to a real collector that rejects one event: it is put aside,
+// the others arrive, and it is said.
+func (m *masking) toChooser(ocsf []map[string]any) {
+	t := m.t
+	t.Helper()
+	uid := ocsf[1]["metadata"].(map[string]any)["uid"].(string)
+	url, g := m.collector()
+	g.bad = `"` + uid + `"`
+	stdout, stderr, code := command(t, m.dir, m.env, "log", "export", "--to", url, "--state", "chosen", "--json")
+	page(stdout, stderr)
+	var done struct{ Events, Rejected int }
+	if err := json.Unmarshal([]byte(stdout), &done); err != nil || code != 1 || done.Rejected != 1 || !strings.Contains(stderr, "event "+uid+" is rejected") ||
+		!strings.Contains(stderr, `they are in "chosen.rejected"`) {
+		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	if got := g.uids(); slices.Contains(got, uid) || len(slices.Compact(slices.Sorted(slices.Values(got)))) != done.Events-1 {
+		t.Errorf("of %d events %d arrived: %q", done.Events, len(got), got)
+	}
+	if aside := m.lines("chosen.rejected"); len(aside) != 1 || aside[0]["metadata"].(map[string]any)["uid"] != uid {
+		t.Errorf("put aside: %v", aside)
+	}
 }
 
 // TestExportRefuses pins what it does not guess.

@@ -38,6 +38,7 @@ func TestFidelityOfAWebSocket(t *testing.T) {
 	_, got, _ := hear(t, c)
 	want = append(want, "send 2 \x00"+strings.Repeat("*", len(k.key)), "receive 1 "+got)
 	c.Close(websocket.StatusNormalClosure, "")
+	want = append(want, "send 8 \x03\xe8", "receive 8 \x03\xe8")
 	x := k.tapes(t, "sockets", 1)[0]
 	if x.Response.Status != http.StatusSwitchingProtocols {
 		t.Errorf("status %d", x.Response.Status)
@@ -45,7 +46,7 @@ func TestFidelityOfAWebSocket(t *testing.T) {
 	var all []string
 	for _, m := range x.Messages {
 		data := m.Data
-		if m.Opcode == 2 {
+		if m.Opcode != 1 {
 			data = plain(t, data, "base64")
 		}
 		all = append(all, fmt.Sprintf("%s %d %s", m.Type, m.Opcode, data))

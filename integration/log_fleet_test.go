@@ -53,6 +53,14 @@ record: {checkpoint: {every: 1s}}
 	if r := first.logVerify(t, 0, others...); r.Rows < 26 || r.Parts < 13 {
 		t.Errorf("when they have stopped: %+v", r)
 	}
+	file := first.path("fleet.evidence")
+	if _, stderr, code := command(t, first.dir, first.env, append([]string{"session", "verify", "--all", "--evidence", file}, others...)...); code != 0 {
+		t.Errorf("session verify: exit %d: %s", code, stderr)
+	}
+	stdout, stderr, code := command(t, first.dir, first.env, "log", "verify", file)
+	if code != 0 || strings.Count(stdout, "lines of ") != 3 || strings.Contains(stdout, "not here") || !strings.Contains(stdout, "rules of 0 values") {
+		t.Errorf("the fleet's evidence: exit %d: %s%s", code, stdout, stderr)
+	}
 	r := first.logVerify(t, 1, others[:2]...)
 	missing := map[string]bool{}
 	for _, f := range r.Findings {

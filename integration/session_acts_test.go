@@ -71,7 +71,7 @@ func TestReadingIsAnEntry(t *testing.T) {
 	m.up.signal(syscall.SIGSTOP)
 	stdout, stderr, code := command(t, m.dir, m.env, "session", "show", "s1")
 	m.up.signal(syscall.SIGCONT)
-	if code != 1 || stdout != "" || !strings.Contains(stderr, "nothing is shown") {
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "is not shown") {
 		t.Errorf("while the service stands still: exit %d: %s%s", code, stdout, stderr)
 	}
 	if _, stderr, code := command(t, m.dir, m.env, "session", "show", "s1", "--brief", "--limit", "1"); code != 0 || !strings.Contains(stderr, "may be more") {

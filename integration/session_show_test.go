@@ -227,7 +227,7 @@ func TestSessionSocket(t *testing.T) {
 	}
 	stdout, _, _ := command(t, k.dir, k.env, "session", "replay", "sockets", "--har", "-")
 	var doc har
-	if err := json.Unmarshal([]byte(stdout), &doc); err != nil || len(doc.Log.Entries) != 1 || len(doc.Log.Entries[0].Messages) != 2 {
+	if err := json.Unmarshal([]byte(stdout), &doc); err != nil || len(doc.Log.Entries) != 1 || len(doc.Log.Entries[0].Messages) != 4 { // two are closes
 		t.Fatalf("%v: %s", err, stdout)
 	}
 	if m := doc.Log.Entries[0].Messages; m[0].Type != "send" || m[0].Data != "text" || m[1].Type != "receive" || m[1].Data != answer {

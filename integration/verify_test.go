@@ -89,7 +89,8 @@ func (m *masking) evidence(t *testing.T, file string, contents int) {
 		return stdout + stderr, code
 	}
 	if said, code := check(file); code != 0 || !strings.Contains(said, "findings    none") || !strings.Contains(said, "proved") ||
-		!strings.Contains(said, fmt.Sprintf("contents    of %d exchanges", contents)) {
+		!strings.Contains(said, fmt.Sprintf("contents    of %d exchanges", contents)) ||
+		!strings.Contains(said, fmt.Sprintf("%d recordings, %d of them proved", contents, contents)) || !strings.Contains(said, "judged here 2 values") || !strings.Contains(said, "2 of them by the rules in force too") {
 		t.Errorf("the evidence: exit %d: %s", code, said)
 	}
 	text, err := os.ReadFile(file)
@@ -181,12 +182,66 @@ func TestASecretThatWasDeclaredLater(t *testing.T) {
 	if _, body := l.get("/api/v1/x", l.agent...); body != l.answer {
 		t.Fatalf("got %s", body)
 	}
-	if v, stderr, code := l.verifies(t, "s1", 1); code != 0 || v.Sessions.Found != 0 {
+	file, given := filepath.Join(l.dir, "before.evidence"), filepath.Join(t.TempDir(), "later.txt")
+	if v, stderr, code := l.verifies(t, "s1", 1, "--contents", "--evidence", file); code != 0 || v.Sessions.Found != 0 {
 		t.Fatalf("before: exit %d: %+v%s", code, v, stderr)
+	}
+	if err := os.WriteFile(given, []byte(later+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		arguments []string
+		code      int
+		says      string
+	}{
+		{nil, 0, "1 recording, 1 of them proved"},
+		{[]string{"--value-file", given}, 1, `NOT SAID    leak of credential "later.txt" as text in the response body`},
+	} {
+		stdout, stderr, code := command(t, l.dir, l.env, append([]string{"log", "verify", file}, tt.arguments...)...)
+		if code != tt.code || !strings.Contains(stdout, tt.says) || strings.Contains(stdout+stderr, later) {
+			t.Errorf("evidence of before, %q: exit %d: %s%s", tt.arguments, code, stdout, stderr)
+		}
 	}
 	l.rotate(t, later)
 	v, stderr, code := l.verifies(t, "s1", 1)
 	if code != 1 || v.Sessions.Found != 1 || v.Sessions.Findings[0].What != "leak" || strings.Contains(stderr, later) {
 		t.Errorf("after: exit %d: %+v%s", code, v, stderr)
+	}
+}
+
+// TestPolicyAloneAsksPeople has no tier that wants an approval: that people gave it is
+// judged all the same, by the instance and by whoever has the key alone.
+func TestPolicyAloneAsksPeople(t *testing.T) {
+	t.Parallel()
+	b := backend(t, func(http.ResponseWriter, *http.Request) {})
+	w := newWorld(t, setup{Humans: true, NoStart: true, Values: map[string]string{"READ_KEY": value(), "WRITE_KEY": value()},
+		Config: askingConfig + "policy: {dir: policy, decision: author/decision}\n", Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
+	if err := os.Mkdir(filepath.Join(w.dir, "policy"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.write("policy/author.rego", "package author\n\ndecision := {\"allowed\": false, \"approval\": true}\n")
+	w.start()
+	a := asking{w, b, w.token(agentClient)}
+	agent := []string{"x-cloakroom-token", a.token, "authorization", "Bearer " + a.placeholder("read")}
+	answer, refused := a.use(agent...)
+	if answer.StatusCode != http.StatusForbidden || refused.Error.Code != "approval_pending" {
+		t.Fatalf("at first: %d %+v", answer.StatusCode, refused.Error)
+	}
+	a.answers("bob", "approve", refused.Error.Approval)
+	if answer, _ := a.use(agent...); answer.StatusCode != http.StatusOK {
+		t.Fatalf("once it was approved: %d", answer.StatusCode)
+	}
+	w.up.stop(t)
+	file := filepath.Join(w.dir, "all.evidence")
+	if _, stderr, code := command(t, w.dir, w.env, "session", "verify", "--all", "--evidence", file); code != 0 {
+		t.Errorf("session verify: exit %d: %s", code, stderr)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || strings.Count(string(text), `"needs":1`) < 2 {
+		t.Errorf("the decision and the lease do not say that people were needed: %v", err)
+	}
+	said, stderr, code := command(t, w.dir, w.env, "log", "verify", file)
+	if code != 0 || !strings.Contains(said, "judged here 1 value that") || !strings.Contains(said, "1 of them by the rules in force too") {
+		t.Errorf("the evidence: exit %d: %s%s", code, said, stderr)
 	}
 }

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -88,13 +89,14 @@ func TestWhatIf(t *testing.T) {
 	}
 
 	m.byAnotherInventory()
+	m.byAsking()
 	reads := 0
 	for _, a := range m.acts() {
 		if a.Name == "read" && a.Detail == "what if" {
 			reads++
 		}
 	}
-	if reads != 7 {
+	if reads != 8 {
 		t.Errorf("the log tells of %d readings", reads)
 	}
 }
@@ -111,6 +113,19 @@ func (m *masking) byAnotherInventory() {
 	stdout, _, code := command(t, m.dir, m.env, "session", "replay", "s1", "--rules", "changed.yaml")
 	if page(stdout); code != 1 || !strings.Contains(stdout, "5 decided again: 2 unchanged, 3 would differ") || !strings.Contains(stdout, "allow (demo)") {
 		t.Errorf("the table: exit %d: %s", code, stdout)
+	}
+}
+
+// byAsking decides by a policy that asks a server: nobody is asked, and nothing decided.
+func (m *masking) byAsking() {
+	t := m.t
+	t.Helper()
+	asked := backend(t, func(http.ResponseWriter, *http.Request) {})
+	m.policyIn("asks", "package cloakroom.author\n\nimport rego.v1\n\n"+
+		`deny contains "no" if http.send({"method": "GET", "url": "http://`+asked.address()+`"}).status_code != 200`+"\n")
+	m.write("asks.yaml", m.read("cloakroom.yaml")+"\npolicy: {dir: asks, allow_net: [127.0.0.1]}\n")
+	if all := m.again(0, "s1", "--rules", "asks.yaml"); len(all.Undecidable) != 4 || !strings.Contains(all.Undecidable[0].Reason, "asks a server") || asked.count() != 0 {
+		t.Errorf("by a policy that asks: %+v, %d were asked", all, asked.count())
 	}
 }
 
@@ -135,13 +150,14 @@ func TestWhatIfUsage(t *testing.T) {
 		want      string
 	}{
 		{"session replay --all", 2, "belong to --policy or --rules"},
+		{"session replay s1 --ask", 2, "belong to --policy or --rules"},
 		{"session replay s1 --json", 2, "belong to --policy or --rules"},
 		{"session replay --policy .", 2, "one argument"},
 		{"session replay s1 --all --policy .", 2, "no arguments"},
 		{"session replay s1 --policy . --curl", 2, "play nothing back"},
 		{"session replay s1 --policy nowhere", 1, "nowhere"},
 		{"session replay s1 --rules nowhere.yaml", 1, "nowhere.yaml"},
-		{"session replay s1 --rules further.yaml", 1, `could send what is recorded to "evil.example"`},
+		{"session replay s1 --ask --rules further.yaml", 1, `could send what is recorded to "evil.example"`},
 		{"session replay --all --policy own", 1, "nothing could be decided"},
 		{"session replay none --policy own", 1, `no session or exchange "none"`},
 	} {

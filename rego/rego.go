@@ -52,6 +52,9 @@ type Options struct {
 	// AsOf has the policy take the request's time for now: of a request that was
 	// recorded.
 	AsOf bool
+	// Alone has http.send ask nobody: where the policy calls it, Evaluate's error is
+	// access.ErrAsks.
+	Alone bool
 }
 
 // Policy is a compiled policy, safe for concurrent use.
@@ -63,6 +66,7 @@ type Policy struct {
 	wants    wants
 	limit    time.Duration
 	asOf     bool
+	alone    bool
 	memo     memo
 	answers  answers
 }
@@ -92,7 +96,7 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing decision %q: %w", s.path, err)
 	}
-	p := &Policy{query: query, txn: txn, decision: s.path, revision: s.revision(o.AllowNet), wants: wanted(compiler), limit: o.Limit, asOf: o.AsOf}
+	p := &Policy{query: query, txn: txn, decision: s.path, revision: s.revision(o.AllowNet), wants: wanted(compiler), limit: o.Limit, asOf: o.AsOf, alone: o.Alone}
 	if p.limit <= 0 {
 		p.limit = DefaultLimit
 	}
@@ -169,6 +173,14 @@ func (p *Policy) evaluate(ctx context.Context, in *access.Input) (access.Verdict
 	if p.asOf && !in.Request.Time.IsZero() {
 		options = append(options, oparego.EvalTime(in.Request.Time))
 	}
+	if !p.alone {
+		return p.eval(ctx, options)
+	}
+	var a alone
+	return a.outcome(p.eval(ctx, append(options, a.option())))
+}
+
+func (p *Policy) eval(ctx context.Context, options []oparego.EvalOption) (access.Verdict, error) {
 	rs, err := p.query.Eval(ctx, options...)
 	if err != nil {
 		return access.Verdict{}, err

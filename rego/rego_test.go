@@ -2,6 +2,7 @@ package rego
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -193,6 +194,31 @@ func TestHTTPSendReachesListedHostsOnly(t *testing.T) {
 				t.Errorf("%d requests arrived, want %d: %+v, %v", hits.Load(), tt.want, v, err)
 			}
 		})
+	}
+}
+
+// TestAPolicyThatIsAloneAsksNobody, whatever it makes of that.
+func TestAPolicyThatIsAloneAsksNobody(t *testing.T) {
+	var hits atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	defer server.Close()
+	for name, tt := range map[string]struct {
+		rule string
+		asks bool
+	}{
+		"asks":               {`b if http.send({"method": "GET", "url": "URL"}).status_code == 200`, true},
+		"asks, and shrugs":   {`b if http.send({"method": "GET", "url": "URL", "raise_error": false}).status_code == 0`, true},
+		"asks in vain":       {"default b := true\n\nb := false if http.send({\"method\": \"GET\", \"url\": \"URL\"}).status_code == 500", true},
+		"asks again":         {`b if http.send({"method": "GET", "url": "URL", "max_retry_attempts": 2}).status_code == 200`, true},
+		"asks if it must":    {"b if {\n\tinput.principal.subject != \"agent-7\"\n\thttp.send({\"method\": \"GET\", \"url\": \"URL\"}).status_code == 200\n}", false},
+		"has no need to ask": {`b := true`, false},
+	} {
+		p := policy(t, Options{Decision: "a/b", AllowNet: []string{"127.0.0.1"}, Alone: true,
+			Modules: map[string]string{"m.rego": "package a\n\n" + strings.ReplaceAll(tt.rule, "URL", server.URL)}})
+		v, err := p.Evaluate(t.Context(), input())
+		if errors.Is(err, access.ErrAsks) != tt.asks || tt.asks && v.Outcome != access.Deny || hits.Load() != 0 {
+			t.Errorf("%s: %+v, %v; %d requests arrived", name, v, err, hits.Load())
+		}
 	}
 }
 

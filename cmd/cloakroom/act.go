@@ -2,30 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"time"
 
-	"cloakroom/internal/config"
 	"cloakroom/internal/record"
-	"cloakroom/internal/replace"
-	"cloakroom/internal/secret"
 )
 
 const (
 	actsPause = 200 * time.Millisecond // between two looks for what commands did
 	actsRetry = 2 * time.Second        // after an error
-	actsWait  = 5 * time.Second        // that a command waits for a service to log its act
 )
 
 // followActs logs what commands did, until ctx ends.
 func (s *service) followActs(ctx context.Context) {
-	failing := false
+	failing, acts := false, newActLog(s.db, s.acts, s.log, s.logger)
 	for {
 		wait := actsPause
-		err := logActs(ctx, s.db, s.acts, s.log, s.logger)
+		err := acts.take(ctx)
 		if err != nil {
 			wait = actsRetry
 		}
@@ -41,144 +34,61 @@ func (s *service) followActs(ctx context.Context) {
 	}
 }
 
-// logActs writes the acts that the store keeps to the log. Of one that this
-// instance did not seal the log tells, but not what it says.
-func logActs(ctx context.Context, db record.Acts, key [32]byte, log *record.Log, logger *slog.Logger) error {
-	return db.TakeActs(ctx, func(r record.ActRow) error {
-		e, err := r.Open(key)
+// actLog writes the acts that the store keeps to the log. It is for one goroutine.
+type actLog struct {
+	db     record.Acts
+	key    [32]byte
+	log    *record.Log
+	logger *slog.Logger
+	has    map[string]record.Receipt // of the latest acts, by id
+}
+
+// actsKnown is how many acts are known to be in the log.
+const actsKnown = 10_000
+
+func newActLog(db record.Acts, key [32]byte, log *record.Log, logger *slog.Logger) *actLog {
+	return &actLog{db, key, log, logger, map[string]record.Receipt{}}
+}
+
+// take takes the acts that are there.
+func (l *actLog) take(ctx context.Context) error {
+	return l.db.TakeActs(ctx, func(r record.ActRow) (*record.ActRow, error) {
+		e, err := r.Open(l.key)
 		if err != nil {
-			logger.Error("an act in the store is not this instance's", "error", err)
-			e = record.Entry{Act: &record.Act{Name: "forge", Target: r.ID, Detail: "an act in the store that this instance did not seal"}}
+			return nil, l.forged(ctx, r, err)
 		}
-		return log.Append(ctx, e)
+		has, known := l.has[r.ID] // one that was put back, or whose receipt the store did not take
+		if !known {
+			if has, err = l.write(ctx, e); err != nil {
+				return nil, err
+			}
+		}
+		receipt, err := record.SealReceipt(l.key, r.ID, has, time.Now())
+		return &receipt, err
 	})
+}
+
+func (l *actLog) write(ctx context.Context, e record.Entry) (record.Receipt, error) {
+	at, err := l.log.Place(ctx, e)
+	if err != nil {
+		return record.Receipt{}, err
+	}
+	if len(l.has) >= actsKnown {
+		clear(l.has)
+	}
+	has := record.Receipt{Log: l.log.ID(), Seq: at.Seq, Hash: at.Hash}
+	l.has[e.Act.ID] = has
+	return has, nil
+}
+
+// forged tells of an act that this instance did not seal, but not what it says. It
+// has no receipt: nobody reads what the log does not tell of.
+func (l *actLog) forged(ctx context.Context, r record.ActRow, err error) error {
+	l.logger.Error("an act in the store is not this instance's", "error", err)
+	return l.log.Append(ctx, record.Entry{Act: &record.Act{Name: "forge", Target: r.ID, Detail: "an act in the store that this instance did not seal"}})
 }
 
 // noteAct notes an act of the service's own.
 func (s *service) noteAct(name string) {
 	s.log.Note(record.Entry{Act: &record.Act{Name: name, Detail: versionText()}})
 }
-
-// ledger brings what a command does into the log.
-type ledger struct {
-	config *config.Config
-	root   secret.Root
-	db     store
-	seals  [32]byte // the key that acts are sealed with
-}
-
-func openLedger(cfg *config.Config, db store, root secret.Root) (ledger, error) {
-	key, err := root.Derive("act")
-	return ledger{cfg, root, db, key}, err
-}
-
-// withLedger gives a command the ledger of the store that is there, to be written.
-func withLedger(ctx context.Context, cfg *config.Config, do func(ledger) error) error {
-	return ledgerOf(ctx, cfg, openExisting, do)
-}
-
-// ledgerOf gives a command the ledger of the store that open opens.
-func ledgerOf(ctx context.Context, cfg *config.Config, open func(context.Context, *config.Config) (store, error), do func(ledger) error) error {
-	root, err := existingRoot(cfg)
-	if err != nil {
-		return err
-	}
-	db, err := open(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	l, err := openLedger(cfg, db, root)
-	if err != nil {
-		return err
-	}
-	return do(l)
-}
-
-// seal are acts of whoever gives the command.
-func (l ledger) seal(acts ...record.Act) (rows []record.ActRow, err error) {
-	for _, a := range acts {
-		a.By = operator()
-		r, err := record.SealAct(l.seals, a, time.Now())
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, r)
-	}
-	return rows, nil
-}
-
-// leave leaves acts to the service that writes the log, to the next one that
-// starts if none does.
-func (l ledger) leave(ctx context.Context, acts ...record.Act) error {
-	rows, err := l.seal(acts...)
-	if err == nil {
-		err = l.db.PutActs(ctx, rows...)
-	}
-	if err != nil {
-		return fmt.Errorf("recording what was done: %w", err)
-	}
-	return nil
-}
-
-// enter returns once the act is in the log: a service wrote it there, or this
-// command where none does.
-func (l ledger) enter(ctx context.Context, act record.Act) error {
-	rows, err := l.seal(act)
-	if err == nil {
-		err = l.db.PutActs(ctx, rows...)
-	}
-	late := time.After(actsWait)
-	for err == nil {
-		var pending bool
-		if pending, err = l.db.ActPending(ctx, rows[0].ID); err == nil && !pending {
-			return nil
-		}
-		if err == nil {
-			err = l.write(ctx)
-		}
-		select {
-		case <-time.After(actsPause / 4):
-		case <-late:
-			err = errors.New("no service has written it to the log")
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	return hinted{fmt.Errorf("recording that %q is read: %w", orAll(act.Session, act.Target), err), "nothing is shown that the log does not tell of"}
-}
-
-// write writes what the store keeps to the log that is here, unless a service
-// does.
-func (l ledger) write(ctx context.Context) error {
-	dir := l.config.Record.Dir
-	if _, err := record.ID(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil // services are elsewhere
-	}
-	lock, err := record.Lock(dir) // record.Open would wait for it
-	if errors.Is(err, record.ErrLocked) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	lock.Close()
-	none, err := replace.Compile(nil)
-	if err != nil {
-		return err
-	}
-	log, err := record.Open(dir, plain{none}, record.Options{SegmentBytes: l.config.Record.SegmentBytes, Logger: slog.New(slog.DiscardHandler)})
-	if errors.Is(err, record.ErrLocked) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(logActs(ctx, l.db, l.seals, log, slog.New(slog.DiscardHandler)), log.Close())
-}
-
-// plain masks nothing: a command has no values. What acts say is from the log, which
-// is masked, or what an operator typed as the name of a file.
-type plain struct{ none *replace.Set }
-
-func (p plain) Mask(text string) replace.Masked { return p.none.Mask(text, nil) }

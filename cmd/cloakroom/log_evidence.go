@@ -28,7 +28,13 @@ func verifyEvidence(cmd *cobra.Command, path string, f verifyFlags) error {
 		return fmt.Errorf("reading evidence: %w", err)
 	}
 	defer file.Close()
-	e, err := verify.ReadEvidence(file, key, witnesses...)
+	auditor := verify.Auditor{Key: key, Witnesses: witnesses}
+	if len(f.values) > 0 {
+		if auditor.Values, err = searchFor(cmd.InOrStdin(), f.values); err != nil {
+			return err
+		}
+	}
+	e, err := auditor.Read(cmd.Context(), file)
 	if errors.Is(err, verify.ErrEvidence) {
 		return hinted{err, "whoever made it can make it anew; what does not hold proves nothing"}
 	}
@@ -40,10 +46,21 @@ func verifyEvidence(cmd *cobra.Command, path string, f verifyFlags) error {
 	} else {
 		printEvidence(cmd.OutOrStdout(), e, key != nil)
 	}
-	if err == nil && e.Report.Found > 0 {
-		err = fmt.Errorf("the evidence holds, and reports %s", counted(e.Report.Found, "finding"))
+	if err != nil {
+		return err
 	}
-	return err
+	return evidenceFinds(e)
+}
+
+// evidenceFinds is an error if something is wrong that the file reports, or should.
+func evidenceFinds(e verify.Checked) error {
+	switch n := len(e.Judged.Unsaid); {
+	case n > 0:
+		return hinted{fmt.Errorf("the lines in the evidence show %s that its report does not say", counted(n, "finding")), "ask whoever made it, and verify the instance itself"}
+	case e.Report.Found > 0:
+		return fmt.Errorf("the evidence holds, and reports %s", counted(e.Report.Found, "finding"))
+	}
+	return nil
 }
 
 // evidenceKeys reads the instance's key, nil if none is given, and those of
@@ -78,16 +95,37 @@ func printEvidence(w io.Writer, e verify.Checked, known bool) {
 		fmt.Fprintln(w, "            the file's own: compare it with `cloakroom log key`, or give that with --key")
 	}
 	for _, l := range e.Logs {
-		fmt.Fprintf(w, "log         %s: %s of %d proved\n", transcript.Visible(l.Log), counted(l.Entries, "line"), l.Size)
-		for _, t := range l.Witnesses {
-			signed := "no key of a witness was given: compare it with what the witness has, or give its key with --witness-key, if it signs"
-			if len(t.Signed) > 0 {
-				signed = "signed by " + strings.Join(t.Signed, ", ")
-			}
-			fmt.Fprintf(w, "witness     %s took %d entries, which the log continues, with %d of the lines here; %s\n",
-				transcript.Visible(t.Name), t.Size, t.Covers, transcript.Visible(signed))
-		}
+		printCheckedLog(w, l)
+	}
+	for _, id := range e.Judged.Missing {
+		fmt.Fprintf(w, "not here    log %s: another log tells of entries of it that are not in the file's\n", transcript.Visible(id))
 	}
 	printSessionReport(w, e.Report, verify.LogReport{})
 	fmt.Fprintf(w, "contents    of %s\n", counted(e.Contents, "exchange"))
+	printJudged(w, e)
+}
+
+func printCheckedLog(w io.Writer, l verify.CheckedLog) {
+	fmt.Fprintf(w, "log         %s: %s of %d proved, the first %d without a gap\n", transcript.Visible(l.Log), counted(l.Entries, "line"), l.Size, l.Whole)
+	for _, t := range l.Witnesses {
+		signed := "no key of a witness was given: compare it with what the witness has, or give its key with --witness-key, if it signs"
+		if len(t.Signed) > 0 {
+			signed = "signed by " + strings.Join(t.Signed, ", ")
+		}
+		fmt.Fprintf(w, "witness     %s took %d entries, which the log continues, with %d of the lines here; %s\n",
+			transcript.Visible(t.Name), t.Size, t.Covers, transcript.Visible(signed))
+	}
+}
+
+// printJudged says what was judged here and now, and what the maker must be believed.
+func printJudged(w io.Writer, e verify.Checked) {
+	j := e.Judged
+	fmt.Fprintf(w, "judged here %s that were or may have been put in, by decision, lease and approvals; %d of them by the rules in force too\n",
+		counted(j.Values, "value"), j.Values-j.NoRules)
+	fmt.Fprintf(w, "            %s, %d of them proved to be what the log tells of; %d bytes that agents got were searched for the values that were given\n",
+		counted(j.Recorded, "recording"), j.Proved, j.Searched)
+	fmt.Fprintf(w, "on its word the search for other values, other recordings, the logs as a whole, and the rules of %s\n", counted(j.NoRules, "value"))
+	for _, f := range j.Unsaid {
+		fmt.Fprintf(w, "NOT SAID    %s\n", transcript.Visible(f.String()))
+	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ func TestEvidenceDoesNotSteerATerminal(t *testing.T) {
 	const steers = "\x1b[2J"
 	var out bytes.Buffer
 	printEvidence(&out, verify.Checked{By: steers, Version: steers, Asked: steers, Key: steers,
+		Judged: verify.Judged{Unsaid: []verify.SessionFinding{{What: steers}}, Missing: []string{steers}},
 		Report: verify.SessionReport{Trusted: 1, Sets: []string{steers}, Found: 1, Findings: []verify.SessionFinding{{What: steers}}},
 		Logs:   []verify.CheckedLog{{Log: steers, Witnesses: []verify.CheckedWitness{{Name: steers, Signed: []string{steers}}}}}}, false)
 	printLogReport(&out, verify.LogReport{Notes: []string{steers}, Findings: []verify.Finding{{File: steers}}})
@@ -25,12 +28,55 @@ func TestEvidenceDoesNotSteerATerminal(t *testing.T) {
 
 // TestFlagsThatWouldCountForNothing are mistakes: somebody relies on them.
 func TestFlagsThatWouldCountForNothing(t *testing.T) {
-	for _, arguments := range [][]string{{"file", "--witness", "dir"}, {"file", "--log", "dir"}, {"--witness-key", "key"}} {
+	for _, arguments := range [][]string{{"file", "--witness", "dir"}, {"file", "--log", "dir"}, {"--witness-key", "key"}, {"--value-file", "file"}} {
 		c := newLogVerify(&options{config: "none.yaml"})
 		c.SetArgs(arguments)
 		c.SilenceUsage, c.SilenceErrors = true, true
 		if err := c.Execute(); !errors.As(err, new(usageError)) {
 			t.Errorf("%q: %v", arguments, err)
 		}
+	}
+}
+
+// TestWhatTheReportDoesNotSay is an error beside one that it says.
+func TestWhatTheReportDoesNotSay(t *testing.T) {
+	said, unsaid := verify.SessionReport{Found: 1}, verify.Judged{Unsaid: []verify.SessionFinding{{What: verify.NoLease}}}
+	for _, tt := range []struct {
+		e    verify.Checked
+		want string
+	}{
+		{verify.Checked{}, ""},
+		{verify.Checked{Report: said}, "reports 1 finding"},
+		{verify.Checked{Judged: unsaid}, "1 finding that its report does not say"},
+		{verify.Checked{Report: said, Judged: unsaid}, "1 finding that its report does not say"},
+	} {
+		if err := evidenceFinds(tt.e); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v", tt.e, err)
+		}
+	}
+}
+
+// TestValuesToSearchFor come from files and the input, without the line feed that an
+// editor puts behind them.
+func TestValuesToSearchFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "github-token")
+	if err := os.WriteFile(path, []byte("ghp_0123456789abcdef\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := searchFor(strings.NewReader("sk-0123456789abcdef\n"), []string{path, "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits := s.Find([]byte(`{"a":"sk-0123456789abcdef","b":"ghp_0123456789abcdef"}`))
+	if len(hits) != 2 || hits[0].Credential != "-" || hits[1].Credential != "github-token" {
+		t.Errorf("found %+v", hits)
+	}
+	for name, text := range map[string]string{"short": "1234567\n", "long": strings.Repeat("x", valueMax+1), "nothing": ""} {
+		if _, err := searchFor(strings.NewReader(text), []string{"-"}); !errors.As(err, new(usageError)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := searchFor(nil, []string{path + "-none"}); err == nil {
+		t.Error("a file that is not there")
 	}
 }

@@ -63,6 +63,9 @@ func exportLog(cmd *cobra.Command, o *options, f exportFlags) error {
 	}
 	job := export.Job{Dir: cfg.Record.Dir, Mapper: m, Sink: sink, State: f.state, Follow: f.follow,
 		Failed: func(err error) { fmt.Fprintf(cmd.ErrOrStderr(), "cloakroom: warning: %v\n", err) }}
+	if f.state != "" {
+		job.Aside = f.state + ".rejected"
+	}
 	if f.since > 0 {
 		job.Since = time.Now().Add(-f.since)
 	}
@@ -70,7 +73,19 @@ func exportLog(cmd *cobra.Command, o *options, f exportFlags) error {
 	if err = errors.Join(err, sink.Close()); errors.Is(err, record.ErrBroken) {
 		err = hinted{err, "`cloakroom log verify` tells what is wrong with the log"}
 	}
+	if err == nil && done.Rejected > 0 {
+		err = f.rejected(done)
+	}
 	return errors.Join(err, f.summary(cmd, done))
+}
+
+// rejected says where what a collector does not take is.
+func (f exportFlags) rejected(done export.Summary) error {
+	err := coded{fmt.Errorf("%d of %d events were rejected", done.Rejected, done.Events), exitFailed}
+	if f.state == "" {
+		return hinted{err, "with --state FILE they would be kept in FILE.rejected"}
+	}
+	return hinted{err, fmt.Sprintf("they are in %q", f.state+".rejected")}
 }
 
 // sink is where the events go.
@@ -94,6 +109,6 @@ func (f exportFlags) summary(cmd *cobra.Command, done export.Summary) error {
 	if f.asJSON {
 		return printJSON(w, done)
 	}
-	_, err := fmt.Fprintf(w, "exported %d events of %d entries of log %s, up to entry %d\n", done.Events, done.Entries, done.Log, done.Last)
+	_, err := fmt.Fprintf(w, "exported %d events of %d entries of log %s, up to entry %d\n", done.Events-done.Rejected, done.Entries, done.Log, done.Last)
 	return err
 }

@@ -51,7 +51,7 @@ func (s *logSources) openCopies(ctx context.Context, f verifyFlags) (err error) 
 	if err := s.openDirs(f.witnesses); err != nil {
 		return err
 	}
-	return s.openPacks(ctx, [32]byte{}, "") // which are compared sealed
+	return s.openPacks(ctx, make([][32]byte, 1), "") // which are compared sealed
 }
 
 // open opens all that the configuration and the flags name. The store is looked at
@@ -74,11 +74,11 @@ func (s *logSources) open(ctx context.Context, cfg *config.Config, f verifyFlags
 	if err := s.openStore(ctx, cfg, root); err != nil {
 		return err
 	}
-	key, err := recordingKey(cfg, root)
+	keys, err := recordingKeys(cfg, root)
 	if err != nil {
 		return err
 	}
-	return s.openPacks(ctx, key, cfg.Record.Store)
+	return s.openPacks(ctx, keys, cfg.Record.Store)
 }
 
 // verifiers are the named keys, or the instance's own.
@@ -146,10 +146,10 @@ func (s *logSources) openStore(ctx context.Context, cfg *config.Config, root sec
 }
 
 // openPacks opens what is recorded beside each log.
-func (s *logSources) openPacks(ctx context.Context, key [32]byte, store string) error {
+func (s *logSources) openPacks(ctx context.Context, keys [][32]byte, store string) error {
 	s.Parts, s.packs = map[string]verify.Parts{}, map[string]*recording.Packs{}
 	for _, dir := range s.Dirs {
-		p, err := recording.OpenReader(ctx, dir, key, store)
+		p, err := recording.OpenReader(ctx, dir, keys[0], store, keys[1:]...)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 type verifyFlags struct {
 	keys, logs, witnesses []string
 	signers               []string // keys of witnesses that sign, for an evidence file
+	values                []string // files with values to search for in it
 	asJSON                bool
 }
 
@@ -33,8 +34,8 @@ where there is no configuration, and copies of logs are named with --log and --k
 				return usageError{errors.New("--log and --witness are about logs: of an evidence file nothing is compared with them")}
 			case len(args) == 1:
 				return verifyEvidence(cmd, args[0], f)
-			case len(f.signers) > 0:
-				return usageError{errors.New("--witness-key goes with an evidence file")}
+			case len(f.signers)+len(f.values) > 0:
+				return usageError{errors.New("--witness-key and --value-file go with an evidence file")}
 			}
 			return verifyLogs(cmd, o, f)
 		},
@@ -43,6 +44,7 @@ where there is no configuration, and copies of logs are named with --log and --k
 	c.Flags().StringArrayVar(&f.logs, "log", nil, "folder of another replica's log, also repeated")
 	c.Flags().StringArrayVar(&f.witnesses, "witness", nil, "folder of one more witness, also repeated")
 	c.Flags().StringArrayVar(&f.signers, "witness-key", nil, "of an evidence file: verifier key of a witness that signs, also repeated")
+	c.Flags().StringArrayVar(&f.values, "value-file", nil, "of an evidence file: search it for the value in this file, \"-\" for the input, also repeated")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	return c
 }

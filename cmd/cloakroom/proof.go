@@ -26,7 +26,7 @@ func (s *service) openLog(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if s.marks, err = recordingKey(cfg, s.root); err != nil {
+	if s.marks, err = recordingKeys(cfg, s.root); err != nil {
 		return err
 	}
 	s.book, err = search.OpenBook(bookPath(cfg.Record.Dir), key)

@@ -108,7 +108,8 @@ func find(ctx context.Context, ix record.Index, s selector) ([]record.Exchange, 
 }
 
 // read reads what is recorded of an exchange that was entered. The transcript says
-// why something is not there, or not what the log says (recording.ErrBroken).
+// why something is not there, or not what the log says (recording.ErrBroken), or not to be opened
+// (recording.ErrKey).
 func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchange, error) {
 	out := transcript.Exchange{Exchange: x}
 	switch {
@@ -124,7 +125,7 @@ func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchan
 	}
 	t, err := r.packs.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
 	switch {
-	case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrBroken):
+	case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrBroken), errors.Is(err, recording.ErrKey):
 		out.Missing = transcript.Early(err, x.End.End.Until, time.Now())
 	case err != nil:
 		return out, fmt.Errorf("reading exchange %q: %w", x.Decision.Decision.Exchange, err)
@@ -134,8 +135,8 @@ func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchan
 	return out, nil
 }
 
-// each reads one after another. Recordings that are broken are an error once do had
-// them all.
+// each reads one after another. Recordings that are broken, or that no key here opens,
+// are an error once do had them all.
 func (r reading) each(ctx context.Context, xs []record.Exchange, do func(*transcript.Exchange) error) error {
 	var broken error
 	for _, x := range xs {
@@ -146,8 +147,8 @@ func (r reading) each(ctx context.Context, xs []record.Exchange, do func(*transc
 		if err != nil {
 			return err
 		}
-		if errors.Is(t.Missing, recording.ErrBroken) {
-			broken = fmt.Errorf("reading exchange %q: %w", t.ID(), t.Missing)
+		if errors.Is(t.Missing, recording.ErrBroken) || errors.Is(t.Missing, recording.ErrKey) {
+			broken = withKeyHint(fmt.Errorf("reading exchange %q: %w", t.ID(), t.Missing))
 		}
 	}
 	return broken

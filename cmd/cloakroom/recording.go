@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	"cloakroom/internal/access"
@@ -13,7 +11,6 @@ import (
 	"cloakroom/internal/config"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/recording"
-	"cloakroom/internal/secret"
 )
 
 // recordsRequests tells whether Envoy is to show the bodies of requests to a host,
@@ -22,35 +19,21 @@ func recordsRequests(cfg *config.Config, host string) bool {
 	return cfg.Record.Mode != config.Off && cfg.Record.Bodies > 0 && inventory.ShowsRequests(cfg.Record.Rules, host)
 }
 
-// recordingKey is the key under which recordings are sealed.
-func recordingKey(cfg *config.Config, root secret.Root) ([32]byte, error) {
-	if from := cfg.Record.Key; from != nil {
-		v, err := from.ReadWith(os.LookupEnv)
-		if err != nil {
-			return [32]byte{}, err
-		}
-		if root, err = secret.ParseRoot(string(v.Reveal())); err != nil {
-			return [32]byte{}, fmt.Errorf("reading the recording key from %v: %w", from, err)
-		}
-	}
-	return root.Derive("recording")
-}
-
 // openRecorder begins to record, unless recording is off.
 func (s *service) openRecorder(ctx context.Context, cfg *config.Config) error {
 	if cfg.Record.Mode == config.Off {
 		return nil
 	}
-	key, err := recordingKey(cfg, s.root)
+	keys, err := recordingKeys(cfg, s.root)
 	if err != nil {
 		return err
 	}
-	s.recorder, err = recording.Open(ctx, recording.Options{Dir: cfg.Record.Dir, Key: key, Log: s.log,
-		Strict: cfg.Record.Mode == config.Strict, Named: func(text string) bool { return s.rules.Load().set.Named(text) }, Store: cfg.Record.Store, Waiting: cfg.Record.Backlog, Logger: s.logger})
+	s.recorder, err = recording.Open(ctx, recording.Options{Dir: cfg.Record.Dir, Key: keys[0], OldKeys: keys[1:], Log: s.log,
+		Strict: cfg.Record.Mode == config.Strict, Named: func(text string) bool { return s.rules.Load().set.Named(text) }, Store: cfg.Record.Store, Waiting: cfg.Record.Backlog, PerPrincipal: cfg.Record.PerPrincipal, Logger: s.logger})
 	if errors.Is(err, bucket.ErrRefused) {
 		err = hinted{err, bucket.Hint(cfg.Record.Store)}
 	}
-	return err
+	return withKeyHint(err)
 }
 
 // tapes are what exchanges are recorded on; nil: recording is off.
@@ -110,9 +93,10 @@ func (s *service) exportRecorder() {
 	count("recording_store_failures_total", "Times that the outside store did not take a pack.", func(t recording.Stats) uint64 { return t.Refused })
 	count("recording_packs_pruned_total", "Packs that were deleted as their time was over.", func(t recording.Stats) uint64 { return t.Pruned })
 	s.metrics.Gauge("recording_waiting_bytes", "Bytes of packs that the outside store has not taken yet.", func() float64 { return float64(s.recorder.Stats().Waiting) })
+	s.metrics.Gauge("recording_principals_over_share", "Principals that have used up their share of recording.", func() float64 { return float64(s.recorder.Stats().Over) })
 	s.metrics.Gauge("recording_stuck_packs", "Packs that the outside store did not take when they were last tried.", func() float64 { return float64(s.recorder.Stats().Stuck) })
 	s.metrics.Gauge("recording_ready", "1 where exchanges can be recorded.", func() float64 {
-		if s.recorder.Ready() != nil {
+		if s.recorder.Ready("") != nil {
 			return 0
 		}
 		return 1

@@ -48,8 +48,9 @@ type service struct {
 	acts      [32]byte // seals what commands leave in the store
 	log       *record.Log
 	book      *search.Book        // fingerprints of every value that ever was in force
-	marks     [32]byte            // what tokens are marked with in recordings
+	marks     [][32]byte          // what tokens are marked with in recordings, or were
 	recorder  *recording.Recorder // nil: recording is off
+	kept      keptRules           // that were in force last
 	packs     recordings          // what was recorded, to be read on the page
 	follower  *record.Follower
 	decisions *leaseLog
@@ -261,7 +262,8 @@ func (s *service) background(ctx context.Context) {
 
 // ready tells why the service cannot let anything go, nil if it can.
 func (s *service) ready() error {
-	return errors.Join(s.log.Err(), s.keeper.Err(), s.engine.Ready())
+	_, recorded := s.engine.Ready("")
+	return errors.Join(s.log.Err(), s.keeper.Err(), recorded)
 }
 
 // close tells people what they are still to hear, ends the log, waits for its index, and closes the store.

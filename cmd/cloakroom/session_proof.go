@@ -76,7 +76,7 @@ func withProof(ctx context.Context, r reading, more []string, do func(*proof) er
 // cannot be read here, as an environment variable of the service's, has its last value
 // among those of the past, if it was in force.
 func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error) {
-	marks, err := recordingKey(p.config, p.root)
+	marks, err := recordingKeys(p.config, p.root)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +94,14 @@ func (p *proof) present(key search.Key) (prints []search.Fingerprint, err error)
 }
 
 // searched is what is searched for of a value: itself, and what stands in a recording
-// for a token that it holds.
-func searched(key [32]byte, name string, v secret.Value) []search.Value {
+// for a token that it holds, under any recording key.
+func searched(keys [][32]byte, name string, v secret.Value) []search.Value {
 	all := []search.Value{{Credential: name, Bytes: v.Reveal()}}
 	for _, s := range record.Strays(string(v.Reveal()), func(string) bool { return true }) {
-		if s.Token {
+		if !s.Token {
+			continue
+		}
+		for _, key := range keys {
 			all = append(all, search.Value{Credential: name, Bytes: []byte(recording.TokenMark(key, s.Text))})
 		}
 	}
@@ -122,7 +125,7 @@ func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (v
 		s.Want = v.wants
 	}
 	if v.evidence != "" {
-		s.Line = e.Take
+		s.Line, s.Rules = e.Take, e.TakeRules
 	}
 	report, err := s.Verify(ctx)
 	if err != nil {
@@ -149,7 +152,7 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	}
 	e.Key, e.Dirs, e.Witnesses = key, p.logs.Dirs, witnessNames(p.config)
 	if v.contents {
-		e.Contents = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }
+		e.Contents, e.Recorded = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }, p.recorded
 	}
 	f, err := os.OpenFile(v.evidence, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -158,11 +161,14 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	if err != nil {
 		return fmt.Errorf("writing evidence: %w", err)
 	}
-	if err := errors.Join(e.Write(ctx, f), f.Sync(), f.Close()); err != nil {
+	err = errors.Join(e.Write(ctx, f), f.Sync(), f.Close())
+	if err != nil {
 		os.Remove(v.evidence)
-		return err
 	}
-	return nil
+	if errors.Is(err, record.ErrBroken) {
+		return hinted{err, "of a log that does not hold nothing can be proved: keep a copy of its folder, and what --json prints"}
+	}
+	return err
 }
 
 // text is what is recorded of an exchange, as `session show --full` prints it.
@@ -181,6 +187,17 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 	var b bytes.Buffer
 	err = transcript.Write(&b, &t, 0)
 	return b.Bytes(), err
+}
+
+// recorded is what is recorded of an exchange, unsealed; none if it is not there.
+func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
+	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
+	for _, known := range []error{recording.ErrGone, recording.ErrNotRecorded, recording.ErrBroken, recording.ErrKey} {
+		if errors.Is(err, known) {
+			return nil, nil // the report says so
+		}
+	}
+	return parts, err
 }
 
 func witnessNames(cfg *config.Config) (names []string) {

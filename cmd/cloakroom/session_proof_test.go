@@ -35,7 +35,7 @@ func TestATokenIsFoundByItsMark(t *testing.T) {
 	}
 	now := time.Now()
 	exchange := record.NewID(now)
-	tape := r.Begin(exchange, now, recording.Rule{Bodies: recording.Full, Limit: 1 << 20})
+	tape := r.Begin(exchange, "agent", now, recording.Rule{Bodies: recording.Full, Limit: 1 << 20})
 	tape.Head(now, recording.Response, recording.Head{Status: 200, Headers: []access.Header{{Name: "x-token", Value: token}}}, nil)
 	for _, text := range []string{`{"token":"` + token + `"}`, "It is " + token + ". ", "_" + token + "_ ", token + "." + token + " ", "%22" + token + "%22 "} {
 		tape.Message(now, recording.MessageGot, []byte(text), false, true, nil)
@@ -50,7 +50,7 @@ func TestATokenIsFoundByItsMark(t *testing.T) {
 	log.Close()
 
 	var prints []search.Fingerprint
-	for _, v := range searched(sealing, "robot", secret.New([]byte(token))) {
+	for _, v := range searched([][32]byte{{3}, sealing}, "robot", secret.New([]byte(token))) {
 		prints = append(prints, finding.Fingerprint(v.Credential, v.Bytes))
 	}
 	s, err := finding.Compile(prints)

@@ -105,10 +105,13 @@ func (v *verifying) run(cmd *cobra.Command, o *options) error {
 		if v.contents {
 			act.Name = "read"
 		}
-		if err := r.enter(ctx, act); err != nil {
-			return err
+		// Where nothing can be entered the log may be broken, and what is found is to be
+		// told the more. It says where, and shows nothing of what is recorded.
+		unentered := r.enter(ctx, act)
+		if unentered != nil && (v.contents || ctx.Err() != nil) {
+			return unentered
 		}
-		return withProof(ctx, r, v.logs, func(p *proof) error { return v.verify(ctx, cmd, p) })
+		return withProof(ctx, r, v.logs, func(p *proof) error { return errors.Join(v.verify(ctx, cmd, p), unentered) })
 	})
 }
 
@@ -122,11 +125,6 @@ func (v *verifying) verify(ctx context.Context, cmd *cobra.Command, p *proof) er
 	if v.name+v.principal != "" && report.Exchanges == 0 && report.Found == 0 { // a quiet day is none to alarm about
 		return hinted{fmt.Errorf("nothing was decided of what was asked for: %s", transcript.Visible(v.String())), "`cloakroom session ls` lists sessions"}
 	}
-	if v.evidence != "" {
-		if err := p.write(ctx, v, e); err != nil {
-			return err
-		}
-	}
 	if v.asJSON {
 		err = printJSON(cmd.OutOrStdout(), map[string]any{"sessions": report, "logs": logs})
 	} else {
@@ -135,13 +133,16 @@ func (v *verifying) verify(ctx context.Context, cmd *cobra.Command, p *proof) er
 	if n := report.Found; err == nil && n > 0 {
 		err = fmt.Errorf("verifying %s: %s", transcript.Visible(v.String()), counted(n, "finding"))
 	}
+	if v.evidence != "" {
+		err = errors.Join(err, p.write(ctx, v, e))
+	}
 	return err
 }
 
 func printSessionReport(w io.Writer, r verify.SessionReport, logs verify.LogReport) {
 	fmt.Fprintf(w, "exchanges   %d, %d of them refused, %d without an end of their own\n", r.Exchanges, r.Refused, r.Unfinished)
 	fmt.Fprintf(w, "put in      %s, and %d that may have been where there is no end; %d of a time whose rules are not kept\n", counted(r.Substitutions, "value"), r.Uncertain, r.Unjudged)
-	fmt.Fprintf(w, "recordings  %d read, %d of them kept in part; %d expired, %d not recorded, %d with a part lost\n", r.Recorded, r.Partly, r.Expired, r.Off, r.Lost)
+	fmt.Fprintf(w, "recordings  %d read, %d of them kept in part; %d expired, %d not recorded, %d with a part lost, %d under a key that is not here\n", r.Recorded, r.Partly, r.Expired, r.Off, r.Lost, r.Sealed)
 	fmt.Fprintf(w, "searched    %d bytes that agents got and %d that they sent, for %s in every form\n", r.Searched, r.Sent, counted(r.Values, "value"))
 	fmt.Fprintf(w, "not anew    %d bytes that agents got rest on the masker's word", r.Trusted)
 	if len(r.Sets) > 0 {

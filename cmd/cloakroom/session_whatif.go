@@ -27,6 +27,7 @@ type whatIf struct {
 	rules  string // file of a changed configuration
 	since  time.Time
 	all    bool
+	ask    bool // the policy's http.send happens
 	asJSON bool
 }
 
@@ -36,6 +37,7 @@ func (w *whatIf) flags(c *cobra.Command) {
 	f.StringVar(&w.rules, "rules", "", "decide again by the rules of this configuration file")
 	f.Var((*moment)(&w.since), "since", "with --policy or --rules: every session's exchanges since then, e.g. 24h")
 	f.BoolVar(&w.all, "all", false, "with --policy or --rules: every session's exchanges")
+	f.BoolVar(&w.ask, "ask", false, "with --policy or --rules: let the policy ask servers (http.send) about what is recorded")
 	f.BoolVar(&w.asJSON, "json", false, "with --policy or --rules: print JSON")
 }
 
@@ -50,8 +52,8 @@ func (w *whatIf) arguments(cmd *cobra.Command, args []string) error {
 	switch {
 	case w.asked() && w.everything():
 		return noArgs(cmd, args)
-	case w.everything() || w.asJSON && !w.asked():
-		return usageError{errors.New("--since, --all and --json belong to --policy or --rules")}
+	case w.everything() || (w.asJSON || w.ask) && !w.asked():
+		return usageError{errors.New("--since, --all, --ask and --json belong to --policy or --rules")}
 	}
 	return oneArg("the session's name, or an exchange's id")(cmd, args)
 }
@@ -86,7 +88,7 @@ func (w *whatIf) judge(ctx context.Context, r reading) (*whatif.Judge, error) {
 	cfg := *r.config
 	if w.rules != "" {
 		changed, _, err := config.LoadRules(w.rules, os.LookupEnv)
-		if err == nil {
+		if err == nil && w.ask {
 			err = w.reachesNoFurther(changed, r.config)
 		}
 		if err != nil {
@@ -104,7 +106,7 @@ func (w *whatIf) judge(ctx context.Context, r reading) (*whatif.Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, err := whatIfRules(ctx, &cfg, root)
+	rules, err := w.rulesOf(ctx, &cfg, root)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +128,8 @@ func (w *whatIf) reachesNoFurther(changed, inForce *config.Config) error {
 	return nil
 }
 
-// whatIfRules are those of a configuration, with the instance's placeholders.
-func whatIfRules(ctx context.Context, cfg *config.Config, root secret.Root) (whatif.Rules, error) {
+// rulesOf are those of a configuration, with the instance's placeholders.
+func (w *whatIf) rulesOf(ctx context.Context, cfg *config.Config, root secret.Root) (whatif.Rules, error) {
 	keys, err := root.Keys()
 	if err != nil {
 		return whatif.Rules{}, err
@@ -140,7 +142,7 @@ func whatIfRules(ctx context.Context, cfg *config.Config, root secret.Root) (wha
 	for _, i := range cfg.Identity.Issuers {
 		out.Issuers[i.URL] = i.GroupsAllowed
 	}
-	out.Policy, err = rego.New(ctx, rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet, AsOf: true})
+	out.Policy, err = rego.New(ctx, rego.Options{Dir: cfg.Policy.Dir, Decision: cfg.Policy.Decision, AllowNet: cfg.Policy.AllowNet, AsOf: true, Alone: !w.ask})
 	return out, err
 }
 

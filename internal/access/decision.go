@@ -137,6 +137,7 @@ type Grant struct {
 type Decision struct {
 	Outcome  Outcome
 	Reason   string // for the log; never a value, a token or a ticket
+	Cause    Cause  // of a refusal
 	Exchange string // the exchange's id, in the log
 	Revision string // of the policy that answered
 	Refusal  *Refusal
@@ -184,6 +185,7 @@ func (d *Decision) Answer() (status int, headers []Header, body []byte) {
 // Refused is a request that was decided on and let nowhere.
 type Refused struct {
 	Request     *Request
+	Principal   string            // Principal.ID
 	Target      Target            // zero: unknown
 	Credentials []string          // whose placeholders stood where they count
 	Tickets     map[string]string // by a ticket's text: its lease

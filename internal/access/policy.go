@@ -1,6 +1,12 @@
 package access
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrAsks is the error of a policy that would ask a server, where it must not.
+var ErrAsks = errors.New("the policy asks a server")
 
 // PlaceholderKind is what a placeholder-looking text turned out to be. The zero
 // value is a text that no inventory and no lease knows.

@@ -18,13 +18,17 @@ type Record struct {
 	SegmentBytes int64 // 0: the log's default
 	Checkpoint   Checkpoint
 
-	Mode      string                // one of the following
-	Bodies    int64                 // bytes of a body to record, each way
-	Retention time.Duration         // of what is recorded
-	Store     string                // URL of the bucket for closed packs, as gocloud.dev/blob has it; empty: they stay in Dir
-	Backlog   int64                 // bytes of closed packs that may wait for Store; 0: 4 GiB
-	Key       *secret.Source        // of the recording key, 32 bytes in base64; nil: it follows from the root key
-	Rules     []inventory.Recording // the first that speaks of an exchange holds
+	Mode      string           // one of the following
+	Bodies    int64            // bytes of a body to record, each way
+	Retention time.Duration    // of what is recorded
+	Store     string           // URL of the bucket for closed packs, as gocloud.dev/blob has it; empty: they stay in Dir
+	Backlog   int64            // bytes of closed packs that may wait for Store; 0: 4 GiB
+	Key       *secret.Source   // of the recording key, 32 bytes in base64; nil: it follows from the root key
+	OldKeys   []*secret.Source // of earlier recording keys: what is under them can be read
+	// PerPrincipal is how many bytes of recordings one principal may have written in
+	// about a day; 0: any number.
+	PerPrincipal int64
+	Rules        []inventory.Recording // the first that speaks of an exchange holds
 }
 
 // The modes of recording.
@@ -34,11 +38,12 @@ const (
 	Off     = "off"     // the log alone is kept
 )
 
-// The defaults of recording, and how long a part of it is kept at least.
+// The defaults of recording, and the least of what it can be told.
 const (
 	defaultBodies    = 64 << 10
 	defaultRetention = 90 * 24 * time.Hour
 	minRetention     = time.Hour
+	minPerPrincipal  = 1 << 20 // a day
 )
 
 func (l *loader) record(n *yaml.Node) {
@@ -56,11 +61,15 @@ func (l *loader) record(n *yaml.Node) {
 		"store":     func(n *yaml.Node) { r.Store = l.bucket(n) },
 		"backlog":   func(n *yaml.Node) { r.Backlog = l.size(n, 1<<20, 1<<40) },
 		"key":       func(n *yaml.Node) { r.Key = l.recordingKey(n) },
+		"old_keys": func(n *yaml.Node) {
+			l.list(n, "old keys", func(n *yaml.Node) { r.OldKeys = append(r.OldKeys, l.recordingKey(n)) })
+		},
 		"rules": func(n *yaml.Node) {
 			l.list(n, "rules", func(n *yaml.Node) { r.Rules = append(r.Rules, l.recording(n)) })
 		},
-		"checkpoint": l.checkpoint,
-		"segment":    func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
+		"per_principal": func(n *yaml.Node) { r.PerPrincipal = l.size(n, minPerPrincipal, 1<<50) },
+		"checkpoint":    l.checkpoint,
+		"segment":       func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
 	})
 }
 
@@ -90,12 +99,12 @@ func (l *loader) bucket(n *yaml.Node) string {
 	return s
 }
 
-// recordingKey reads where the recording key is.
+// recordingKey reads where a recording key is.
 func (l *loader) recordingKey(n *yaml.Node) *secret.Source {
 	source, v := l.source(n, true)
 	if text := string(v.Reveal()); text != "" {
 		if _, err := secret.ParseRoot(text); err != nil {
-			l.fail(n, "make one with: openssl rand -base64 32", "the recording key: %v", err)
+			l.fail(n, "make one with: openssl rand -base64 32", "a recording key: %v", err)
 		}
 	}
 	return source

@@ -72,6 +72,7 @@ var problems = []struct {
 	{recording.ErrNotRecorded, 404, "not_recorded"},
 	{recording.ErrGone, 410, "gone"},
 	{recording.ErrBroken, 500, "broken"},
+	{recording.ErrKey, 500, "key_missing"},
 	{recording.ErrUnavailable, 503, "unavailable"},
 	{errNoEntry, 503, "unavailable"},
 }

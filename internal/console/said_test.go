@@ -130,13 +130,17 @@ func TestBodiesAreWhole(t *testing.T) {
 		event(2, recording.Sent, `{"key": "ckr_pay_`, nil), event(3, recording.Sent, suffix+`"}`, nil),
 		headOf(5, recording.Response, "", 201, access.Header{Name: "set-cookie", Value: p}),
 		event(6, recording.Got, p[:12], nil), event(7, recording.Got, p[12:]+" ckr_key_"+suffix, map[string]int{"pay": 1}),
-		headOf(8, recording.Trailers, "", 0, access.Header{Name: "grpc-status", Value: "0"}))
+		headOf(8, recording.Trailers, "", 0, access.Header{Name: "grpc-status", Value: "0"}),
+		headOf(9, recording.Control, "", 0, access.Header{Name: "close", Value: "\x03\xe8bye"}),
+		headOf(10, recording.ControlSent, "", 0, access.Header{Name: "ping", Value: "alive"}))
 	want := []string{
 		"1.001s true request [key in query:k pay in cookie:c] [] PUT /x?k={used ckr_key_" + suffix + "}|host: a.test|cookie: {used " + p + "}|x-note: {inert " + p + "}",
 		`1.002s true body [pay in body:/key] [] {"key": "{used ` + p + `}"}`,
 		"1.005s false response [] [] 201|set-cookie: {inert " + p + "}",
 		"1.006s false body [] [{pay 1}] {masked " + p + "} {inert ckr_key_" + suffix + "}",
 		"1.008s false trailers [] [] |grpc-status: 0",
+		"1.009s false control frame [] [] |close 1000: bye",
+		"1.01s true control frame [] [] |ping: alive",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

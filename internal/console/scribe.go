@@ -23,7 +23,7 @@ type scribe struct {
 
 func (s *scribe) take(e recording.Event) {
 	switch e.Kind {
-	case recording.Request, recording.Response, recording.Trailers, recording.Control:
+	case recording.Request, recording.Response, recording.Trailers, recording.Control, recording.ControlSent:
 		s.head(e)
 	case recording.Sent:
 		s.sent = s.piece(s.sent, e, whatBody)
@@ -41,7 +41,7 @@ func (s *scribe) take(e recording.Event) {
 // begin begins the block of an event.
 func (s *scribe) begin(e recording.Event, what string) *block {
 	b := &block{At: s.axis.since(s.began.Add(e.At)), What: what, binary: e.Binary, masks: make(map[string]int),
-		Agent: e.Kind == recording.Request || e.Kind == recording.Sent || e.Kind == recording.MessageSent}
+		Agent: e.Kind.Agents()}
 	s.all = append(s.all, b)
 	return b
 }
@@ -95,12 +95,15 @@ func blankEnd(data []byte) bool {
 	return len(last) == 0 || string(last) == "\r"
 }
 
+var heads = map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers,
+	recording.Control: whatControl, recording.ControlSent: whatControl}
+
 func (s *scribe) head(e recording.Event) {
 	h := e.Head
 	if h == nil {
 		return
 	}
-	b := s.begin(e, map[recording.Kind]string{recording.Request: whatRequest, recording.Response: whatResponse, recording.Trailers: whatTrailers, recording.Control: whatControl}[e.Kind])
+	b := s.begin(e, heads[e.Kind])
 	b.mask(e.Masked)
 	b.head = len(h.Method) + len(h.Path) + len(h.Authority)
 	switch e.Kind {
@@ -110,6 +113,12 @@ func (s *scribe) head(e recording.Event) {
 	case recording.Response:
 		b.Line = runs(fmt.Sprint(h.Status), true, s.kindAt(b, nowhere))
 		s.stream = s.got == nil && eventStream(h)
+	}
+	if b.What == whatControl {
+		name, text := transcript.ControlFrame(h)
+		b.head = len(name) + len(text)
+		b.Fields = append(b.Fields, field{plain(name), runs(text, true, s.kindAt(b, nowhere))})
+		return
 	}
 	for _, l := range h.Headers {
 		b.head += len(l.Name) + len(l.Value)

@@ -25,6 +25,11 @@ func (a *attempt) needsPeople(p access.Placeholder) bool {
 	return p.Credential.Approval || v.Outcome == access.NeedsApproval && (v.Credential == "" || v.Credential == p.Name)
 }
 
+// needs is how many people must approve the use of a placeholder.
+func (a *attempt) needs(p access.Placeholder) int {
+	return askOf(a.set.Credential(p.Name), a.who, a.needsPeople(p)).Terms.Needs
+}
+
 // ask is what a lease for a placeholder is asked with.
 func (a *attempt) ask(p access.Placeholder) lease.Ask {
 	q := askOf(a.set.Credential(p.Name), a.who, a.needsPeople(p))
@@ -80,15 +85,15 @@ func (a *attempt) untold(path string) string {
 // covered refuses an operation that a ticket's lease is not good for.
 func (a *attempt) covered(p access.Placeholder, l lease.Lease) *refusal {
 	switch {
-	case l.Terms.Needs < askOf(a.set.Credential(p.Name), a.who, a.needsPeople(p)).Terms.Needs:
-		return refused(access.NotGranted, "people must approve the use of credential "+p.Name+" here, and not enough of them approved the lease of this ticket; "+instead(p))
+	case l.Terms.Needs < a.needs(p):
+		return refused(access.CauseUnapproved, "people must approve the use of credential "+p.Name+" here, and not enough of them approved the lease of this ticket; "+instead(p))
 	case l.Spent():
 		return spent(p.Name)
 	case l.Scope != lease.ScopeCredential && !l.Covers(a.operation()):
 		o := l.Operation
-		return refused(access.NotGranted, "this lease is good for "+o.Method+" "+o.Host+o.Path+" only, with the body that was shown; ask for another lease for this operation")
+		return refused(access.CauseScope, "this lease is good for "+o.Method+" "+o.Host+o.Path+" only, with the body that was shown; ask for another lease for this operation")
 	case l.Terms.Bound && a.who.Ticket:
-		return refused(access.Unauthenticated, "this ticket counts only beside its holder's own token: send that in x-cloakroom-token too")
+		return refused(access.CauseHolderAbsent, "this ticket counts only beside its holder's own token: send that in x-cloakroom-token too")
 	}
 	return nil
 }

@@ -40,14 +40,15 @@ type attempt struct {
 // refusal is a Refusal with what only the log learns.
 type refusal struct {
 	access.Refusal
+	cause   access.Cause
 	outcome access.Outcome
 	reason  string // for the log; empty: the message
 	counted bool   // nobody was identified: only counted
 	change  access.Change
 }
 
-func refused(code access.Code, message string) *refusal {
-	return &refusal{Refusal: access.Refusal{Code: code, Message: message}}
+func refused(cause access.Cause, message string) *refusal {
+	return &refusal{cause: cause, Refusal: access.Refusal{Code: cause.Code(), Message: message}}
 }
 
 func (r *refusal) about(p access.Placeholder) *refusal {

@@ -31,8 +31,8 @@ func (a *attempt) inBody(t access.Target) ([]inventory.Found, *refusal) {
 		err = readThrough(r, a.request.Body, !a.cut())
 	}
 	if err != nil {
-		r := refused(body.Code(err), err.Error())
-		r.counted = !a.who.Known()
+		r := refused(access.CauseBody, err.Error())
+		r.Code, r.counted = body.Code(err), !a.who.Known()
 		return nil, r
 	}
 	return found, nil

@@ -66,8 +66,10 @@ type Log interface {
 // Recorder records what is refused: the request, masked, and the answer. What it
 // is given may hold values, tokens and tickets.
 type Recorder interface {
-	// Ready tells why no exchange may begin now: it could not be recorded.
-	Ready() error
+	// Ready tells why no exchange of a principal (Principal.ID) may begin now: it
+	// could not be recorded. toCaller is what its caller is told; the error is for
+	// the log.
+	Ready(principal string) (toCaller string, err error)
 	Refused(access.Refused)
 }
 
@@ -173,7 +175,7 @@ func (d *Decider) Decide(ctx context.Context, req *access.Request, attributes fu
 	defer func() {
 		if p := recover(); p != nil {
 			d.panicked(p)
-			out = access.Decision{Reason: "internal error", Refusal: &access.Refusal{
+			out = access.Decision{Reason: "internal error", Cause: access.CauseInternal, Refusal: &access.Refusal{
 				Code: access.Unavailable, Message: "this gateway could not decide; try again, then tell its operator"}}
 		}
 		d.Observer.Decided(out.Outcome, code(out))

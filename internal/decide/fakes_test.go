@@ -38,7 +38,8 @@ type fakes struct {
 	useLease func(lease.Lease) lease.Lease
 	tickets  map[lease.Digest]lease.Lease
 	logErr   error
-	unready  error // why nothing can be recorded
+	readyFor []string // who asked whether anything can be recorded
+	unready  error    // why nothing can be recorded
 	revision string
 	approved bool                                 // people have approved what is asked for
 	answer   func(id string) (lease.Lease, error) // to who waits; nil: none comes
@@ -104,7 +105,11 @@ func (f *fakes) decider(t testing.TB) *Decider {
 	return d
 }
 
-func (f *fakes) Ready() error             { return f.unready }
+func (f *fakes) Ready(principal string) (string, error) {
+	f.readyFor = append(f.readyFor, principal)
+	return "recording is not possible now", f.unready
+}
+
 func (f *fakes) Refused(r access.Refused) { f.records = append(f.records, r) }
 
 func (f *fakes) Issuers() int { return f.issuers }

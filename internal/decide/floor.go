@@ -26,7 +26,7 @@ func (d *Decider) floor(_ context.Context, a *attempt) *refusal {
 		return nil
 	}
 	if len(a.change.SetQuery) > 0 || len(a.change.RemoveQuery) > 0 {
-		r := refused(access.Unavailable, "the policy could not answer; tell the operator of this gateway")
+		r := refused(access.CausePolicyFailed, "the policy could not answer; tell the operator of this gateway")
 		r.reason = "the policy changes the query, which a grant pins; it can do so only without issuers and credentials"
 		return r
 	}
@@ -49,7 +49,7 @@ func (d *Decider) floor(_ context.Context, a *attempt) *refusal {
 	for _, h := range a.request.Headers {
 		name := dashed(h.Name)
 		if slices.Contains(overriding, name) {
-			return refused(access.Denied, "header "+name+" can change the method, path or host that was judged; leave it out of requests with a credential")
+			return refused(access.CauseOverriding, "header "+name+" can change the method, path or host that was judged; leave it out of requests with a credential")
 		}
 		if slices.Contains(forwarding, name) && !slices.Contains(a.remove, h.Name) {
 			a.remove = append(slices.Clip(a.remove), h.Name)
@@ -62,15 +62,15 @@ func (d *Decider) floor(_ context.Context, a *attempt) *refusal {
 func (a *attempt) unfit(p access.Placeholder) *refusal {
 	switch {
 	case p.Credential == nil || p.Kind != access.Named && p.Kind != access.Ticket:
-		return refused(access.UnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use")
+		return refused(access.CauseUnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use")
 	case !p.Open:
-		return refused(access.NotGranted, "credential "+p.Name+" is for other groups; GET /.well-known/cloakroom lists those you may use")
+		return refused(access.CauseGroups, "credential "+p.Name+" is for other groups; GET /.well-known/cloakroom lists those you may use")
 	case !p.Permitted:
-		return refused(access.NotGranted, "credential "+p.Name+" does not permit this operation with the placeholder at "+p.At.String())
+		return refused(access.CauseOperation, "credential "+p.Name+" does not permit this operation with the placeholder at "+p.At.String())
 	case a.verdict.Grant != nil && !slices.Contains(a.verdict.Grant, p.Name):
-		return refused(access.NotGranted, "the policy does not grant credential "+p.Name+" to this request")
+		return refused(access.CausePolicyGrant, "the policy does not grant credential "+p.Name+" to this request")
 	case p.Kind == access.Named && a.who.Ticket:
-		return refused(access.NotGranted, "a ticket vouches for its own credential only; send a bearer token too")
+		return refused(access.CauseTicketAlone, "a ticket vouches for its own credential only; send a bearer token too")
 	}
 	return nil
 }

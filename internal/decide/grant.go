@@ -15,7 +15,7 @@ import (
 // it would, and opens one where the credential's tier needs no approval.
 func (d *Decider) lease(ctx context.Context, a *attempt) *refusal {
 	if a.verdict.Outcome == access.NeedsApproval && !a.asksPeople() {
-		r := refused(access.ApprovalPending, "the policy wants people to approve this, and only the use of a credential can be approved: send its placeholder")
+		r := refused(access.CauseNothingToApprove, "the policy wants people to approve this, and only the use of a credential can be approved: send its placeholder")
 		r.outcome = access.NeedsApproval
 		return r
 	}
@@ -36,7 +36,7 @@ func (d *Decider) lease(ctx context.Context, a *attempt) *refusal {
 		if !a.foreseen(i) {
 			text = a.found[i].Text
 		}
-		a.uses = append(a.uses, record.Use{Credential: p.Name, Location: p.At.String(), Lease: l.ID, LeaseEnds: l.Ends,
+		a.uses = append(a.uses, record.Use{Credential: p.Name, Location: p.At.String(), Lease: l.ID, LeaseEnds: l.Ends, Needs: a.needs(p),
 			Placeholder: record.Placeholder{Text: text, Named: p.Kind == access.Named}})
 	}
 	return nil
@@ -80,11 +80,11 @@ func (d *Decider) admit(ctx context.Context, a *attempt, l lease.Lease) *refusal
 	}
 	switch ok, err := d.Leases.Admit(ctx, l, a.now); {
 	case err != nil:
-		r := refused(access.Unavailable, "requests under this lease could not be counted; try again")
+		r := refused(access.CauseLeases, "requests under this lease could not be counted; try again")
 		r.reason = "counting a request: " + err.Error()
 		return r
 	case !ok:
-		r := refused(access.Denied, "too many requests in this minute under the lease over credential "+l.Credential+"; wait for the next")
+		r := refused(access.CauseManyRequests, "too many requests in this minute under the lease over credential "+l.Credential+"; wait for the next")
 		r.RetryAfter = a.now.Truncate(time.Minute).Add(time.Minute).Sub(a.now)
 		return r
 	}
@@ -124,28 +124,28 @@ func (d *Decider) grant(_ context.Context, a *attempt) *refusal {
 // record writes the decision to the log, and refuses what it cannot write, and what
 // could not be recorded once it goes on.
 func (d *Decider) record(ctx context.Context, a *attempt) *refusal {
-	if err := d.Recorder.Ready(); err != nil {
-		r := refused(access.Unavailable, "every exchange must be recorded here, and recording is not possible now; try again, then tell the operator of this gateway")
+	if toCaller, err := d.Recorder.Ready(a.who.ID()); err != nil {
+		r := refused(access.CauseUnrecorded, toCaller)
 		r.reason = "recording is not possible: " + err.Error()
 		return r
 	}
-	err := d.Log.Append(ctx, a.entry(access.Allow, "", a.verdict.Reason))
+	err := d.Log.Append(ctx, a.entry(access.Allow, "", "", a.verdict.Reason))
 	if err == nil {
 		return nil
 	}
-	r := refused(access.Unavailable, "the log cannot be written, so nothing is let through; tell the operator of this gateway")
+	r := refused(access.CauseUnlogged, "the log cannot be written, so nothing is let through; tell the operator of this gateway")
 	r.reason = err.Error()
 	return r
 }
 
-func (a *attempt) entry(outcome access.Outcome, code access.Code, reason string) record.Entry {
+func (a *attempt) entry(outcome access.Outcome, code access.Code, cause access.Cause, reason string) record.Entry {
 	r, path := a.request, a.request.Path
 	if a.targetKnown { // beside the upstream's host: a prefix is the gateway's
 		path = a.input.Target.Path
 	}
 	e := &record.Decision{Exchange: a.id, Issuer: a.who.Issuer, Subject: a.who.Subject, Groups: a.who.Groups, Ticket: a.who.Ticket, Tokens: a.tokens,
 		Session: a.sessionID, Source: r.Source, Method: r.Method, Host: a.input.Target.Host, Authority: r.Authority,
-		Path: path, Route: r.Route, Outcome: outcome, Code: code, Reason: reason, Revision: a.verdict.Revision, Uses: a.uses}
+		Path: path, Route: r.Route, Outcome: outcome, Code: code, Cause: cause, Reason: reason, Revision: a.verdict.Revision, Uses: a.uses}
 	for i, f := range a.found {
 		if !f.Counts || outcome != access.Allow {
 			e.Seen = append(e.Seen, record.Seen{Placeholder: record.Placeholder{Text: f.Text, Named: f.Named}, Location: a.found[i].At.String()})

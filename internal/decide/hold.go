@@ -107,11 +107,11 @@ func (d *Decider) held(ctx context.Context, a *attempt, q lease.Ask, l lease.Lea
 	a.now = d.Now()
 	switch {
 	case ctx.Err() != nil:
-		return l, refused(access.Unavailable, "the request was given up while people were asked; send it again"), nil
+		return l, refused(access.CauseGivenUp, "the request was given up while people were asked; send it again"), nil
 	case !a.who.Ends.IsZero() && !a.now.Before(a.who.Ends):
-		return l, refused(access.Unauthenticated, "the identity token expired while people were asked; send the request again with a new one"), nil
+		return l, refused(access.CauseTokenExpired, "the identity token expired while people were asked; send the request again with a new one"), nil
 	case !d.InForce():
-		return l, refused(access.Unavailable, "the rules changed while people were asked; send the request again"), nil
+		return l, refused(access.CauseRulesChanged, "the rules changed while people were asked; send the request again"), nil
 	}
 	l, err = d.Leases.Use(ctx, q, a.now)
 	return l, nil, err

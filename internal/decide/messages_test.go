@@ -131,6 +131,9 @@ func TestPolicyMayAskPeople(t *testing.T) {
 	if d := f.decider(t).Decide(t.Context(), get(bearer(named("read"))...), nil); d.Outcome != access.Allow || f.entries[0].Decision.Outcome != access.Allow {
 		t.Errorf("approved: %+v", d.Refusal)
 	}
+	if n := f.entries[0].Decision.Uses[0].Needs; n != 1 {
+		t.Errorf("the log says that %d people were needed", n)
+	}
 	f = newFakes(t) // about one of two
 	one := wants
 	one.Credential = "more"
@@ -141,6 +144,9 @@ func TestPolicyMayAskPeople(t *testing.T) {
 	f.decider(t).Decide(t.Context(), r, nil)
 	if len(f.askedFor) != 2 || f.askedFor[0].Terms.Needs != 0 || f.askedFor[1].Terms.Needs != 1 {
 		t.Errorf("asked %+v", f.askedFor)
+	}
+	if uses := f.entries[0].Decision.Uses; uses[0].Needs != 0 || uses[1].Needs != 1 {
+		t.Errorf("the log has %+v", uses)
 	}
 }
 

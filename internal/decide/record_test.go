@@ -16,8 +16,11 @@ func TestWhatCannotBeRecordedIsRefused(t *testing.T) {
 	f := newFakes(t)
 	f.unready = errors.New("the disk is full")
 	d := f.decider(t).Decide(t.Context(), get("authorization", "Bearer "+named("read")), nil)
-	if d.Outcome != access.Deny || d.Refusal.Code != access.Unavailable || d.Grant != nil {
+	if d.Outcome != access.Deny || d.Refusal.Code != access.Unavailable || d.Refusal.Message != "recording is not possible now" || d.Grant != nil {
 		t.Fatalf("got %+v, %+v", d, d.Refusal)
+	}
+	if !slices.Equal(f.readyFor, []string{agent.ID()}) || f.records[0].Principal != agent.ID() {
+		t.Errorf("asked for %q, recorded for %q", f.readyFor, f.records[0].Principal)
 	}
 	if e := f.entries[0].Decision; len(f.entries) != 1 || e.Outcome != access.Deny || e.Reason != "recording is not possible: the disk is full" {
 		t.Errorf("got %+v", e)

@@ -19,7 +19,7 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 	if r.reason == "" {
 		r.reason = r.Message
 	}
-	out := access.Decision{Outcome: r.outcome, Reason: r.reason, Exchange: a.id, Revision: a.revision(d), Change: r.change}
+	out := access.Decision{Outcome: r.outcome, Reason: r.reason, Cause: r.cause, Exchange: a.id, Revision: a.revision(d), Change: r.change}
 	if out.Outcome == access.Allow {
 		out.Outcome = access.Deny
 	}
@@ -32,7 +32,7 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 	defer cancel()
 	if r.counted {
 		d.Log.CountRefusal(r.Code, host(a.request.Source))
-	} else if err := d.Log.Append(ctx, a.entry(out.Outcome, r.Code, r.reason)); err != nil {
+	} else if err := d.Log.Append(ctx, a.entry(out.Outcome, r.Code, r.cause, r.reason)); err != nil {
 		d.Logger.Error("a refusal could not be recorded", "error", err, "exchange", a.id, "code", string(r.Code))
 	} else {
 		r.Record = a.id
@@ -46,7 +46,7 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 
 // refused is what is recorded of a request that was refused.
 func (a *attempt) refused(out access.Decision) access.Refused {
-	r := access.Refused{Request: a.request, Target: a.input.Target, Decision: out, Credentials: a.suspects}
+	r := access.Refused{Request: a.request, Principal: a.who.ID(), Target: a.input.Target, Decision: out, Credentials: a.suspects}
 	for i, f := range a.found {
 		if !f.Counts {
 			continue

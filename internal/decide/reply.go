@@ -28,13 +28,13 @@ func (d *Decider) without(name string, l lease.Lease, err error, now time.Time) 
 	case errors.As(err, &barred):
 		return stopped(name, barred.Bar, now)
 	case errors.Is(err, lease.ErrTooMany):
-		r := refused(access.Denied, "as many leases over credential "+name+", or questions about them, are open as you may have at once; let one end first (a question that you took back counts until it would have lapsed)")
+		r := refused(access.CauseManyLeases, "as many leases over credential "+name+", or questions about them, are open as you may have at once; let one end first (a question that you took back counts until it would have lapsed)")
 		r.RetryAfter = askAgain
 		return r
 	case err == nil, errors.Is(err, lease.ErrEnded):
 		return ended(name, l)
 	}
-	r := refused(access.Unavailable, "no lease over credential "+name+" could be opened; try again")
+	r := refused(access.CauseLeases, "no lease over credential "+name+" could be opened; try again")
 	r.reason = "opening a lease: " + err.Error()
 	r.RetryAfter = time.Second
 	return r
@@ -42,7 +42,7 @@ func (d *Decider) without(name string, l lease.Lease, err error, now time.Time) 
 
 // pending says that people are asked. It is the same however often it is said.
 func (d *Decider) pending(name string, l lease.Lease, now time.Time) *refusal {
-	r := refused(access.ApprovalPending, "people must approve the use of credential "+name+", and have been asked. "+
+	r := refused(access.CauseApprovalPending, "people must approve the use of credential "+name+", and have been asked. "+
 		"Send the very same request again later; do not change it, and do not look for another way. The question stands until "+l.Ends.UTC().Format(time.RFC3339))
 	r.outcome = access.NeedsApproval
 	r.Approval, r.ApprovalURL = l.ID, d.approvalURL(l.ID)
@@ -64,7 +64,7 @@ func denied(name string, l lease.Lease, until, now time.Time) *refusal {
 		text += ", with these words: " + a.Reason
 	}
 	text += ". Do not ask for the same again"
-	r := refused(access.ApprovalDenied, text)
+	r := refused(access.CauseApprovalDenied, text)
 	if until.After(now) {
 		r.Message += " before " + until.UTC().Format(time.RFC3339)
 		r.RetryAfter = until.Sub(now)
@@ -75,13 +75,13 @@ func denied(name string, l lease.Lease, until, now time.Time) *refusal {
 
 // unverified says that people cannot be asked for who may be one of them.
 func unverified(name string) *refusal {
-	return refused(access.NotGranted, "people must approve the use of credential "+name+", and cannot be asked for you: "+
+	return refused(access.CauseUnverified, "people must approve the use of credential "+name+", and cannot be asked for you: "+
 		"your identity token has an e-mail address that its issuer has not verified, so that nobody knows on whose behalf you ask")
 }
 
 // stopped says that an operator stopped it.
 func stopped(name string, b lease.Bar, now time.Time) *refusal {
-	r := refused(access.LeaseExpired, "an operator has stopped the use of credential "+name+"; nothing that you can do lets it go on")
+	r := refused(access.CauseBarred, "an operator has stopped the use of credential "+name+"; nothing that you can do lets it go on")
 	if b.Reason != "" {
 		r.Message += ". They say: " + b.Reason
 	}
@@ -97,22 +97,22 @@ func ended(name string, l lease.Lease) *refusal {
 	case lease.Denied:
 		return denied(name, l, time.Time{}, time.Time{})
 	case lease.Revoked:
-		r := refused(access.LeaseExpired, "the lease over credential "+name+" was revoked; ask for a new one only if your task still needs it")
+		r := refused(access.CauseLeaseRevoked, "the lease over credential "+name+" was revoked; ask for a new one only if your task still needs it")
 		r.reason = "lease " + l.ID + " was revoked"
 		return r
 	}
-	return refused(access.LeaseExpired, "the lease over credential "+name+" has ended; ask for a new one")
+	return refused(access.CauseLeaseEnded, "the lease over credential "+name+" has ended; ask for a new one")
 }
 
 // spent says that a lease has no use left.
 func spent(name string) *refusal {
-	return refused(access.LeaseExpired, "the lease over credential "+name+" has no use left; ask for a new one")
+	return refused(access.CauseLeaseSpent, "the lease over credential "+name+" has no use left; ask for a new one")
 }
 
 // spentUntil says the same where the next lease opens by itself, once this one has
 // ended.
 func (a *attempt) spentUntil(name string, ends time.Time) *refusal {
-	r := refused(access.LeaseExpired, "the lease over credential "+name+" has no use left; the next one opens when it has ended: send the same request again at "+ends.UTC().Format(time.RFC3339))
+	r := refused(access.CauseLeaseSpent, "the lease over credential "+name+" has no use left; the next one opens when it has ended: send the same request again at "+ends.UTC().Format(time.RFC3339))
 	r.RetryAfter = max(time.Second, ends.Sub(a.now))
 	return r
 }

@@ -38,7 +38,7 @@ func (d *Decider) identify(ctx context.Context, a *attempt) *refusal {
 	who, remove, err := d.Identity.Identify(ctx, a.request.Headers, a.request.Path)
 	a.remove, a.tokens = remove, remove
 	if err != nil {
-		r := refused(access.Unauthenticated, err.Error())
+		r := refused(access.CauseToken, err.Error())
 		r.counted = true
 		return r
 	}
@@ -63,7 +63,7 @@ func (d *Decider) placeholders(_ context.Context, a *attempt) *refusal {
 	}
 	found = append(found, inBody...)
 	if overflow || len(found) > inventory.MaxFound {
-		r := refused(access.TooLarge, "the request holds more than 256 placeholders; send fewer")
+		r := refused(access.CauseManyPlaceholders, "the request holds more than 256 placeholders; send fewer")
 		r.counted = !a.who.Known()
 		return r
 	}
@@ -103,7 +103,7 @@ func (d *Decider) tickets(ctx context.Context, a *attempt) *refusal {
 			continue
 		}
 		if n++; n > maxTickets {
-			r := refused(access.TooLarge, "the request holds more than 16 tickets; send fewer")
+			r := refused(access.CauseManyTickets, "the request holds more than 16 tickets; send fewer")
 			r.counted = !token
 			return r
 		}
@@ -112,7 +112,7 @@ func (d *Decider) tickets(ctx context.Context, a *attempt) *refusal {
 		}
 	}
 	if !a.who.Known() {
-		r := refused(access.Unauthenticated, "no identity: send a bearer token of a trusted issuer in proxy-authorization or x-cloakroom-token, or a ticket as the key")
+		r := refused(access.CauseNoIdentity, "no identity: send a bearer token of a trusted issuer in proxy-authorization or x-cloakroom-token, or a ticket as the key")
 		r.counted = true
 		return r
 	}
@@ -141,13 +141,13 @@ func (d *Decider) ticket(ctx context.Context, a *attempt, i int) *refusal {
 			r.counted = !a.who.Known()
 			return r
 		}
-		return refused(access.Unavailable, "the holder of this ticket is not known").about(*p)
+		return refused(access.CauseLeases, "the holder of this ticket is not known").about(*p)
 	}
 	if a.who.Known() && a.who.ID() != holder.ID() {
 		if l.Terms.Bound {
 			return d.stolen(a, l).about(*p)
 		}
-		return refused(access.Unauthenticated, "two identities: the token or another ticket belongs to somebody else; send one of them").about(*p)
+		return refused(access.CauseTwoIdentities, "two identities: the token or another ticket belongs to somebody else; send one of them").about(*p)
 	}
 	if !a.who.Known() {
 		a.who = holder
@@ -161,7 +161,7 @@ func (d *Decider) dead(f inventory.Found, p *access.Placeholder, l lease.Lease, 
 	case err == nil:
 		return nil
 	case errors.Is(err, lease.ErrUnknown):
-		return refused(access.UnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use").about(*p)
+		return refused(access.CauseUnknownPlaceholder, "this placeholder is not in the inventory; GET /.well-known/cloakroom lists those you may use").about(*p)
 	case errors.Is(err, lease.ErrEnded):
 		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
 		return ended(f.Name, l).about(*p)
@@ -169,7 +169,7 @@ func (d *Decider) dead(f inventory.Found, p *access.Placeholder, l lease.Lease, 
 		p.Kind, p.Text = access.Ended, shown(f.Name, "ticket")
 		return d.pending(f.Name, l, now).about(*p)
 	}
-	r = refused(access.Unavailable, "the state of this ticket could not be read; try again").about(*p)
+	r = refused(access.CauseLeases, "the state of this ticket could not be read; try again").about(*p)
 	r.reason = "looking a ticket up: " + err.Error()
 	return r
 }
@@ -178,7 +178,7 @@ func (d *Decider) dead(f inventory.Found, p *access.Placeholder, l lease.Lease, 
 // principal sent, and reports it.
 func (d *Decider) stolen(a *attempt, l lease.Lease) *refusal {
 	d.Observer.Stolen(l.ID, a.who.ID())
-	r := refused(access.NotGranted, "this ticket belongs to another principal, and this use of it has been reported")
+	r := refused(access.CauseStolen, "this ticket belongs to another principal, and this use of it has been reported")
 	r.reason = "stolen: the ticket of lease " + l.ID + ", which " + l.Principal + " holds"
 	return r
 }
@@ -217,7 +217,7 @@ func (d *Decider) session(_ context.Context, a *attempt) *refusal {
 	a.sessionID, a.lasting = a.who.Session, a.who.Lasting
 	if sent := a.request.Header(sessionHeader); len(sent) > 0 {
 		if len(sent) > 1 || !sessionName(sent[0]) {
-			return refused(access.Denied, `x-cloakroom-session: want one, of 1 to 128 letters, digits, ".", "_", ":" or "-", and no placeholder`)
+			return refused(access.CauseSession, `x-cloakroom-session: want one, of 1 to 128 letters, digits, ".", "_", ":" or "-", and no placeholder`)
 		}
 		a.sessionID, a.lasting = sent[0], true
 	}
@@ -254,22 +254,22 @@ func dashed(name string) string {
 // policy asks the policy.
 func (d *Decider) policy(ctx context.Context, a *attempt) *refusal {
 	if !a.bare && !a.targetKnown {
-		return refused(access.Denied, "no declared upstream serves this route and path")
+		return refused(access.CauseRoute, "no declared upstream serves this route and path")
 	}
 	v, err := d.Policy.Evaluate(ctx, &a.input)
 	a.verdict = v
 	if err != nil {
 		d.Logger.Error("the policy could not answer", "error", err, "exchange", a.id)
-		return &refusal{Refusal: access.Refusal{Code: access.Unavailable, Message: "the policy could not answer; tell the operator of this gateway"}}
+		return refused(access.CausePolicyFailed, "the policy could not answer; tell the operator of this gateway")
 	}
 	if v.Outcome == access.Allow || v.Outcome == access.NeedsApproval { // people are asked once nothing else is in the way
 		a.change = v.Change
 		return nil
 	}
-	r := refused(v.Code, v.Reason)
+	r := refused(access.CausePolicy, v.Reason)
 	r.outcome, r.change, r.Placeholder = v.Outcome, v.Change, v.Placeholder
-	if r.Code == "" {
-		r.Code = access.Denied
+	if v.Code != "" {
+		r.Code = v.Code
 	}
 	return r
 }

@@ -107,7 +107,7 @@ func (x *Exchange) Instead(err error) *access.Refusal {
 	case errors.Is(err, ErrBody):
 		return x.told(x.refuse(access.Denied, "", "the backend's answer cannot be read as what its head says it is"))
 	case errors.Is(err, ErrRecord):
-		return x.refuse(access.Unavailable, "", unrecorded)
+		return x.unrecorded()
 	}
 	return nil
 }

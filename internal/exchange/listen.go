@@ -32,9 +32,9 @@ type listener struct {
 // listenTo makes a listener for the body that a head announces.
 func (s *Snapshot) listenTo(l listener, headers []access.Header, socket bool) *listener {
 	if socket {
-		text, binary := s.masks.NewRewriter(replace.None, nil), s.masks.NewFiller(replace.None)
-		l.masks = []*replace.Rewriter{text, binary}
-		l.socket = websocket.NewReading(l.messages(text, false), l.messages(binary, true))
+		text, binary, control := s.masks.NewRewriter(replace.None, nil), s.masks.NewFiller(replace.None), s.masks.NewFiller(replace.None)
+		l.masks = []*replace.Rewriter{text, binary, control}
+		l.socket = websocket.NewReading(l.messages(text, false), l.messages(binary, true), l.controls(control))
 		return &l
 	}
 	// Of a coding that nobody here can read there is no decoder: it is recorded as it came.
@@ -210,32 +210,5 @@ func (x *Exchange) messages(r *replace.Rewriter, binary bool) websocket.Rewriter
 	}
 	return recorded{Rewriter: r, put: func(piece []byte, last bool) {
 		put(reel.tape, reel.keep, x.deps.Now(), recording.MessageGot, piece, binary, last, fresh(x.rewriters, &reel.told))
-	}}
-}
-
-// mostControls is how many control frames are recorded of an exchange.
-const mostControls = 256
-
-// controls records what the backend's control frames tell the agent, the reason of
-// a close among them. Of many the rest is counted.
-func (x *Exchange) controls(r *replace.Rewriter) websocket.Rewriter {
-	reel := &x.reel
-	if reel.tape == nil {
-		return r
-	}
-	var payload []byte // 125 bytes at most
-	n := 0
-	return recorded{Rewriter: r, put: func(piece []byte, last bool) {
-		payload = append(payload, piece...)
-		if !last || len(payload) == 0 {
-			return
-		}
-		if n++; n > mostControls || reel.keep != recording.Full {
-			reel.tape.Skipped(recording.MessageGot, int64(len(payload)))
-		} else {
-			h := recording.Head{Headers: []access.Header{{Name: "control", Value: string(payload)}}}
-			reel.tape.Head(x.deps.Now(), recording.Control, h, fresh(x.rewriters, &reel.told))
-		}
-		payload = payload[:0]
 	}}
 }

@@ -12,12 +12,17 @@ import (
 	"cloakroom/internal/replace"
 )
 
-// Ready tells why no exchange may begin now: it could not be recorded.
-func (e *Engine) Ready() error {
+// Ready tells why no exchange of a principal may begin now: it could not be recorded.
+// Of nobody's, "", it tells why none may. toCaller is for the caller, the error for
+// operators.
+func (e *Engine) Ready(principal string) (toCaller string, err error) {
 	if e.deps.Tapes == nil {
-		return nil
+		return "", nil
 	}
-	return e.deps.Tapes.Ready()
+	if err := e.deps.Tapes.Ready(principal); err != nil {
+		return told(err), err
+	}
+	return "", nil
 }
 
 // Refused records a request that was refused before it became an exchange: what is
@@ -38,14 +43,14 @@ func (e *Engine) Refused(r access.Refused) {
 	for _, name := range slices.Sorted(maps.Keys(masked)) {
 		sent.alarm(name)
 	}
-	if e.deps.Tapes.Ready() != nil {
+	if e.deps.Tapes.Ready(r.Principal) != nil {
 		end.Status, _, _ = r.Decision.Answer()
 		end.Lost, end.Error = true, strings.Join(sent.texts(), "; ")
 		e.deps.Log.Note(record.Entry{Time: now, End: &end})
 		return
 	}
 	rule := e.deps.Rule(r.Target, r.Credentials)
-	tape := e.deps.Tapes.Begin(r.Decision.Exchange, q.Time, rule)
+	tape := e.deps.Tapes.Begin(r.Decision.Exchange, r.Principal, q.Time, rule)
 	tape.Tickets(r.Tickets)
 	tape.Head(q.Time, recording.Request, head, masked)
 	snap.hearAll(listener{tape: tape, keep: rule.Bodies, now: func() time.Time { return q.Time }, alarm: sent.alarm}, q)

@@ -41,7 +41,7 @@ func (x *Exchange) ResponseHead(h ResponseHead) (Change, *access.Refusal, error)
 		x.answerKey(h, &change)
 	}
 	if x.getsHead(recording.Response, h.Status, change.applied(h.Headers), masked, h.End) != nil {
-		return Change{}, x.refuse(access.Unavailable, "", unrecorded), nil
+		return Change{}, x.unrecorded(), nil
 	}
 	x.phase = answered
 	if h.End {

@@ -13,7 +13,13 @@ import (
 // on, where it must be recorded. The exchange must end.
 var ErrRecord = errors.New("the exchange cannot be recorded")
 
-const unrecorded = "every exchange must be recorded here, and recording is not possible now; try again, then tell the operator of this gateway"
+// told is what the caller of an exchange hears that cannot be recorded.
+func told(err error) string {
+	if errors.Is(err, recording.ErrShare) {
+		return "every exchange must be recorded here, and yours take all that one principal's recordings may; wait, send less at once, or ask the operator of this gateway for more"
+	}
+	return "every exchange must be recorded here, and recording is not possible now; try again, then tell the operator of this gateway"
+}
 
 // reel is what an exchange is recorded with. Its zero value records nothing.
 type reel struct {
@@ -22,6 +28,12 @@ type reel struct {
 	tickets map[string]string
 	heard   *listener      // to the request's body; nil: none comes, or it is only counted
 	told    map[string]int // values masked in the answer's body so far, by credential
+	failed  error          // why nothing more can be recorded
+}
+
+// unrecorded refuses an exchange that cannot be recorded.
+func (x *Exchange) unrecorded() *access.Refusal {
+	return x.refuse(access.Unavailable, "", "%s", told(x.reel.failed))
 }
 
 // record begins the tape of an exchange that was granted. An exchange that must be
@@ -30,15 +42,15 @@ func (x *Exchange) record() *access.Refusal {
 	if x.deps.Tapes == nil {
 		return nil
 	}
-	if err := x.deps.Tapes.Ready(); err != nil {
-		return x.refuse(access.Unavailable, "", unrecorded)
+	if x.reel.failed = x.deps.Tapes.Ready(x.grant.Principal); x.reel.failed != nil {
+		return x.unrecorded()
 	}
 	names := make([]string, len(x.grant.Uses))
 	for i, use := range x.grant.Uses {
 		names[i] = use.Credential
 	}
 	rule := x.deps.Rule(x.target, names)
-	x.reel = reel{tape: x.deps.Tapes.Begin(x.grant.Exchange, x.entry.began, rule), keep: rule.Bodies}
+	x.reel = reel{tape: x.deps.Tapes.Begin(x.grant.Exchange, x.grant.Principal, x.entry.began, rule), keep: rule.Bodies}
 	return nil
 }
 
@@ -58,7 +70,7 @@ func (x *Exchange) ticket(text, lease string) {
 // flush writes what is to be written, all of it before the last of an answer goes.
 func (x *Exchange) flush(all bool) error {
 	if err := x.reel.tape.Flush(x.deps.Now(), all); err != nil {
-		x.entry.detail = err.Error()
+		x.reel.failed, x.entry.detail = err, err.Error()
 		return ErrRecord
 	}
 	return nil
@@ -71,7 +83,7 @@ func (x *Exchange) asks(head recording.Head, masked map[string]int) *access.Refu
 	}
 	x.reel.tape.Head(x.deps.Now(), recording.Request, head, masked)
 	if x.flush(false) != nil {
-		return x.refuse(access.Unavailable, "", unrecorded)
+		return x.unrecorded()
 	}
 	return nil
 }
@@ -158,7 +170,7 @@ func (x *Exchange) told(r *access.Refusal) *access.Refusal {
 	x.reel.tape.Head(now, recording.Response, recording.Head{Status: status, Headers: headers}, nil)
 	x.reel.tape.Piece(now, recording.Got, body, nil)
 	if x.flush(true) != nil {
-		return x.refuse(access.Unavailable, "", unrecorded)
+		return x.unrecorded()
 	}
 	return r
 }

@@ -166,7 +166,8 @@ func TestTheTapeOfAWebSocket(t *testing.T) {
 	ts := w.record(t)
 	x := w.upgraded(t, nil)
 	v := values["plain"]
-	for _, message := range []string{"\x81\x83\x00\x00\x00\x00abc", "\x01\x81\x01\x01\x01\x01`", "\x80\x81\x00\x00\x00\x00b", "\x81" + string([]byte{0x80 + byte(len(v))}) + "\x00\x00\x00\x00" + v} {
+	for _, message := range []string{"\x81\x83\x00\x00\x00\x00abc", "\x01\x81\x01\x01\x01\x01`", "\x80\x81\x00\x00\x00\x00b", "\x81" + string([]byte{0x80 + byte(len(v))}) + "\x00\x00\x00\x00" + v,
+		"\x89\x81\x01\x01\x01\x01`", "\x8a\x80\x00\x00\x00\x00", "\x88" + string([]byte{0x82 + byte(len(v))}) + "\x00\x00\x00\x00\x03\xe9" + v} {
 		if _, _, err := x.RequestBody(nil, []byte(message), false); err != nil {
 			t.Fatal(err)
 		}
@@ -181,11 +182,47 @@ func TestTheTapeOfAWebSocket(t *testing.T) {
 	}
 	x.End(nil)
 	ts.is(t, ts.all[0].events[0].String(), ts.all[0].events[1].String(),
-		"message_sent abc.ab.[masked]. map[plain:1]", "message_got "+named("plain")+`."x". map[plain:1]`,
-		"control control: p", "control control: \x03\xe8"+strings.Repeat("*", len(v))+" map[plain:1]")
+		"message_sent abc.ab.[masked]. map[plain:1]", "control_sent ping: a", "control_sent pong:",
+		"control_sent close: \x03\xe9"+strings.Repeat("*", len(v))+" map[plain:1]", "message_got "+named("plain")+`."x". map[plain:1]`,
+		"control ping: p", "control pong:", "control close: \x03\xe8"+strings.Repeat("*", len(v))+" map[plain:1]")
 	x = w.upgraded(t, nil)
 	if out, _, err := x.RequestBody(nil, []byte("no frames"), false); err == nil || len(out) > 0 {
 		t.Errorf("what nobody can read went on: %q, %v", out, err)
+	}
+}
+
+// TestManyControlFrames: the first are recorded, and the close; the others are counted.
+func TestManyControlFrames(t *testing.T) {
+	const more = 9
+	for keep, want := range map[recording.Keep]struct{ frames, hashed, counted int }{ // frames, pings, bytes
+		recording.Full: {mostControls + 1, 0, more},
+		recording.Hash: {0, mostControls + more, 0},
+		recording.None: {0, 0, mostControls + more + len("\x03\xe8")},
+	} {
+		w := newWorld(t)
+		ts := w.record(t)
+		ts.rule.Bodies = keep
+		x := w.upgraded(t, nil)
+		for _, frame := range append(slices.Repeat([]string{"\x89\x81\x00\x00\x00\x00p"}, mostControls+more), "\x88\x82\x00\x00\x00\x00\x03\xe8") {
+			if _, _, err := x.RequestBody(nil, []byte(frame), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x.End(nil)
+		got := want
+		got.frames, got.hashed, got.counted = 0, 0, 0
+		for _, e := range ts.all[0].events {
+			switch e.kind {
+			case recording.ControlSent:
+				got.frames++
+			case recording.MessageSent:
+				got.counted += strings.Count(e.text, "?")
+				got.hashed += strings.Count(e.text, `"p"`)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: got %+v, want %+v", keep, got, want)
+		}
 	}
 }
 
@@ -285,6 +322,33 @@ func TestNotReady(t *testing.T) {
 	x.End(nil)
 	if len(w.entries) != 1 || w.entries[0].End.Code != access.Unavailable || !w.entries[0].End.Lost {
 		t.Errorf("got %+v", w.entries)
+	}
+}
+
+// TestShareIsUsedUp: only the principal that has used its share is refused, and hears
+// that it is its own.
+func TestShareIsUsedUp(t *testing.T) {
+	w := newWorld(t)
+	ts := w.record(t)
+	ts.unready = fmt.Errorf("%w: too much", recording.ErrShare)
+	x := w.begin()
+	h := w.granted(t, head("/x", "authorization", named("plain")), use(t, "plain", "header:authorization"))
+	_, r, err := x.RequestHead(h)
+	if err != nil || r == nil || r.Code != access.Unavailable || !strings.Contains(r.Message, "one principal's recordings") {
+		t.Errorf("got %v, %v", r, err)
+	}
+	x.End(nil)
+	w.engine.Refused(access.Refused{Principal: "another", Request: &access.Request{Time: start}, Decision: access.Decision{Refusal: r}})
+	if toCaller, err := w.engine.Ready("third"); !errors.Is(err, recording.ErrShare) || toCaller != r.Message {
+		t.Errorf("got %q, %v", toCaller, err)
+	}
+	if want := []string{x.grant.Principal, "another", "third"}; !slices.Equal(ts.principals, want) || want[0] == "" {
+		t.Errorf("it was asked for %q", ts.principals)
+	}
+	ts.unready = nil
+	w.asked(t)
+	if n := len(ts.principals); n < 2 || ts.principals[n-1] != x.grant.Principal || ts.principals[n-2] != x.grant.Principal {
+		t.Errorf("it was begun for %q", ts.principals)
 	}
 }
 

@@ -18,12 +18,13 @@ var errFull = errors.New("the disk is full")
 
 // tapes are what a world records on.
 type tapes struct {
-	unready error
-	fails   int // which flush fails, and all behind it; 0: none
-	flushes int
-	rule    recording.Rule
-	asked   []string // what the rule was asked for
-	all     []*tape
+	unready    error
+	fails      int // which flush fails, and all behind it; 0: none
+	flushes    int
+	rule       recording.Rule
+	principals []string // who asked whether they may begin, or began
+	asked      []string // what the rule was asked for
+	all        []*tape
 }
 
 // record has a world record all that happens from now on.
@@ -42,9 +43,13 @@ func (w *world) record(t testing.TB) *tapes {
 	return ts
 }
 
-func (ts *tapes) Ready() error { return ts.unready }
+func (ts *tapes) Ready(principal string) error {
+	ts.principals = append(ts.principals, principal)
+	return ts.unready
+}
 
-func (ts *tapes) Begin(exchange string, began time.Time, _ recording.Rule) recording.Tape {
+func (ts *tapes) Begin(exchange, principal string, began time.Time, _ recording.Rule) recording.Tape {
+	ts.principals = append(ts.principals, principal)
 	ts.all = append(ts.all, &tape{tapes: ts, exchange: exchange, began: began, tickets: map[string]string{}})
 	return ts.all[len(ts.all)-1]
 }

@@ -122,7 +122,7 @@ func (x *Exchange) RequestBody(dst, chunk []byte, end bool) ([]byte, *access.Ref
 	case err != nil || refused != nil || unheard == nil:
 		return dst, x.told(refused), err
 	case x.phase == asked && errors.Is(unheard, ErrRecord):
-		return dst[:before], x.refuse(access.Unavailable, "", unrecorded), nil
+		return dst[:before], x.unrecorded(), nil
 	}
 	x.entry.detail = unheard.Error()
 	return dst[:before], nil, unheard

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 // the records: they are sent by Deliver itself, which so knows what became of
 // them.
 type collector struct {
+	url      string
 	exporter *otlploghttp.Exporter
 	provider *sdk.LoggerProvider
 	made     *[]sdk.Record
@@ -43,7 +47,7 @@ func ToCollector(ctx context.Context, endpoint string, m *Mapper) (Sink, error) 
 	if err != nil {
 		return nil, fmt.Errorf("opening collector %q: %w", u.Redacted(), err)
 	}
-	c := &collector{exporter: e, made: new([]sdk.Record)}
+	c := &collector{url: u.String(), exporter: e, made: new([]sdk.Record)}
 	c.provider = sdk.NewLoggerProvider(sdk.WithProcessor(gathering{c.made}), sdk.WithResource(resource.NewSchemaless(
 		attribute.String("service.name", "cloakroom"), attribute.String("service.version", m.Version), attribute.String("service.instance.id", m.Log))))
 	return c, nil
@@ -81,7 +85,33 @@ func (c *collector) Deliver(ctx context.Context, events []Event) error {
 		r.AddAttributes(attribute.String("log.record.uid", e.UID))
 		logger.Emit(ctx, r)
 	}
-	return c.exporter.Export(ctx, *c.made)
+	return c.judge(c.exporter.Export(ctx, *c.made))
+}
+
+// partial is how the exporter tells that a collector took a delivery but for so many.
+var partial = regexp.MustCompile(`(?s)^OTLP partial success: .* \((\d+) logs rejected\)$`)
+
+// judge tells a delivery that a collector rejects from one that failed: of the statuses
+// those that are about what was sent. The exporter says it in words alone; words that
+// are not known here are a failure.
+func (c *collector) judge(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if m := partial.FindStringSubmatch(text); m != nil {
+		if m[1] == "0" { // a warning: all was taken
+			return nil
+		}
+		return Rejection{err}
+	}
+	status, failed := strings.CutPrefix(text, "failed to send logs to "+c.url+": ")
+	for _, code := range []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity} {
+		if failed && strings.HasPrefix(status, strconv.Itoa(code)+" ") {
+			return Rejection{err}
+		}
+	}
+	return err
 }
 
 func (c *collector) Close() error {

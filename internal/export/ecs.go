@@ -108,7 +108,7 @@ func ecsDecision(x entry) []ecsEvent {
 		"http":        Fields{"request": Fields{"method": d.Method, "id": d.Exchange}},
 		"url":         Fields{"domain": first(d.Host, d.Authority), "path": path, "query": query, "original": d.Path},
 		"rule":        Fields{"ruleset": "cloakroom", "version": d.Revision},
-		"error":       Fields{"code": string(d.Code)},
+		"error":       Fields{"code": string(d.Code), "type": string(d.Cause)},
 	}
 	return []ecsEvent{e}
 }

@@ -25,7 +25,7 @@ func ocsfDecision(x entry) []ocsfEvent {
 	}
 	policy := Fields{"name": "cloakroom", "version": d.Revision, "is_applied": true}
 	e.fields = Fields{
-		"is_alert": strings.HasPrefix(d.Reason, stolen),
+		"is_alert": d.Cause == access.CauseStolen,
 		"policy":   policy, "authorizations": []Fields{{"decision": d.Outcome.String(), "policy": policy}},
 		"actor": Fields{"user": ocsfUser(d.Issuer, d.Subject, d.Groups),
 			"session": Fields{"uid": d.Session, "issuer": d.Issuer}, "idp": Fields{"name": d.Issuer}},

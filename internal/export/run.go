@@ -13,7 +13,8 @@ import (
 // Sink takes events.
 type Sink interface {
 	// Deliver returns nil once the events are where they should be; of several
-	// that are delivered together, all or it is not known which.
+	// that are delivered together, all or it is not known which. What would come to
+	// nothing at any time is a Rejection.
 	Deliver(ctx context.Context, events []Event) error
 	Close() error
 }
@@ -36,15 +37,17 @@ type Job struct {
 	// are told to Failed, and what was not taken is delivered again.
 	Follow bool
 	Failed func(error) // nil: nobody is told
+	Aside  string      // file that events which the sink rejects are put at the end of, as JSON lines; empty: they are left out
 	retry  time.Duration
 }
 
 // Summary tells what was exported.
 type Summary struct {
-	Log     string `json:"log"`
-	Entries int    `json:"entries"`
-	Events  int    `json:"events"`
-	Last    uint64 `json:"last"` // entry up to which the log was read
+	Log      string `json:"log"`
+	Entries  int    `json:"entries"`
+	Events   int    `json:"events"`
+	Rejected int    `json:"rejected"` // of the events
+	Last     uint64 `json:"last"`     // entry up to which the log was read
 }
 
 // Run exports a log from where the state is: to its end as it is now or, where
@@ -65,8 +68,9 @@ func Run(ctx context.Context, j Job) (Summary, error) {
 		return done, fmt.Errorf("going on behind entry %d: %w", from.Seq, err)
 	}
 	defer r.Close()
+	c := &courier{Job: j, took: from.Seq > 0}
 	for {
-		n, err := j.step(ctx, r, &done)
+		n, err := c.step(ctx, r, &done)
 		switch {
 		case err != nil && j.Follow && ctx.Err() != nil: // asked to stop: what was not delivered is, the next time
 			return done, nil
@@ -85,10 +89,12 @@ func Run(ctx context.Context, j Job) (Summary, error) {
 	}
 }
 
-// step exports some entries, and says how many it has read.
-func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, error) {
+// step exports some entries, up to one that cannot be read, and says how many it has
+// read.
+func (c *courier) step(ctx context.Context, r *record.Reader, done *Summary) (int, error) {
 	var events []Event
 	var behind record.Position
+	var unread error
 	entries, n, size := 0, 0, 0
 	for ; n < batch && size < bulk; n++ {
 		l, err := r.Next()
@@ -96,45 +102,30 @@ func (j Job) step(ctx context.Context, r *record.Reader, done *Summary) (int, er
 			break
 		}
 		if err != nil {
-			return n, err
+			unread = err
+			break
 		}
-		made, err := j.Mapper.Events(l)
+		made, err := c.Mapper.Events(l)
 		if err != nil {
 			return n, err
 		}
 		behind, size = l.Position(), size+len(l.Raw)
-		if made[0].Time.Before(j.Since) {
+		if made[0].Time.Before(c.Since) {
 			continue
 		}
 		events = append(events, made...)
 		entries++
 	}
 	if n == 0 {
-		return 0, nil
+		return 0, unread
 	}
 	if len(events) > 0 {
-		if err := j.deliver(ctx, events); err != nil {
+		err := c.deliver(ctx, events)
+		done.Rejected = c.rejected
+		if err != nil {
 			return n, fmt.Errorf("delivering %d events up to entry %d: %w", len(events), behind.Seq, err)
 		}
 	}
 	done.Entries, done.Events, done.Last = done.Entries+entries, done.Events+len(events), behind.Seq
-	return n, writeState(j.State, j.Mapper.Log, behind)
-}
-
-// deliver hands events to the sink, as often as it takes where a log is followed.
-func (j Job) deliver(ctx context.Context, events []Event) error {
-	for {
-		err := j.Sink.Deliver(ctx, events)
-		if err == nil || !j.Follow {
-			return err
-		}
-		if j.Failed != nil && ctx.Err() == nil {
-			j.Failed(err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(j.retry):
-		}
-	}
+	return n, errors.Join(writeState(c.State, c.Mapper.Log, behind), unread)
 }

@@ -38,9 +38,9 @@ func exchanges() map[string]record.Entry {
 		Uses: []record.Use{{Credential: "github-read", Placeholder: record.Placeholder{Text: named, Named: true}, Location: "header:authorization",
 			Lease: leaseID, LeaseEnds: at.Add(time.Hour)}}}
 	denied, asked, theft := allowed, allowed, allowed
-	denied.Outcome, denied.Code, denied.Reason, denied.Uses, denied.Method = access.Deny, access.NotGranted, "credential github-read is for other groups", nil, "PURGE"
+	denied.Outcome, denied.Code, denied.Cause, denied.Reason, denied.Uses, denied.Method = access.Deny, access.NotGranted, access.CauseGroups, "credential github-read is for other groups", nil, "PURGE"
 	asked.Outcome, asked.Code, asked.Reason, asked.Uses, asked.Source = access.NeedsApproval, access.ApprovalPending, "people must approve", nil, "[2001:db8::1]:80"
-	theft.Outcome, theft.Code, theft.Reason, theft.Uses = access.Deny, access.NotGranted, "stolen: the ticket of lease "+leaseID+", which "+agent+" holds", nil
+	theft.Outcome, theft.Code, theft.Cause, theft.Reason, theft.Uses = access.Deny, access.NotGranted, access.CauseStolen, "stolen: the ticket of lease "+leaseID+", which "+agent+" holds", nil
 	end := record.End{Exchange: exchange, Status: 200, RequestBytes: 12, ResponseBytes: 1024, Set: "s1", Kept: "full", Until: at.Add(90 * 24 * time.Hour),
 		Substitutions: []record.Substitution{{Credential: "github-read", Location: "header:authorization", N: 1}},
 		Masks:         []record.Count{{Name: "github-read", N: 2}}, Phases: []record.Phase{{Name: "total", Took: 12345 * time.Microsecond}},

@@ -108,17 +108,27 @@ func TestALineThatWasCutIsEnded(t *testing.T) {
 // partly is an ExportLogsServiceResponse: one record was rejected, "x".
 const partly = "\x0a\x05\x08\x01\x12\x01x"
 
+// warned is one that rejected none, and has something to say.
+const warned = "\x0a\x03\x12\x01x"
+
 // TestWhatACollectorDoesNotTakeIsAnError answers as collectors do.
 func TestWhatACollectorDoesNotTakeIsAnError(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
 		good   bool
+		reject bool
 	}{
-		"all of it":     {http.StatusOK, "", true},
-		"not all of it": {http.StatusOK, partly, false},
-		"refused":       {http.StatusUnauthorized, "", false},
-		"not found":     {http.StatusNotFound, "", false},
+		"all of it":     {http.StatusOK, "", true, false},
+		"with words":    {http.StatusOK, warned, true, false},
+		"not all of it": {http.StatusOK, partly, false, true},
+		"bad":           {http.StatusBadRequest, "of no\nuse", false, true},
+		"too large":     {http.StatusRequestEntityTooLarge, "", false, true},
+		"unprocessable": {http.StatusUnprocessableEntity, "", false, true},
+		"refused":       {http.StatusUnauthorized, "", false, false},
+		"refused so":    {http.StatusForbidden, ": 400 Bad Request", false, false},
+		"not found":     {http.StatusNotFound, "", false, false},
+		"broken":        {http.StatusInternalServerError, "", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []byte
@@ -142,7 +152,7 @@ func TestWhatACollectorDoesNotTakeIsAnError(t *testing.T) {
 			}
 			defer s.Close()
 			err = s.Deliver(context.Background(), events(t, OCSF, samples()["bar"]))
-			if (err == nil) != c.good {
+			if (err == nil) != c.good || errors.As(err, new(Rejection)) != c.reject {
 				t.Errorf("got %v", err)
 			}
 			for _, want := range []string{"log.record.uid", logID + ":1", "Entity Management", "cloakroom.bar", "service.name"} {

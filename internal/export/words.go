@@ -14,10 +14,8 @@ import (
 // alarm is something in an entry that somebody should look at.
 type alarm struct{ title, detail string }
 
-// The words by which the log tells of alarms: how a reason begins, what stands in an
-// error, and an act.
+// The words by which the log tells of alarms: what stands in an error, and an act.
 const (
-	stolen = "stolen: "
 	sent   = "the caller sent the real value of "
 	forged = "forge"
 )
@@ -25,7 +23,7 @@ const (
 // alarms are what an entry tells of beside itself.
 func (x entry) alarms() (all []alarm) {
 	switch {
-	case x.Decision != nil && strings.HasPrefix(x.Decision.Reason, stolen):
+	case x.Decision != nil && x.Decision.Cause == access.CauseStolen:
 		all = append(all, alarm{"A ticket was used by another than its holder", x.Decision.Reason})
 	case x.End != nil && strings.Contains(x.End.Error, sent):
 		all = append(all, alarm{"An agent sent the real value of a credential", x.End.Error})

@@ -13,6 +13,7 @@ func TestActsAreSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	act.ID = whole.ID
 	if e, err := whole.Open(key); err != nil || !reflect.DeepEqual(*e.Act, act) || !e.Time.Equal(now.Truncate(time.Microsecond)) {
 		t.Errorf("got %+v, %v", e, err)
 	}
@@ -31,5 +32,30 @@ func TestActsAreSealed(t *testing.T) {
 	}
 	if _, err := whole.Open([32]byte{2}); err == nil {
 		t.Error("opened with another key")
+	}
+}
+
+func TestReceiptsAreSealed(t *testing.T) {
+	key, now := [32]byte{1}, time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
+	want := Receipt{Log: "l", Seq: 7, Hash: Hash{1}}
+	whole, err := SealReceipt(key, "a", want, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := whole.OpenReceipt(key, "a"); err != nil || got != want || whole.ID != "a" {
+		t.Errorf("got %+v of %q, %v", got, whole.ID, err)
+	}
+	if _, err := whole.OpenReceipt(key, "b"); err == nil {
+		t.Error("another act has its receipt")
+	}
+	if _, err := whole.Open(key); err == nil {
+		t.Error("it is an act too")
+	}
+	act, err := SealAct(key, Act{Name: "read"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := act.OpenReceipt(key, act.ID); err == nil {
+		t.Error("an act is its own receipt")
 	}
 }

@@ -9,7 +9,9 @@ import (
 
 // CatchUp applies to ix what the log in dir has beyond it, as a crash leaves
 // it. While a service writes the log it does nothing: that one's Follower does;
-// nor where none ever wrote one.
+// nor where none ever wrote one. ErrBroken: the log does not go on from where ix
+// is, or its chain does not hold; ix then keeps what it has, because it may be all
+// that tells what the log was.
 func CatchUp(ctx context.Context, dir string, ix Index) error {
 	switch _, err := ID(dir); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -30,27 +32,22 @@ func CatchUp(ctx context.Context, dir string, ix Index) error {
 		return err
 	}
 	r, err := ReadAfter(dir, p)
-	if errors.Is(err, ErrBroken) && p.Seq > 0 { // an index of another log, see Follower
-		if err = ix.Reset(ctx); err == nil {
-			r, err = ReadAfter(dir, Position{})
-		}
-	}
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	for {
-		lines, err := r.whole()
-		if len(lines) == 0 || err != nil {
-			return err
+		lines, broken := r.whole()
+		if len(lines) == 0 {
+			return broken
 		}
-		if err := ix.Apply(ctx, lines); err != nil {
+		if err := errors.Join(ix.Apply(ctx, lines), broken); err != nil {
 			return err
 		}
 	}
 }
 
-// whole reads some of the whole lines that are there.
+// whole reads some of the whole lines that are there, up to what is wrong.
 func (r *Reader) whole() (lines []Line, err error) {
 	for len(lines) < followBatch {
 		l, err := r.Next()
@@ -58,7 +55,7 @@ func (r *Reader) whole() (lines []Line, err error) {
 			return lines, nil
 		}
 		if err != nil {
-			return nil, err
+			return lines, err
 		}
 		l.Raw = append([]byte(nil), l.Raw...)
 		lines = append(lines, l)

@@ -1,7 +1,9 @@
 package record
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,8 +39,34 @@ func TestCatchUp(t *testing.T) {
 		}
 	}
 	ix.pos.Hash[0]++
-	if err := CatchUp(context.Background(), dir, ix); err != nil || ix.pos != last || ix.resets != 1 {
-		t.Errorf("of another log: %v, entry %d, %d resets", err, ix.pos.Seq, ix.resets)
+	if err := CatchUp(context.Background(), dir, ix); !errors.Is(err, ErrBroken) || len(ix.seqs) != 20 || ix.resets != 0 {
+		t.Errorf("of another log: %v, %d entries, %d resets", err, len(ix.seqs), ix.resets)
+	}
+}
+
+// An index has of a broken log all that stands before what is wrong with it.
+func TestCatchUpWithABrokenLog(t *testing.T) {
+	dir := newDir(t)
+	l := openLog(t, dir, Options{})
+	for range 20 {
+		mustAppend(t, l, "an exchange")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(segmentPath(dir, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := bytes.Replace(text, []byte(`"seq":12`), []byte(`"seq":13`), 1)
+	if err := os.WriteFile(segmentPath(dir, 1), broken, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ix := &slate{}
+	for range 2 {
+		if err := CatchUp(context.Background(), dir, ix); !errors.Is(err, ErrBroken) || ix.pos.Seq != 11 || ix.resets != 0 {
+			t.Errorf("%v, entry %d, %d resets", err, ix.pos.Seq, ix.resets)
+		}
 	}
 }
 

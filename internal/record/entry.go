@@ -87,7 +87,8 @@ type Decision struct {
 	Path      string         `json:"path"`      // with its query, as the backend sees it; as sent where no upstream serves it
 	Route     string         `json:"route"`
 	Outcome   access.Outcome `json:"-"`
-	Code      access.Code    `json:"code"` // of the refusal
+	Code      access.Code    `json:"code"`  // of the refusal
+	Cause     access.Cause   `json:"cause"` // of the refusal
 	Reason    string         `json:"reason"`
 	Revision  string         `json:"revision"` // of the policy
 	Uses      []Use          `json:"uses"`     // at most 32, the rest is counted
@@ -121,6 +122,7 @@ type Use struct {
 	Location    string      `json:"location"` // as access.Location prints it
 	Lease       string      `json:"lease"`    // the lease's id
 	LeaseEnds   time.Time   `json:"lease_ends"`
+	Needs       int         `json:"needs"` // people that tier or policy asked for
 }
 
 // Seen is a placeholder that stood where it does not count.
@@ -143,6 +145,7 @@ type End struct {
 	Set           string         `json:"set"`       // ids of the pattern sets that it was masked with, in order, with "," between
 	Kept          string         `json:"kept"`      // of the bodies: "full" up to a limit, "hash", "none"; empty: nothing is recorded
 	Recording     []Part         `json:"recording"` // what is recorded of it, in order; see package recording
+	Tape          Hash           `json:"tape"`      // SHA-256 of all of these unsealed, one behind another; zero: not told
 	Until         time.Time      `json:"until"`     // when the recording may be deleted
 	Lost          bool           `json:"lost"`      // a part of the recording could not be written
 }
@@ -209,6 +212,7 @@ type Reload struct {
 	Rules       []Part `json:"rules"`       // the inventory now in force, see inventory.Decode
 	Prints      int    `json:"prints"`      // values that are fingerprinted so far
 	Book        Hash   `json:"book"`        // SHA-256 of the lines with their fingerprints, see search.Head
+	Inventory   Hash   `json:"inventory"`   // SHA-256 of the inventory now in force, see inventory.Set.Encode; zero: not told
 }
 
 // Act is what a person or the service did to the records, or to the instance.
@@ -221,6 +225,7 @@ type Act struct {
 	Target    string `json:"target"` // a pack, a file, a lease, …
 	N         int    `json:"n"`      // how many
 	Detail    string `json:"detail"`
+	ID        string `json:"id"` // of one that a command left in the store, see NewID; else empty
 }
 
 // Heads tells how far the logs of other replicas were, so that none can be
@@ -250,6 +255,7 @@ type Lease struct {
 	Scope      string    `json:"scope"`     // what it is good for
 	State      string    `json:"state"`     // "pending", "active", "ended"
 	Ending     string    `json:"ending"`    // "expired", "revoked", "denied"
+	Needs      int       `json:"needs"`     // distinct people who must approve it
 	Ticket     bool      `json:"ticket"`    // the lease has a ticket
 	By         string    `json:"by"`        // the principal whose act it was, where it was one
 	Ends       time.Time `json:"ends"`
@@ -259,7 +265,7 @@ type Lease struct {
 func OfLease(l lease.Lease, by string) *Lease {
 	out := &Lease{ID: l.ID, Issuer: l.Issuer, Subject: l.Subject, Person: l.Person, Credential: l.Credential,
 		Session: l.Session, Reason: l.Reason, Body: l.Operation.Body.String(), Scope: l.Scope.String(),
-		State: l.State.String(), Ending: l.Ending.String(), Ticket: !l.Ticketless(), By: by, Ends: l.Ends}
+		State: l.State.String(), Ending: l.Ending.String(), Needs: l.Terms.Needs, Ticket: !l.Ticketless(), By: by, Ends: l.Ends}
 	if o := l.Operation; o.Named() {
 		out.Operation = o.Method + " " + o.Host + o.Path
 	}

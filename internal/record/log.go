@@ -62,6 +62,7 @@ type Log struct {
 // waiting is an entry that waits for a commit.
 type waiting struct {
 	rest []byte        // of the line, behind the prefix
+	at   Position      // behind it, once it is committed
 	ack  chan error    // nil: nobody waits
 	room chan struct{} // holds an element for it; nil: it is the log's own
 }
@@ -132,25 +133,31 @@ func (o Options) withDefaults() Options {
 // not be: nothing that depends on the entry may happen then. If ctx ends first
 // the entry may still be written.
 func (l *Log) Append(ctx context.Context, e Entry) error {
+	_, err := l.Place(ctx, e)
+	return err
+}
+
+// Place is Append, and says where the entry stands.
+func (l *Log) Place(ctx context.Context, e Entry) (Position, error) {
 	rest, err := l.encode(e)
 	if err != nil {
-		return err
+		return Position{}, err
 	}
 	select {
 	case l.appendRoom <- struct{}{}:
 	case <-ctx.Done():
-		return fmt.Errorf("appending to the log: %w: %w", ctx.Err(), ErrUnavailable)
+		return Position{}, fmt.Errorf("appending to the log: %w: %w", ctx.Err(), ErrUnavailable)
 	}
 	w := &waiting{rest: rest, ack: make(chan error, 1), room: l.appendRoom}
 	if !l.enqueue(w) {
 		w.answer(nil)
-		return ErrClosed
+		return Position{}, ErrClosed
 	}
 	select {
 	case err := <-w.ack:
-		return err
+		return w.at, err
 	case <-ctx.Done():
-		return fmt.Errorf("appending to the log: %w: %w", ctx.Err(), ErrUnavailable)
+		return Position{}, fmt.Errorf("appending to the log: %w: %w", ctx.Err(), ErrUnavailable)
 	}
 }
 

@@ -25,6 +25,9 @@ func (e *encoder) payload(x Entry) {
 			e.number("prints", int64(x.Reload.Prints))
 			e.hash("book", x.Reload.Book)
 		}
+		if x.Reload.Inventory != (Hash{}) {
+			e.hash("inventory", x.Reload.Inventory)
+		}
 	case x.Lease != nil:
 		e.lease(x.Lease)
 	case x.Approval != nil:
@@ -58,6 +61,7 @@ func (e *encoder) decision(d *Decision) {
 	e.text("route", d.Route, textMax)
 	e.outcome(d.Outcome)
 	e.text("code", string(d.Code), itemMax)
+	e.text("cause", string(d.Cause), itemMax)
 	e.text("reason", d.Reason, textMax)
 	e.text("revision", d.Revision, textMax)
 	cut := list(e, "uses", d.Uses, usesMax, func(u Use) {
@@ -66,6 +70,7 @@ func (e *encoder) decision(d *Decision) {
 		e.text("location", u.Location, itemMax)
 		e.id("lease", u.Lease)
 		e.time("lease_ends", u.LeaseEnds)
+		e.number("needs", int64(u.Needs))
 	})
 	e.number("uses_cut", int64(d.UsesCut+cut))
 	cut = list(e, "seen", d.Seen, seenMax, func(s Seen) {
@@ -100,6 +105,9 @@ func (e *encoder) end(x *End) {
 	e.text("set", x.Set, textMax)
 	e.text("kept", x.Kept, itemMax)
 	e.parts("recording", x.Recording)
+	if x.Tape != (Hash{}) {
+		e.hash("tape", x.Tape)
+	}
 	e.time("until", x.Until)
 	e.flag("lost", x.Lost)
 }
@@ -136,6 +144,7 @@ func (e *encoder) lease(l *Lease) {
 	e.text("scope", l.Scope, itemMax)
 	e.text("state", l.State, itemMax)
 	e.text("ending", l.Ending, itemMax)
+	e.number("needs", int64(l.Needs))
 	e.flag("ticket", l.Ticket)
 	e.text("by", l.By, textMax)
 	e.time("ends", l.Ends)
@@ -178,6 +187,7 @@ func (e *encoder) act(a *Act) {
 	e.text("target", a.Target, textMax)
 	e.number("n", int64(a.N))
 	e.text("detail", a.Detail, textMax)
+	e.id("id", a.ID)
 }
 
 // list appends a list of objects, at most most of them, and returns how many

@@ -81,6 +81,9 @@ func (w *writer) cutTorn(logger *slog.Logger) error {
 		return err
 	}
 	defer aside.Close()
+	if err := OfFolder(aside); err != nil {
+		return err
+	}
 	if _, err := io.Copy(aside, io.NewSectionReader(f, w.size, info.Size()-w.size)); err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 const segmentExt = ".log"
@@ -60,7 +62,8 @@ type disk interface {
 	syncDir(dir string) error
 }
 
-// osDisk is the operating system's.
+// osDisk is the operating system's. It follows no link in the place of a segment: root
+// may write in a folder that another user owns.
 type osDisk struct{}
 
 func (osDisk) create(path string) (file, error) {
@@ -68,11 +71,16 @@ func (osDisk) create(path string) (file, error) {
 	if err != nil {
 		return nil, err // not f: a nil *os.File is no nil file
 	}
+	if err := OfFolder(f); err != nil {
+		f.Close()
+		os.Remove(path)
+		return nil, err
+	}
 	return f, nil
 }
 
 func (osDisk) open(path string) (file, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +88,7 @@ func (osDisk) open(path string) (file, error) {
 }
 
 func (osDisk) truncate(path string, size int64) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ func (w *writer) assemble(batch []*waiting) Position {
 		w.buf = prefix(w.buf, pos)
 		w.buf = append(w.buf, x.rest...)
 		pos = Position{pos.Seq + 1, hashLine(w.buf[start:])}
+		x.at = pos
 	}
 	return pos
 }

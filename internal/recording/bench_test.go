@@ -34,7 +34,7 @@ func BenchmarkTape(b *testing.B) {
 			b.ReportAllocs()
 			before := cpuTime(b)
 			for b.Loop() {
-				tape := r.Begin(record.NewID(began), began, full)
+				tape := r.Begin(record.NewID(began), "agent", began, full)
 				if err := ordinary(tape, body); err != nil {
 					b.Fatal(err)
 				}

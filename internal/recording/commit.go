@@ -38,6 +38,7 @@ func (r *Recorder) run() {
 			r.writeOld()
 			r.retireAll(r.o.Now().Add(-r.o.PackAge))
 			r.watch()
+			r.forgetIdle()
 		case <-r.closing:
 			r.commit()
 			r.retireAll(r.o.Now().Add(time.Hour)) // all
@@ -82,7 +83,7 @@ func (r *Recorder) commit() {
 // lose gives a part up.
 func (r *Recorder) lose(p *part) {
 	p.lost = true
-	r.memory.Add(-int64(cap(p.payload)))
+	r.take(p.share, -int64(cap(p.payload)))
 	p.payload = nil
 	r.stats.lost.Add(1)
 }
@@ -127,7 +128,7 @@ func (r *Recorder) syncFile(p *pack) error {
 // settled frees the parts' memory.
 func (r *Recorder) settled(parts []*part) {
 	for _, p := range parts {
-		r.memory.Add(-int64(cap(p.payload)))
+		r.take(p.share, -int64(cap(p.payload)))
 		p.settled()
 	}
 }
@@ -185,6 +186,9 @@ func (r *Recorder) note(endings []ending) (waiting []ending) {
 		default:
 			e.end.Exchange, e.end.Recording, e.end.Until = e.exchange, parts, until
 			e.end.Lost = e.lost || len(parts) < len(e.parts)
+			if len(parts) < len(e.parts) {
+				e.end.Tape = record.Hash{} // of what is not there
+			}
 			if len(parts) == 0 {
 				e.end.Kept = ""
 			}

@@ -138,7 +138,7 @@ func recordUntilKilled(t *testing.T, dir string) {
 		go func() {
 			for i := 0; ; i++ {
 				id := record.NewID(time.Now())
-				tape := r.Begin(id, began, full)
+				tape := r.Begin(id, "agent", began, full)
 				if err := ordinary(tape, jsonBody(i)); err != nil {
 					fmt.Println("error", err)
 					return

@@ -38,6 +38,13 @@ func (d *faulty) fail(writable int, doing ...string) {
 	}
 }
 
+// leave lets so many bytes be free; 0: as many as are.
+func (d *faulty) leave(n int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left = n
+}
+
 func (d *faulty) err(doing string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -143,10 +150,10 @@ func failAndHeal(t *testing.T, before int, failing []string, writable int, refus
 			t.Errorf("while it fails: %v", err)
 		}
 	}
-	eventually(t, "refusing", func() bool { return errors.Is(k.r.Ready(), ErrUnavailable) })
+	eventually(t, "refusing", func() bool { return errors.Is(k.r.Ready(""), ErrUnavailable) })
 	time.Sleep(2 * commitEvery)
 	d.fail(0)
-	eventually(t, "healing", func() bool { return k.r.Ready() == nil })
+	eventually(t, "healing", func() bool { return k.r.Ready("") == nil })
 	k.keep(t, 2)
 	eventually(t, "the ends", func() bool { return len(ends(t, dir)) == len(k.all) })
 	for _, id := range k.whole {
@@ -169,7 +176,7 @@ type keeper struct {
 
 func (k *keeper) keepOne() error {
 	id := record.NewID(began)
-	tape := k.r.Begin(id, began, full)
+	tape := k.r.Begin(id, "agent", began, full)
 	err := ordinary(tape, jsonBody(len(k.all)))
 	tape.End(began.Add(time.Second), record.End{Status: 200})
 	if err == nil {
@@ -201,7 +208,7 @@ func TestClosingFails(t *testing.T) {
 		_ = k.keepOne() // closes the pack before
 		time.Sleep(4 * commitEvery)
 		d.fail(0)
-		eventually(t, "healing", func() bool { return k.r.Ready() == nil })
+		eventually(t, "healing", func() bool { return k.r.Ready("") == nil })
 	}
 	k.keep(t, 1)
 	eventually(t, "closing", func() bool { return len(closed(t, dir)) == len(k.whole)-1 })
@@ -220,9 +227,9 @@ func TestRelaxedGoesOn(t *testing.T) {
 	r := open(t, dir, l, Options{disk: d})
 	d.fail(0, "write", "create", "sync")
 	id := record.NewID(began)
-	tape := r.Begin(id, began, full)
-	if err := ordinary(tape, jsonBody(1)); err != nil || r.Ready() != nil {
-		t.Fatalf("got %v, %v", err, r.Ready())
+	tape := r.Begin(id, "agent", began, full)
+	if err := ordinary(tape, jsonBody(1)); err != nil || r.Ready("") != nil {
+		t.Fatalf("got %v, %v", err, r.Ready(""))
 	}
 	tape.End(began.Add(time.Second), record.End{Status: 200})
 	eventually(t, "the end", func() bool { return len(ends(t, dir)) == 1 })
@@ -239,14 +246,12 @@ func TestScarcity(t *testing.T) {
 	dir := newDir(t)
 	d := &faulty{left: 1000}
 	r := open(t, dir, openLog(t, dir), Options{Strict: true, disk: d})
-	if err := r.Ready(); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "1000 bytes left") {
+	if err := r.Ready(""); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "1000 bytes left") {
 		t.Errorf("got %v", err)
 	}
-	d.mu.Lock()
-	d.left = 0
-	d.mu.Unlock()
+	d.leave(0)
 	r.watch()
-	if err := r.Ready(); err != nil {
+	if err := r.Ready(""); err != nil {
 		t.Errorf("with room: %v", err)
 	}
 }
@@ -257,8 +262,8 @@ func TestScarcityWhereNothingWaits(t *testing.T) {
 	d := &faulty{left: 1000}
 	r := open(t, dir, openLog(t, dir), Options{disk: d})
 	_, e := recordOne(t, r, dir, full)
-	if !e.Lost || len(e.Recording) != 0 || r.Ready() != nil {
-		t.Errorf("got %+v, %v", e, r.Ready())
+	if !e.Lost || len(e.Recording) != 0 || r.Ready("") != nil {
+		t.Errorf("got %+v, %v", e, r.Ready(""))
 	}
 }
 
@@ -266,7 +271,7 @@ func TestScarcityWhereNothingWaits(t *testing.T) {
 func TestTakesNothingAfterAFailure(t *testing.T) {
 	dir := newDir(t)
 	r := open(t, dir, openLog(t, dir), Options{disk: &faulty{left: 1000}})
-	tp := r.Begin(record.NewID(began), began, Rule{Bodies: Full, Limit: 1 << 30}).(*tape)
+	tp := r.Begin(record.NewID(began), "agent", began, Rule{Bodies: Full, Limit: 1 << 30}).(*tape)
 	piece := []byte(strings.Repeat("a body ", 16<<10))
 	for range 100 {
 		tp.Piece(began, Got, piece, nil)
@@ -280,27 +285,27 @@ func TestTakesNothingAfterAFailure(t *testing.T) {
 	tp.End(began, record.End{})
 }
 
-// A disk that hangs stops new exchanges before it takes all memory.
+// A disk that hangs stops new exchanges of all before it takes all memory.
 func TestHangingDisk(t *testing.T) {
 	dir := newDir(t)
 	d := &faulty{held: make(chan struct{})}
 	r := open(t, dir, openLog(t, dir), Options{Strict: true, disk: d, Memory: 100 << 10})
 	n := 0
-	for ; r.Ready() == nil && n < 10000; n++ {
-		tape := r.Begin(record.NewID(began), began, full)
+	for ; r.Ready("") == nil && n < 10000; n++ {
+		tape := r.Begin(record.NewID(began), fmt.Sprint("agent", n%8), began, full)
 		if err := ordinary(tape, jsonBody(n)); err != nil {
 			t.Fatal(err)
 		}
 		tape.End(began, record.End{})
 	}
-	if err := r.Ready(); !errors.Is(err, ErrUnavailable) {
+	if err := r.Ready(""); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("after %d: %v", n, err)
 	}
 	d.mu.Lock()
 	close(d.held)
 	d.held = nil
 	d.mu.Unlock()
-	eventually(t, "all ends", func() bool { return r.Ready() == nil && len(ends(t, dir)) == n })
+	eventually(t, "all ends", func() bool { return r.Ready("") == nil && len(ends(t, dir)) == n })
 	if m := r.Stats().Memory; m != 0 {
 		t.Errorf("%d bytes are said to wait", m)
 	}
@@ -331,7 +336,7 @@ func limitedChild(t *testing.T, dir string) {
 	l := openLog(t, dir)
 	r := open(t, dir, l, Options{Strict: true})
 	keep := func() error {
-		tape := r.Begin(record.NewID(time.Now()), began, full)
+		tape := r.Begin(record.NewID(time.Now()), "agent", began, full)
 		defer tape.End(began, record.End{})
 		return ordinary(tape, jsonBody(1))
 	}
@@ -342,13 +347,13 @@ func limitedChild(t *testing.T, dir string) {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 500, Max: limit.Max}); err != nil {
 		t.Fatal(err)
 	}
-	if err := keep(); !errors.Is(err, unix.EFBIG) || !errors.Is(r.Ready(), ErrUnavailable) {
-		t.Fatalf("got %v, %v", err, r.Ready())
+	if err := keep(); !errors.Is(err, unix.EFBIG) || !errors.Is(r.Ready(""), ErrUnavailable) {
+		t.Fatalf("got %v, %v", err, r.Ready(""))
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "healing", func() bool { return r.Ready() == nil })
+	eventually(t, "healing", func() bool { return r.Ready("") == nil })
 	if err := keep(); err != nil {
 		t.Fatal(err)
 	}

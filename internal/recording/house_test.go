@@ -28,7 +28,7 @@ func (c *clock) now() time.Time  { return *c.at.Load() }
 func recordOne(t *testing.T, r *Recorder, dir string, rule Rule) (string, record.End) {
 	t.Helper()
 	id := record.NewID(began)
-	tape := r.Begin(id, began, rule)
+	tape := r.Begin(id, "agent", began, rule)
 	if err := ordinary(tape, jsonBody(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -130,18 +130,18 @@ func TestOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ids []string
-	for r.Ready() == nil && len(ids) < 50 {
+	for r.Ready("") == nil && len(ids) < 50 {
 		id, _ := recordOne(t, r, dir, full)
 		ids = append(ids, id)
 		time.Sleep(20 * time.Millisecond)
 	}
-	if err := r.Ready(); !errors.Is(err, ErrUnavailable) {
+	if err := r.Ready(""); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("after %d: %v", len(ids), err)
 	}
 	if err := errors.Join(os.Remove(bucket), os.Rename(away, bucket)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "storing", func() bool { return r.Ready() == nil && len(closed(t, dir)) == 0 })
+	eventually(t, "storing", func() bool { return r.Ready("") == nil && len(closed(t, dir)) == 0 })
 	for _, id := range ids {
 		wantWhole(t, r, ends(t, dir)[id], id)
 	}

@@ -60,8 +60,8 @@ func (v *recovery) pack(path string) error {
 	if p.Log != v.r.o.Log.ID() {
 		return fmt.Errorf("opening pack %q: it belongs to another log; move it elsewhere", path)
 	}
-	if _, err := s.raw.open(v.r.wrapping); err != nil {
-		return fmt.Errorf("opening pack %q: %w; start once with the key that it was made with, and stop, before you change it", path, err)
+	if _, err := v.r.ring.open(s.raw); err != nil {
+		return fmt.Errorf("opening pack %q, which was left open: %w", path, err)
 	}
 	v.begin(record.Position{Seq: s.raw.Seq, Hash: s.raw.Hash})
 	o := &leftover{id: p.ID, size: info.Size()}

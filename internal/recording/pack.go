@@ -60,7 +60,7 @@ func (r *Recorder) createPack(retention time.Duration) (*pack, error) {
 	at := r.o.Log.Durable()
 	keep := int64((retention + time.Second - 1) / time.Second)
 	h := header{Created: r.o.Now().UTC().Truncate(time.Second), Keep: keep, Log: r.o.Log.ID(), Seq: at.Seq, Hash: at.Hash}
-	line, key, err := newHeader(h, r.wrapping)
+	line, key, err := newHeader(h, r.ring[0])
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +126,7 @@ func (r *Recorder) appendOnce(c *class, p *part) error {
 	o.unsynced = append(o.unsynced, p)
 	r.stats.parts.Add(1)
 	r.stats.bytes.Add(uint64(p.Size))
+	p.share.wrote(p.Size, r.o.Now())
 	r.wakeUp()
 	return nil
 }

@@ -67,6 +67,17 @@ func (t *text) UnmarshalJSON(b []byte) error {
 
 var errLine = errors.New("a line that cannot be")
 
+// Parse makes a transcript of the parts of a recording as they are unsealed.
+func Parse(exchange string, parts [][]byte) (Transcript, error) {
+	p := &parser{}
+	for i, plain := range parts {
+		if err := p.part(exchange, plain); err != nil {
+			return Transcript{}, fmt.Errorf("reading part %d of a recording: %w", i, err)
+		}
+	}
+	return p.t, nil
+}
+
 // parser makes a transcript of a tape's parts, in their order.
 type parser struct {
 	t     Transcript
@@ -133,7 +144,7 @@ func (p *parser) line(l wiredLine, data []byte) error {
 	default:
 		e := Event{At: time.Duration(l.At) * time.Microsecond, Kind: l.Kind, Binary: l.Binary, More: l.More, Masked: l.Masked}
 		switch l.Kind {
-		case Request, Response, Trailers, Control:
+		case Request, Response, Trailers, Control, ControlSent:
 			e.Head = l.head()
 		case Sent, Got, MessageSent, MessageGot:
 			e.Data = data

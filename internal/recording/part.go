@@ -20,6 +20,7 @@ type part struct {
 	payload     []byte // compressed; nil once it is on disk
 	lost        bool   // it was given up
 	class       *class
+	share       *share
 	expires     time.Time // zero: never
 }
 
@@ -41,9 +42,9 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func newPart(exchange string, number int, plain []byte) *part {
+func newPart(s *share, exchange string, number int, plain []byte) *part {
 	buf := payloads.Get().(*[]byte)
-	return &part{exchange: exchange, number: number, payload: compressor.EncodeAll(plain, (*buf)[:0])}
+	return &part{share: s, exchange: exchange, number: number, payload: compressor.EncodeAll(plain, (*buf)[:0])}
 }
 
 // settled tells that the part is on disk, and gives its memory back.

@@ -26,9 +26,9 @@ const keysMost = 256
 // Packs reads recordings from local packs and the outside store: it is a Reader.
 // It is safe for concurrent use.
 type Packs struct {
-	dir      string // of the packs
-	wrapping [32]byte
-	bucket   *blob.Bucket // nil: there is none
+	dir    string // of the packs
+	ring   ring
+	bucket *blob.Bucket // nil: there is none
 
 	mu    sync.Mutex
 	paths map[string]string // of local packs, by id, as they were
@@ -36,13 +36,13 @@ type Packs struct {
 }
 
 // OpenReader reads packs without recording, also while a service records in dir,
-// the log's directory. store is as in Options.
-func OpenReader(ctx context.Context, dir string, key [32]byte, store string) (*Packs, error) {
-	wrapping, err := derive(key, "wrap")
+// the log's directory. store is as in Options, old as OldKeys there.
+func OpenReader(ctx context.Context, dir string, key [32]byte, store string, old ...[32]byte) (*Packs, error) {
+	ring, err := newRing(key, old...)
 	if err != nil {
 		return nil, err
 	}
-	p := &Packs{dir: filepath.Join(dir, packsFolder), wrapping: wrapping, keys: map[string]cipher.AEAD{}}
+	p := &Packs{dir: filepath.Join(dir, packsFolder), ring: ring, keys: map[string]cipher.AEAD{}}
 	if store != "" {
 		if p.bucket, err = bucket.Open(ctx, store); err != nil {
 			return nil, err
@@ -60,30 +60,42 @@ func (p *Packs) Close() error {
 }
 
 // Read reads the recording that parts name. ErrGone: it was deleted; ErrBroken: it
-// is not what the log says. A transcript that is not Complete has no end: the
+// is not what the log says; ErrKey: it cannot be opened here. A transcript that is not Complete has no end: the
 // exchange was cut, or a part was lost.
 func (p *Packs) Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error) {
-	if len(parts) == 0 {
-		return Transcript{}, ErrNotRecorded
+	all, err := p.Plain(ctx, exchange, parts)
+	if err != nil {
+		return Transcript{}, err
 	}
 	parser := &parser{}
-	for _, part := range parts {
-		f, plain, err := p.part(ctx, part)
-		if err != nil {
-			return Transcript{}, err
-		}
-		if f.exchange != [exchangeLen]byte([]byte(exchange)[:min(len(exchange), exchangeLen)]) {
-			return Transcript{}, broken(part, errors.New("it is another exchange's"))
-		}
-		if int(f.number) > parser.parts { // the one before was lost, and the log says so
-			parser.t.Complete = false
-			break
-		}
+	for i, plain := range all {
 		if err := parser.part(exchange, plain); err != nil {
-			return Transcript{}, broken(part, err)
+			return Transcript{}, broken(parts[i], err)
 		}
 	}
 	return parser.t, nil
+}
+
+// Plain reads the parts of a recording, for Parse, up to one that was lost. The errors
+// are those of Read.
+func (p *Packs) Plain(ctx context.Context, exchange string, parts []record.Part) (all [][]byte, err error) {
+	if len(parts) == 0 {
+		return nil, ErrNotRecorded
+	}
+	for _, part := range parts {
+		f, plain, err := p.part(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		if f.exchange != [exchangeLen]byte([]byte(exchange)[:min(len(exchange), exchangeLen)]) {
+			return nil, broken(part, errors.New("it is another exchange's"))
+		}
+		if int(f.number) > len(all) { // the one before was lost, and the log says so
+			return all, nil
+		}
+		all = append(all, plain)
+	}
+	return all, nil
 }
 
 // Blob reads what Recorder.Keep kept.
@@ -210,11 +222,11 @@ func (p *Packs) key(ctx context.Context, id string) (cipher.AEAD, error) {
 	if err == nil {
 		h, err = parseHeader(line)
 	}
-	if err == nil {
-		key, err = h.open(p.wrapping)
-	}
 	if err != nil {
 		return nil, broken(record.Part{Pack: id}, err)
+	}
+	if key, err = p.ring.open(h); err != nil {
+		return nil, fmt.Errorf("reading pack %q: %w", id, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -24,10 +24,12 @@ type Log interface {
 
 // Options say how a Recorder works. Dir, Key and Log are required.
 type Options struct {
-	Dir    string   // the log's directory; packs stand in its folder "packs"
-	Key    [32]byte // the recording key: it wraps each pack's own
-	Log    Log      // outlives the Recorder
-	Strict bool     // no record, no exchange; false: what cannot be written is counted
+	Dir string   // the log's directory; packs stand in its folder "packs"
+	Key [32]byte // the recording key: it wraps each pack's own
+	// OldKeys are earlier recording keys: what is under them can be read.
+	OldKeys [][32]byte
+	Log     Log  // outlives the Recorder
+	Strict  bool // no record, no exchange; false: what cannot be written is counted
 	// Named tells whether a text is exactly the named placeholder of an existing
 	// credential, which stays as it is. Every other is marked as a ticket; nil:
 	// all are. It is called by many goroutines.
@@ -36,13 +38,16 @@ type Options struct {
 	// file, mem); empty: they stay in Dir.
 	Store string
 
-	Reserve   int64            // bytes of the disk that stay free; 0: 256 MiB, or a twentieth of a small disk
-	Memory    int64            // bytes of all tapes that are not on disk yet; 0: 256 MiB
-	Waiting   int64            // bytes of closed packs that may wait for the outside store; 0: 4 GiB
-	PackBytes int64            // size at which a pack is closed; 0: 64 MiB
-	PackAge   time.Duration    // age at which a pack is closed; 0: an hour
-	Logger    *slog.Logger     // nil: slog.Default
-	Now       func() time.Time // nil: time.Now
+	Reserve int64 // bytes of the disk that stay free; 0: 256 MiB, or a twentieth of a small disk
+	Memory  int64 // bytes of all tapes that are not on disk yet; 0: 256 MiB. A fourth is one principal's share
+	// PerPrincipal is how many bytes of recordings one principal may have written in
+	// about a day; 0: any number, until the disk is low.
+	PerPrincipal int64
+	Waiting      int64            // bytes of closed packs that may wait for the outside store; 0: 4 GiB
+	PackBytes    int64            // size at which a pack is closed; 0: 64 MiB
+	PackAge      time.Duration    // age at which a pack is closed; 0: an hour
+	Logger       *slog.Logger     // nil: slog.Default
+	Now          func() time.Time // nil: time.Now
 
 	disk disk          // nil: the operating system's
 	tick time.Duration // between two looks at what may go wrong, and at what is to be stored outside; 0: a second
@@ -77,13 +82,13 @@ func orElse[T int64 | time.Duration](v, standard T) T {
 // use.
 type Recorder struct {
 	*Packs
-	o        Options
-	markKey  [32]byte
-	wrapping [32]byte
+	o       Options
+	markKey [32]byte
 
 	mu      sync.Mutex // guards the fields below
 	classes map[time.Duration]*class
 	tapes   map[*writer]struct{} // that have not ended
+	shares  map[string]*share    // by principal
 	endings []ending             // that wait for their parts
 	queue   []*part              // that wait to be written, where not strict
 	retired []*pack              // that are to be closed
@@ -94,6 +99,8 @@ type Recorder struct {
 	stuck   atomic.Int64          // packs that the outside store did not take
 	failure atomic.Pointer[error] // of the last write; nil: it went well
 	scarce  atomic.Pointer[error] // what there is too little or too much of
+	low     atomic.Int64          // bytes that a principal may record in a day as the disk is low; 0: it is not
+	house   share                 // what no principal takes
 	stats   counters
 
 	wake    chan struct{} // holds an element when there is something to commit
@@ -112,14 +119,14 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 	if err := os.MkdirAll(filepath.Join(o.Dir, packsFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("opening the recorder: %w", err)
 	}
-	packs, err := OpenReader(ctx, o.Dir, o.Key, o.Store)
+	packs, err := OpenReader(ctx, o.Dir, o.Key, o.Store, o.OldKeys...)
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{Packs: packs, o: o.withDefaults(), classes: map[time.Duration]*class{}, tapes: map[*writer]struct{}{},
+	r := &Recorder{Packs: packs, o: o.withDefaults(), classes: map[time.Duration]*class{}, tapes: map[*writer]struct{}{}, shares: map[string]*share{},
 		wake: make(chan struct{}, 1), closing: make(chan struct{})}
 	r.pool.New = func() any { return newWriter() }
-	r.markKey, r.wrapping = o.Key, packs.wrapping
+	r.markKey = o.Key
 	if err := r.tryStore(ctx); err != nil {
 		packs.Close()
 		return nil, err
@@ -137,10 +144,16 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 }
 
 // Begin begins the tape of an exchange.
-func (r *Recorder) Begin(exchange string, began time.Time, rule Rule) Tape {
+func (r *Recorder) Begin(exchange, principal string, began time.Time, rule Rule) Tape {
+	r.mu.Lock()
+	s := r.share(principal)
+	r.mu.Unlock()
+	if !r.o.Strict && rule.Bodies == Full && r.over(s, 1) != nil {
+		rule.Bodies = Hash
+	}
 	w := r.pool.Get().(*writer)
 	w.mu.Lock()
-	w.reset(r, exchange, began, rule)
+	w.reset(r, s, exchange, began, rule)
 	w.mu.Unlock()
 	r.mu.Lock()
 	r.tapes[w] = struct{}{}
@@ -168,14 +181,14 @@ func (r *Recorder) put(p *part, retention time.Duration) error {
 		if err := r.append(c, p); err != nil {
 			return err
 		}
-		r.memory.Add(size)
+		r.take(p.share, size)
 		return nil
 	}
 	if r.memory.Load() > r.o.Memory || r.scarce.Load() != nil { // the log and the store need what is left
 		return fmt.Errorf("queueing a part: %w", ErrUnavailable)
 	}
 	p.class = c
-	r.memory.Add(size)
+	r.take(p.share, size)
 	r.mu.Lock()
 	r.queue = append(r.queue, p)
 	r.mu.Unlock()
@@ -198,11 +211,11 @@ func (r *Recorder) Keep(ctx context.Context, data []byte) ([]record.Part, error)
 	id := record.NewID(r.o.Now())
 	var parts []*part
 	for len(data) > 0 {
-		p := newPart(id, len(parts), data[:min(chunk, len(data))])
+		p := newPart(&r.house, id, len(parts), data[:min(chunk, len(data))])
 		if err := r.append(r.class(0), p); err != nil {
 			return nil, err
 		}
-		r.memory.Add(int64(cap(p.payload)))
+		r.take(p.share, int64(cap(p.payload)))
 		parts = append(parts, p)
 		data = data[min(chunk, len(data)):]
 	}

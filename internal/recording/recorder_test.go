@@ -15,12 +15,12 @@ func TestRoundTrip(t *testing.T) {
 		dir := newDir(t)
 		l := openLog(t, dir)
 		r := open(t, dir, l, Options{Strict: strict})
-		if err := r.Ready(); err != nil {
+		if err := r.Ready(""); err != nil {
 			t.Fatal(err)
 		}
 		id := record.NewID(began)
 		body := []byte(`{"some": "JSON", "ticket": "ckr_github-read_0123456789abcdefghjkmnpqrs"}`)
-		tape := r.Begin(id, began, full)
+		tape := r.Begin(id, "agent", began, full)
 		tape.Tickets(map[string]string{"ckr_github-read_0123456789abcdefghjkmnpqrs": "LEASE"})
 		if err := ordinary(tape, body); err != nil {
 			t.Fatal(err)

@@ -22,9 +22,10 @@
 // # Pack
 //
 // The first line is JSON: a version, when the pack was made, what KEEP says, the
-// id of the log and the position where it ended then, and the pack's random key,
-// sealed with AES-256-GCM under a key that derives from the recording key, with the
-// rest of the line as additional data. ID is the first 16 bytes of the line's
+// id of the log and the position where it ended then, the id of the recording key, and
+// the pack's random key, sealed with AES-256-GCM under a key that derives from the
+// recording key, with the rest of the line as additional data. The id of a recording
+// key derives from it too, and tells nothing of it; older packs have none. ID is the first 16 bytes of the line's
 // SHA-256 in lower-case Crockford base32: who names the pack names its first line.
 //
 // Then parts stand one behind another. A part is, all numbers big-endian:
@@ -39,8 +40,12 @@
 // # Part
 //
 // Unsealed, a part of a tape is lines of JSON, of which the first names version,
-// exchange and number, when the exchange began and what of bodies is kept. The
-// others are events in the order in which they happened, with microseconds since
+// exchange and number, when the exchange began and what of bodies is kept; a tape's
+// first part has a random salt there. The end in the log has the SHA-256 of all parts of
+// its tape, one behind another: who is shown them needs no key to know that they are what
+// was recorded, and who has but the log cannot try what they were.
+//
+// The other lines are events in the order in which they happened, with microseconds since
 // the exchange began. A line with "data" is followed by so many bytes as they are,
 // and a line feed. A line with "of" goes on with the event of that number, counted
 // from 0 over all parts. A line of kind "end" tells of both bodies as a whole; it
@@ -80,21 +85,28 @@ const (
 	Got         Kind = "got"          // a piece of its body
 	MessageGot  Kind = "message_got"  // a message to the agent
 	Trailers    Kind = "trailers"     // behind the body that the agent got
-	Control     Kind = "control"      // what a control frame of a WebSocket told the agent
+	Control     Kind = "control"      // a control frame of a WebSocket to the agent
+	ControlSent Kind = "control_sent" // one of the agent's
 )
+
+// Agents tells whether such an event is something that the agent sent.
+func (k Kind) Agents() bool {
+	return k == Request || k == Sent || k == MessageSent || k == ControlSent
+}
 
 // Event is one thing that the agent sent or got.
 type Event struct {
 	At     time.Duration // since the exchange began, to the microsecond
 	Kind   Kind
-	Head   *Head          // of Request, Response, Trailers and Control; nil: the others
+	Head   *Head          // of Request, Response, Trailers, Control and ControlSent; nil: the others
 	Data   []byte         // of the others; of a body, what is kept of it
 	Binary bool           // of a message
 	More   bool           // of a message: its next event goes on with it
 	Masked map[string]int // values masked in it, by credential
 }
 
-// Head is a head, or trailers. Names are in lower case.
+// Head is a head, or trailers, or a control frame: one header, whose name is "ping",
+// "pong" or "close", and whose value is the payload. Names are in lower case.
 type Head struct {
 	Method, Authority, Path string // of a request; the path as the agent sent it
 	Status                  int    // of a response
@@ -102,7 +114,8 @@ type Head struct {
 }
 
 // Sum is what is known of all of a body, kept or not. Of a WebSocket it is about
-// the contents of its messages, one behind another.
+// the contents of its messages, and of control frames that are no events, one behind
+// another.
 type Sum struct {
 	Bytes  int64
 	Kept   int64       // from the beginning, as far as they are events

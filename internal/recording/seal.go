@@ -28,7 +28,8 @@ type header struct {
 	Log     string      `json:"log"`  // id of the log that names its parts
 	Seq     uint64      `json:"seq"`  // where that log ended when the pack began
 	Hash    record.Hash `json:"hash"`
-	Key     []byte      `json:"key"` // the pack's own key, wrapped; see wrap
+	KeyID   string      `json:"key_id,omitempty"` // of the key that wraps, 16 hex digits; empty: it is not said, in older packs
+	Key     []byte      `json:"key"`              // the pack's own key, wrapped
 }
 
 var idText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
@@ -64,17 +65,11 @@ func (h header) bound() []byte {
 }
 
 // newHeader makes a pack's line and its key.
-func newHeader(h header, wrapping [32]byte) (line []byte, sealer cipher.AEAD, err error) {
+func newHeader(h header, w wrapper) (line []byte, sealer cipher.AEAD, err error) {
 	var key [32]byte
 	rand.Read(key[:])
-	wrapper, err := newAEAD(wrapping)
-	if err != nil {
-		return nil, nil, err
-	}
-	nonce := make([]byte, wrapper.NonceSize())
-	rand.Read(nonce)
 	h.V = 1
-	h.Key = wrapper.Seal(nonce, nonce, key[:], h.bound())
+	w.wrap(&h, key)
 	if sealer, err = newAEAD(key); err != nil {
 		return nil, nil, err
 	}
@@ -89,20 +84,6 @@ func parseHeader(line []byte) (header, error) {
 		return header{}, errors.New("it does not begin as a pack does")
 	}
 	return h, nil
-}
-
-// open unwraps the pack's key.
-func (h header) open(wrapping [32]byte) (cipher.AEAD, error) {
-	wrapper, err := newAEAD(wrapping)
-	if err != nil {
-		return nil, err
-	}
-	if n := wrapper.NonceSize(); len(h.Key) > n {
-		if key, err := wrapper.Open(nil, h.Key[:n], h.Key[n:], h.bound()); err == nil && len(key) == 32 {
-			return newAEAD([32]byte(key))
-		}
-	}
-	return nil, errors.New("its key does not open with the recording key")
 }
 
 // retention is how long its parts are kept; 0: for ever.

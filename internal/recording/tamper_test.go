@@ -114,7 +114,7 @@ func TestOtherKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.Read(context.Background(), id, e.Recording); !errors.Is(err, ErrBroken) {
+	if _, err := reader.Read(context.Background(), id, e.Recording); !errors.Is(err, ErrKey) || errors.Is(err, ErrBroken) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := r.Read(context.Background(), record.NewID(began), e.Recording); !errors.Is(err, ErrBroken) {
@@ -151,7 +151,7 @@ func TestKeptForNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := record.NewID(began)
-	if err := ordinary(r.Begin(id, began, full), jsonBody(1)); err != nil {
+	if err := ordinary(r.Begin(id, "agent", began, full), jsonBody(1)); err != nil {
 		t.Fatal(err)
 	}
 	ended := newDir(t)
@@ -177,7 +177,7 @@ func FuzzScan(f *testing.F) {
 	dir := f.TempDir() + "/log"
 	l := openLog(f, dir)
 	r := open(f, dir, l, Options{Strict: true})
-	tape := r.Begin(record.NewID(began), began, full)
+	tape := r.Begin(record.NewID(began), "agent", began, full)
 	if err := ordinary(tape, jsonBody(1)); err != nil {
 		f.Fatal(err)
 	}

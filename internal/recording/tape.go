@@ -9,10 +9,12 @@ import (
 
 // Tapes begins tapes. *Recorder is one.
 type Tapes interface {
-	// Ready tells why no exchange may begin now; nil: one may.
-	Ready() error
-	// Begin begins the tape of an exchange. It never fails; see Tape.Flush.
-	Begin(exchange string, began time.Time, r Rule) Tape
+	// Ready tells why no exchange of the principal may begin now; nil: one may. Of
+	// nobody's, "", it tells why no exchange at all may.
+	Ready(principal string) error
+	// Begin begins the tape of an exchange of the principal's. It never fails; see
+	// Tape.Flush.
+	Begin(exchange, principal string, began time.Time, r Rule) Tape
 }
 
 // Tape is what one exchange is recorded on. Its methods are called by one goroutine
@@ -39,7 +41,8 @@ type Tape interface {
 // Reader reads recordings.
 type Reader interface {
 	// Read reads the recording that the end names. ErrGone: it was deleted, as its
-	// time was over; ErrBroken: it is not what the log says.
+	// time was over; ErrBroken: it is not what the log says; ErrKey: it is under a
+	// key that is not here.
 	Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error)
 }
 

@@ -32,7 +32,7 @@ func newPlayer(t testing.TB) player {
 func (p player) play(t testing.TB, rule Rule, act func(Tape)) (Transcript, []record.Part) {
 	t.Helper()
 	id := record.NewID(began)
-	tp := p.r.Begin(id, began, rule).(*tape)
+	tp := p.r.Begin(id, "agent", began, rule).(*tape)
 	tp.Tickets(map[string]string{"ghp_" + ticketOne: "L1"})
 	act(tp)
 	if err := tp.Flush(began.Add(time.Hour), true); err != nil {
@@ -130,7 +130,7 @@ func TestMasksBeyondTheLimit(t *testing.T) {
 func TestPartsGrowRare(t *testing.T) {
 	p := newPlayer(t)
 	id := record.NewID(began)
-	tp := p.r.Begin(id, began, full).(*tape)
+	tp := p.r.Begin(id, "agent", began, full).(*tape)
 	at := began
 	for range 3 * 7 * 24 * 3600 / 10 { // three weeks
 		tp.Piece(at, Got, []byte("."), nil)
@@ -147,7 +147,7 @@ func TestPartsGrowRare(t *testing.T) {
 
 func TestFlushWaits(t *testing.T) {
 	p := newPlayer(t)
-	tp := p.r.Begin(record.NewID(began), began, Rule{Bodies: Full, Limit: 1 << 20}).(*tape)
+	tp := p.r.Begin(record.NewID(began), "agent", began, Rule{Bodies: Full, Limit: 1 << 20}).(*tape)
 	for _, step := range []struct {
 		after time.Duration
 		bytes int
@@ -230,5 +230,45 @@ func TestTextsThatAreNoUTF8(t *testing.T) {
 		if err := got.UnmarshalJSON(appendText(nil, s)); err != nil || string(got) != s {
 			t.Errorf("%q: got %q, %v of %s", s, got, err, appendText(nil, s))
 		}
+	}
+}
+
+// TestTheLogHasTheHashOfATape, by which whoever is shown its parts knows that they are
+// what was recorded; of the same words it is another each time, so that nobody can try
+// what they were.
+func TestTheLogHasTheHashOfATape(t *testing.T) {
+	p := newPlayer(t)
+	for range 2 {
+		p.play(t, Rule{Bodies: Full, Limit: 4096}, func(tape Tape) {
+			for _, text := range []string{"one", "two"} {
+				tape.Piece(began, Got, []byte(text), nil)
+				if err := tape.Flush(began.Add(time.Second), true); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+	if err := p.r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	known := map[record.Hash]bool{}
+	for id, e := range ends(t, p.dir) {
+		all, err := p.r.Plain(t.Context(), id, e.Recording)
+		if err != nil || len(all) < 2 {
+			t.Fatalf("%d parts, %v", len(all), err)
+		}
+		if known[e.Tape] = true; e.Tape != sha256.Sum256(bytes.Join(all, nil)) {
+			t.Errorf("exchange %s: the hash is not that of its parts", id)
+		}
+		tr, err := Parse(id, all)
+		if err != nil || joined(tr, Got) != "onetwo" || !tr.Complete {
+			t.Errorf("parsed: %+v, %v", tr, err)
+		}
+		if _, err := Parse(id, all[1:]); err == nil {
+			t.Error("the second part is taken for the first")
+		}
+	}
+	if len(known) != 2 {
+		t.Errorf("%d hashes of two tapes", len(known))
 	}
 }

@@ -11,11 +11,16 @@ import (
 const (
 	reserveMost  = 256 << 20
 	reserveShare = 20 // a twentieth of a small disk
+	// Where less is free than lowAt times the reserve, principals may record only the
+	// reserve's lowShare-th part in a day: who records much stops before all do.
+	lowAt    = 4
+	lowShare = 4
 )
 
-// Ready tells why no exchange may begin now, for operators (ErrUnavailable);
-// nil: one may. A recorder that is not strict is always ready.
-func (r *Recorder) Ready() error {
+// Ready tells why no exchange of the principal may begin now, for operators
+// (ErrUnavailable; ErrShare, where others may); nil: one may. Of nobody's, "", it
+// tells why none may. A recorder that is not strict is always ready.
+func (r *Recorder) Ready(principal string) error {
 	if !r.o.Strict {
 		return nil
 	}
@@ -28,7 +33,10 @@ func (r *Recorder) Ready() error {
 	if n := r.memory.Load(); n > r.o.Memory {
 		return fmt.Errorf("%w: %d bytes wait for the disk, and %d may", ErrUnavailable, n, r.o.Memory)
 	}
-	return nil
+	if principal == "" {
+		return nil
+	}
+	return r.readyFor(principal)
 }
 
 // fail remembers that the disk refused, until it works again.
@@ -66,6 +74,10 @@ func (r *Recorder) scarcity() error {
 	reserve := r.o.Reserve
 	if reserve <= 0 {
 		reserve = min(reserveMost, all/reserveShare)
+	}
+	r.low.Store(0)
+	if free < lowAt*reserve {
+		r.low.Store(reserve / lowShare)
 	}
 	if need := reserve + r.memory.Load(); free < need {
 		return fmt.Errorf("the disk of %q has %d bytes left, and %d are kept free", r.dir, free, need)

@@ -1,7 +1,9 @@
 package recording
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"hash"
 	"maps"
 	"strings"
@@ -35,6 +37,7 @@ type side struct {
 // writer writes one tape.
 type writer struct {
 	r        *Recorder
+	share    *share // of who is recorded
 	exchange string
 	began    time.Time
 	rule     Rule
@@ -51,32 +54,33 @@ type writer struct {
 	changed bool          // since the end was written last
 	oldest  time.Duration // of what is not written; -1: there is nothing
 	parts   []*part
-	counted int64 // bytes, in the recorder's memory
+	plain   hash.Hash // of what the parts are, unsealed
+	counted int64     // bytes, in the recorder's memory
 	failed  error
 }
 
 func newWriter() *writer {
-	w := &writer{}
+	w := &writer{plain: sha256.New()}
 	w.sent.sum, w.got.sum = sha256.New(), sha256.New()
 	return w
 }
 
 // reset makes w that of a new tape.
-func (w *writer) reset(r *Recorder, exchange string, began time.Time, rule Rule) {
+func (w *writer) reset(r *Recorder, s *share, exchange string, began time.Time, rule Rule) {
 	const keep = 64 << 10
-	for _, s := range []*side{&w.sent, &w.got} {
-		s.sum.Reset()
-		held := s.stream.held[:0]
-		*s = side{sum: s.sum, stream: stream{held: held, owners: s.stream.owners[:0]}}
+	for _, way := range []*side{&w.sent, &w.got} {
+		way.sum.Reset()
+		*way = side{sum: way.sum, stream: stream{held: way.stream.held[:0], owners: way.stream.owners[:0]}}
 	}
 	if cap(w.line.buf) > keep {
 		w.line.buf = nil
 	}
-	w.r, w.exchange, w.began, w.rule = r, exchange, began, rule
+	w.r, w.share, w.exchange, w.began, w.rule = r, s, exchange, began, rule
 	w.scrub = scrubber{key: r.markKey, named: r.o.Named}
 	w.line.buf, w.own = w.line.buf[:0], w.own[:0]
 	w.events, w.bare, w.current, w.changed, w.oldest = 0, 0, -1, true, -1
 	w.parts, w.counted, w.failed = nil, 0, nil
+	w.plain.Reset()
 }
 
 func (w *writer) tickets(leases map[string]string) {
@@ -91,6 +95,14 @@ func (w *writer) tickets(leases map[string]string) {
 	maps.DeleteFunc(w.scrub.leases, func(_, id string) bool { return id == "" })
 }
 
+// salt is what a tape begins with, so that nobody who knows the hash of all of it can
+// try what was said, once it is deleted.
+func salt() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
 // begin makes sure that there is a part to write to, and notes the time.
 func (w *writer) begin(at time.Time) time.Duration {
 	since := max(0, at.Sub(w.began))
@@ -101,6 +113,9 @@ func (w *writer) begin(at time.Time) time.Duration {
 		w.line.number("part", int64(len(w.parts)))
 		w.line.text("began", w.began.UTC().Format(time.RFC3339Nano))
 		w.line.text("bodies", string(w.rule.Bodies))
+		if len(w.parts) == 0 {
+			w.line.text("salt", salt())
+		}
 		w.line.close()
 		w.oldest = since
 	}
@@ -109,6 +124,9 @@ func (w *writer) begin(at time.Time) time.Duration {
 }
 
 func (w *writer) head(at time.Time, k Kind, h Head, masked map[string]int) {
+	if w.failed != nil {
+		return
+	}
 	since := w.begin(at)
 	w.events++
 	l := &w.line
@@ -147,6 +165,9 @@ type content struct {
 
 // content takes a piece of the body, or of a message.
 func (w *writer) content(at time.Time, c content) {
+	if w.failed != nil {
+		return
+	}
 	s := w.side(c.kind)
 	w.changed = true
 	s.bytes += int64(len(c.data))
@@ -215,7 +236,7 @@ func (w *writer) let(event int, text []byte) {
 }
 
 func (w *writer) side(k Kind) *side {
-	if k == Sent || k == MessageSent {
+	if k.Agents() {
 		return &w.sent
 	}
 	return &w.got
@@ -250,7 +271,7 @@ func (w *writer) account() {
 	const grain = 4 << 10
 	n := int64(len(w.line.buf) + len(w.sent.stream.held) + len(w.got.stream.held))
 	if d := n - w.counted; d >= grain || d <= -grain {
-		w.r.memory.Add(d)
+		w.r.take(w.share, d)
 		w.counted = n
 	}
 }

@@ -46,13 +46,16 @@ type harLease struct {
 	Lease      string `json:"lease"`
 }
 
-// harMessage is a WebSocket's message.
+// harMessage is a WebSocket's message, or control frame.
 type harMessage struct {
 	Type   string  `json:"type"`   // "send" or "receive"
 	Time   float64 `json:"time"`   // seconds since 1970
-	Opcode int     `json:"opcode"` // 1 text, 2 binary: Data is base64
+	Opcode int     `json:"opcode"` // 1 text; else Data is base64: 2 binary, 8 close, 9 ping, 10 pong
 	Data   string  `json:"data"`
 }
+
+// opcodes are those of control frames, by name.
+var opcodes = map[string]int{"close": 8, "ping": 9, "pong": 10}
 
 type harRequest struct {
 	Method      string      `json:"method"`
@@ -201,16 +204,23 @@ func (x *Exchange) harMessages() (all []harMessage) {
 		return nil
 	}
 	for _, e := range x.Recording.Events {
-		m := harMessage{Type: "send", Time: float64(x.Recording.Began.Add(e.At).UnixMicro()) / 1e6, Opcode: 1, Data: string(e.Data)}
+		m := harMessage{Type: "receive", Time: float64(x.Recording.Began.Add(e.At).UnixMicro()) / 1e6, Opcode: 1, Data: string(e.Data)}
+		if e.Kind.Agents() {
+			m.Type = "send"
+		}
 		switch e.Kind {
-		case recording.MessageSent:
-		case recording.MessageGot:
-			m.Type = "receive"
+		case recording.MessageSent, recording.MessageGot:
+			if e.Binary || !utf8.Valid(e.Data) {
+				m.Opcode, m.Data = 2, base64.StdEncoding.EncodeToString(e.Data)
+			}
+		case recording.ControlSent, recording.Control:
+			if len(e.Head.Headers) == 0 {
+				continue
+			}
+			f := e.Head.Headers[0]
+			m.Opcode, m.Data = opcodes[f.Name], base64.StdEncoding.EncodeToString([]byte(f.Value))
 		default:
 			continue
-		}
-		if e.Binary || !utf8.Valid(e.Data) {
-			m.Opcode, m.Data = 2, base64.StdEncoding.EncodeToString(e.Data)
 		}
 		all = append(all, m)
 	}

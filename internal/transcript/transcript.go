@@ -11,6 +11,7 @@ package transcript
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -107,6 +108,19 @@ func (x *Exchange) Body(side recording.Kind) ([]byte, error) {
 		return nil, ErrNoBody
 	}
 	return body, nil
+}
+
+// ControlFrame is what a control frame of a WebSocket is, and says: "ping" and its
+// payload, or "close 1000" and the reason.
+func ControlFrame(h *recording.Head) (what, text string) {
+	if h == nil || len(h.Headers) == 0 {
+		return "control frame", ""
+	}
+	what, text = h.Headers[0].Name, h.Headers[0].Value
+	if what == "close" && len(text) >= 2 {
+		return fmt.Sprintf("close %d", int(text[0])<<8|int(text[1])), text[2:]
+	}
+	return what, text
 }
 
 // header is the first value of a header; empty: there is none.

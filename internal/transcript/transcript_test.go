@@ -113,6 +113,13 @@ func session() []Exchange {
 	socket.piece(7, recording.MessageGot, "hello", nil)
 	socket.piece(8, recording.MessageGot, "\x00\xff", nil)
 	socket.Recording.Events[len(socket.Recording.Events)-1].Binary = true
+	control := func(ms int, k recording.Kind, name, payload string) {
+		socket.event(ms, recording.Event{Kind: k, Head: &recording.Head{Headers: []access.Header{{Name: name, Value: payload}}}})
+	}
+	control(9, recording.ControlSent, "ping", "alive\x1b[2J")
+	control(10, recording.Control, "pong", "")
+	control(11, recording.Control, "close", "\x0f\xa0tired")
+	control(12, recording.ControlSent, "close", "\x03")
 
 	denied := exchange(4, "DELETE", "/v1/x")
 	d := denied.Decision.Decision

@@ -143,11 +143,16 @@ func (x *Exchange) size(side recording.Kind) string {
 // event writes what the agent sent or got.
 func (p *printer) event(x *Exchange, e recording.Event) {
 	arrow := "<"
-	switch e.Kind {
-	case recording.Request, recording.Sent, recording.MessageSent:
+	if e.Kind.Agents() {
 		arrow = ">"
 	}
 	switch {
+	case e.Kind == recording.Control || e.Kind == recording.ControlSent:
+		what, text := ControlFrame(e.Head)
+		if text != "" {
+			what += ": " + text
+		}
+		p.line("%s [+%s] %s", arrow, seconds(e.At), Visible(what))
 	case e.Head != nil:
 		p.head(x, arrow, e)
 	case e.Kind == recording.MessageSent || e.Kind == recording.MessageGot:

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -9,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,7 +25,7 @@ import (
 // the instance: the lines of the log that it rests on, each proved to stand in a
 // tree whose root is signed, and what witnesses took of that tree. It is a text:
 //
-//	cloakroom evidence 1
+//	cloakroom evidence 2
 //	made 2026-11-25T12:00:00Z
 //	by "cli:ann@ops1"
 //	version "v1.2.3"
@@ -30,6 +33,8 @@ import (
 //	key cloakroom/0badcafe+89abcdef+AfT…     the instance's, as package checkpoint has it
 //	report {"exchanges":3,…}                 SessionReport, its findings apart
 //	finding {"what":"leak",…}                each of them
+//	rules 5f1e…                              rules that were in force, by the "inventory" of their reload
+//	> {"Credentials":[…],…}                  as inventory.Set encodes them
 //	log 01kb4v9gz5t0m7x2c8r3n6p1qd           each log, by its id:
 //	signed                                   its checkpoint, a signed note
 //	> …
@@ -40,6 +45,8 @@ import (
 //	> {"v":1,"seq":17,…}
 //	proof <base64> …                         that it is leaf 16 of the checkpoint's tree (RFC 6962, 2.1.3.1)
 //	content 01kb4va3m2e0x4r9s7t5w8y6zb       only if asked for: what is recorded of an exchange, as text
+//	> …
+//	recorded                                 the same, as package recording has it: each part in base64
 //	> …
 //	end
 //
@@ -65,7 +72,11 @@ type Evidence struct {
 	Dirs      []string                              // of the logs
 	Witnesses []string                              // their names
 	Lines     map[string][]record.Line              // by log, in order; see Take
+	Rules     map[record.Hash][]byte                // see TakeRules
 	Contents  func(exchange string) ([]byte, error) // what is recorded, as text; nil: it is left out
+	// Recorded is what is recorded, for recording.Parse, of an exchange that has its end
+	// in the log in dir; nil: it is left out. None: there is nothing any more.
+	Recorded func(ctx context.Context, dir string, end *record.End) ([][]byte, error)
 }
 
 // Take takes a line that the report rests on: it is a Sessions.Line.
@@ -77,10 +88,19 @@ func (e *Evidence) Take(log string, l record.Line) error {
 	return nil
 }
 
+// TakeRules takes rules that the report rests on: it is a Sessions.Rules.
+func (e *Evidence) TakeRules(hash record.Hash, text []byte) {
+	if e.Rules == nil {
+		e.Rules = map[record.Hash][]byte{}
+	}
+	e.Rules[hash] = text
+}
+
 const (
-	evidenceHead = "cloakroom evidence 1"
-	evidenceNote = "cloakroom.evidence"
-	textLine     = 64 << 10
+	evidenceHead  = "cloakroom evidence 2"
+	evidenceFirst = "cloakroom evidence 1" // has no rules
+	evidenceNote  = "cloakroom.evidence"
+	textLine      = 64 << 10
 )
 
 // Write writes the evidence. It signs a checkpoint of each log, up to its last
@@ -91,8 +111,9 @@ func (e Evidence) Write(ctx context.Context, out io.Writer) error {
 	if err := e.head(w); err != nil {
 		return err
 	}
+	e.rules(w)
 	for _, dir := range e.Dirs {
-		if err := errors.Join(ctx.Err(), e.log(w, dir)); err != nil {
+		if err := e.log(ctx, w, dir); err != nil {
 			return fmt.Errorf("writing evidence: %w", err)
 		}
 	}
@@ -136,8 +157,22 @@ func (e Evidence) head(w *evidenceWriter) error {
 	return nil
 }
 
+// rules writes the rules, as many as a reader takes.
+func (e Evidence) rules(w *evidenceWriter) {
+	room := rulesInAll
+	for _, hash := range slices.SortedFunc(maps.Keys(e.Rules), func(a, b record.Hash) int { return bytes.Compare(a[:], b[:]) }) {
+		text := e.Rules[hash]
+		if len(text) > min(room, rulesMax) {
+			continue // what was put in under them rests on the maker's word
+		}
+		room -= len(text)
+		w.line("rules", hash.String())
+		w.text(text)
+	}
+}
+
 // log writes what is needed of one log; nothing if the report does not rest on it.
-func (e Evidence) log(w *evidenceWriter, dir string) error {
+func (e Evidence) log(ctx context.Context, w *evidenceWriter, dir string) error {
 	id, err := record.ID(dir)
 	if err != nil || len(e.Lines[id]) == 0 {
 		return err
@@ -164,7 +199,7 @@ func (e Evidence) log(w *evidenceWriter, dir string) error {
 		}
 	}
 	for _, l := range e.Lines[id] {
-		if err := e.entry(w, l, tree); err != nil {
+		if err := errors.Join(ctx.Err(), e.entry(w, l, tree), e.content(ctx, w, dir, l)); err != nil {
 			return err
 		}
 	}
@@ -220,15 +255,34 @@ func (e Evidence) entry(w *evidenceWriter, l record.Line, tree *grown) error {
 	w.WriteString("> ")
 	w.Write(l.Raw)
 	w.proof(proof)
-	d, err := l.Digest()
-	if err != nil || e.Contents == nil || d.End == nil {
-		return err
-	}
-	text, err := e.Contents(d.End.Exchange)
-	if err != nil {
-		return err
-	}
-	w.line("content", d.End.Exchange)
-	w.text(text)
 	return nil
+}
+
+// content writes what is recorded of an exchange behind its end. What is longer than
+// a reader takes is not there to be searched.
+func (e Evidence) content(ctx context.Context, w *evidenceWriter, dir string, l record.Line) error {
+	if e.Contents == nil && e.Recorded == nil {
+		return nil
+	}
+	entry, err := l.Entry()
+	if err != nil || entry.End == nil {
+		return err
+	}
+	if e.Contents != nil {
+		text, err := e.Contents(entry.End.Exchange)
+		if err != nil {
+			return err
+		}
+		w.line("content", entry.End.Exchange)
+		w.text(text)
+	}
+	if e.Recorded == nil {
+		return nil
+	}
+	parts, err := e.Recorded(ctx, dir, entry.End)
+	if text := encodeParts(parts); err == nil && len(text) > 0 && len(text) <= recordedMax {
+		w.line("recorded", "")
+		w.text(text)
+	}
+	return err
 }

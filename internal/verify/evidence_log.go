@@ -51,6 +51,7 @@ func (e *evidenceReader) log() error {
 		return err
 	}
 	out := CheckedLog{Log: id, Size: c.Size}
+	e.judge.until[id] = uint64(c.Size)
 	if out.Witnesses, err = e.took(c.Checkpoint); err != nil {
 		return err
 	}
@@ -68,6 +69,9 @@ func (e *evidenceReader) log() error {
 // take counts an entry that was proved.
 func (l *CheckedLog) take(seq uint64) {
 	l.Entries++
+	if int64(seq) == l.Whole+1 {
+		l.Whole++
+	}
 	for i := range l.Witnesses {
 		if seq <= uint64(l.Witnesses[i].Size) {
 			l.Witnesses[i].Covers++
@@ -101,19 +105,10 @@ func (e *evidenceReader) took(c checkpoint.Checkpoint) (all []CheckedWitness, er
 // noteMax is the longest note in bytes.
 const noteMax = 64 << 10
 
-// note reads a signed note, of which each line is marked.
+// note reads a signed note.
 func (e *evidenceReader) note() ([]byte, error) {
-	var msg []byte
-	for bytes.HasPrefix(e.line, []byte("> ")) {
-		msg = append(append(msg, e.line[2:]...), '\n')
-		if len(msg) > noteMax {
-			return nil, wrong("a note of more than %d bytes", noteMax)
-		}
-		if err := e.next(); err != nil {
-			return nil, err
-		}
-	}
-	return msg, nil
+	msg, err := e.text(noteMax)
+	return append(msg, '\n'), err
 }
 
 // witnessed reads what a witness took, and proves that c continues it.
@@ -192,24 +187,15 @@ func (e *evidenceReader) entry(c checkpoint.Checkpoint, last record.Line) (l rec
 	if l.Seq > uint64(c.Size) || tlog.CheckRecord(proof, c.Size, c.Root, int64(l.Seq)-1, tlog.RecordHash(raw)) != nil {
 		return l, wrong("entry %d is not proved", l.Seq)
 	}
-	if err := e.count(l); err != nil {
+	p, err := placeOf(c.Log, l)
+	if err != nil {
+		return l, wrong("entry %d cannot be read", l.Seq)
+	}
+	if err := e.each(e.ctx, p); err != nil {
 		return l, err
 	}
-	return l, e.content()
-}
-
-// content passes over what is recorded of an exchange.
-func (e *evidenceReader) content() error {
-	if !bytes.HasPrefix(e.line, []byte("content ")) {
-		return nil
+	if e.last {
+		e.judge.search(&p, Kept, passage{where: "log", text: raw})
 	}
-	e.out.Contents++
-	for {
-		if err := e.next(); err != nil {
-			return err
-		}
-		if !bytes.HasPrefix(e.line, []byte("> ")) && !bytes.HasPrefix(e.line, []byte("+ ")) {
-			return nil
-		}
-	}
+	return l, e.content(p)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -33,6 +34,10 @@ func signing(t testing.TB, seed byte) checkpoint.Key {
 		t.Fatal(err)
 	}
 	return k
+}
+
+func readEvidence(r io.ReadSeeker, key note.Verifier, witnesses ...note.Verifier) (Checked, error) {
+	return Auditor{Key: key, Witnesses: witnesses}.Read(context.Background(), r)
 }
 
 const witnessName = "https://witness.example"
@@ -80,16 +85,26 @@ func (w *world) witness(key checkpoint.Key) note.Verifier {
 	return verifier
 }
 
-// evidence verifies all of the log and returns what it makes of that.
-func (w *world) evidence() Evidence {
+// evidence verifies all of the log, and of others' logs, and returns what it makes of
+// that.
+func (w *world) evidence(others ...*world) Evidence {
 	w.t.Helper()
-	s, err := key.Compile([]search.Fingerprint{key.Fingerprint("git", []byte(value))})
+	return w.evidenceOf(nil, others...)
+}
+
+func (w *world) evidenceOf(want func(*record.Decision, time.Time) bool, others ...*world) Evidence {
+	w.t.Helper()
+	s, err := key.Compile([]search.Fingerprint{key.Fingerprint("git", []byte(value)), key.Fingerprint("old", []byte(former))})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	e := Evidence{Key: signing(w.t, 1), Made: noon.Add(time.Hour), By: "cli:ann@ops1", Version: "v1", Asked: "all",
-		Dirs: []string{w.dir}, Witnesses: []string{witnessName, "one that took nothing"}}
-	v := Sessions{Replicas: []Replica{{Dir: w.dir, Packs: w}}, Search: s, Now: noon.Add(time.Hour), Line: e.Take}
+		Witnesses: []string{witnessName, "one that took nothing"}}
+	v := Sessions{Search: s, Now: noon.Add(time.Hour), Want: want, Line: e.Take, Rules: e.TakeRules}
+	for _, each := range append([]*world{w}, others...) {
+		e.Dirs = append(e.Dirs, each.dir)
+		v.Replicas = append(v.Replicas, Replica{Dir: each.dir, Packs: each})
+	}
 	if e.Report, err = v.Verify(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -125,12 +140,12 @@ func TestEvidence(t *testing.T) {
 	w, witness := filled(t)
 	e := w.evidence()
 	text := w.written(e)
-	got, err := ReadEvidence(bytes.NewReader(text), e.Key.Verifier(), witness)
+	got, err := readEvidence(bytes.NewReader(text), e.Key.Verifier(), witness)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Checked{Made: e.Made, By: e.By, Version: e.Version, Asked: e.Asked, Key: e.Key.String(), Report: e.Report,
-		Logs: []CheckedLog{{Log: w.log.ID(), Size: 10, Entries: 9, Witnesses: []CheckedWitness{{witnessName, 5, 4, []string{"witness.example"}}}}}}
+	want := Checked{Made: e.Made, By: e.By, Version: e.Version, Asked: e.Asked, Key: e.Key.String(), Report: e.Report, Judged: Judged{Values: 3},
+		Logs: []CheckedLog{{Log: w.log.ID(), Size: 10, Entries: 10, Whole: 10, Witnesses: []CheckedWitness{{witnessName, 5, 5, []string{"witness.example"}}}}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -151,7 +166,7 @@ func TestEvidenceWithContents(t *testing.T) {
 	e := w.evidence()
 	long := strings.Repeat("x", 3*textLine)
 	e.Contents = func(exchange string) ([]byte, error) { return []byte("\n> " + exchange + "\nend\n" + long), nil }
-	got, err := ReadEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier())
+	got, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier())
 	if err != nil || got.Contents != 3 {
 		t.Errorf("%d contents: %v", got.Contents, err)
 	}
@@ -164,7 +179,7 @@ func TestHarmedEvidence(t *testing.T) {
 	text := w.written(e)
 	refused := func(name string, harmed []byte, key note.Verifier) {
 		t.Helper()
-		if _, err := ReadEvidence(bytes.NewReader(harmed), key); !errors.Is(err, ErrEvidence) {
+		if _, err := readEvidence(bytes.NewReader(harmed), key); !errors.Is(err, ErrEvidence) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -203,7 +218,7 @@ func TestDishonestEvidence(t *testing.T) {
 		"more substitutions":   func(e *Evidence) { e.Report.Substitutions++ },
 		"an exchange left out": func(e *Evidence) { e.Lines[w.log.ID()] = e.Lines[w.log.ID()][:6] },
 		"an entry that is not": func(e *Evidence) {
-			l := &e.Lines[w.log.ID()][2] // a decision
+			l := &e.Lines[w.log.ID()][3] // a decision
 			l.Raw = bytes.Replace(l.Raw, []byte("allow"), []byte("allaw"), 1)
 		},
 		"lines in another order": func(e *Evidence) {
@@ -213,7 +228,7 @@ func TestDishonestEvidence(t *testing.T) {
 	} {
 		e := w.evidence()
 		lie(&e)
-		if _, err := ReadEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
+		if _, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -224,14 +239,14 @@ func TestAWitnessThatDidNotSign(t *testing.T) {
 	w, witness := filled(t)
 	e := w.evidence()
 	other := w.witness(signing(t, 1)) // it took the other's place
-	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil, other); err != nil {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil, other); err != nil {
 		t.Errorf("the one that signed: %v", err)
 	}
-	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil, other, witness); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil, other, witness); !errors.Is(err, ErrEvidence) {
 		t.Errorf("one that did not: %v", err)
 	}
 	e.Witnesses = nil
-	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil, other); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil, other); !errors.Is(err, ErrEvidence) {
 		t.Errorf("none is in the file: %v", err)
 	}
 }
@@ -245,7 +260,7 @@ func TestHostileEvidence(t *testing.T) {
 		e.Report.Findings = append(e.Report.Findings, SessionFinding{Detail: long})
 		e.Report.Found++
 	}
-	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
 		t.Errorf("long findings: %v", err)
 	}
 	e = w.evidence()
@@ -257,7 +272,7 @@ func TestHostileEvidence(t *testing.T) {
 	for range 100 {
 		e.Witnesses = append(e.Witnesses, long)
 	}
-	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
 		t.Errorf("witnesses with long names: %v", err)
 	}
 }
@@ -274,7 +289,7 @@ func TestRewrittenLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := w.evidence()
-	if _, err := ReadEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier()); !errors.Is(err, ErrEvidence) {
 		t.Errorf("another root: %v", err)
 	}
 	if signed, err = signing(t, 1).Sign(checkpoint.Checkpoint{Log: w.log.ID(), Size: 400}); err != nil {
@@ -302,43 +317,52 @@ func resign(t testing.TB, key checkpoint.Key, text []byte) []byte {
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// TestGoldenEvidence reads a file that an earlier run wrote.
+// TestGoldenEvidence reads files that earlier runs wrote, one of the first form.
 func TestGoldenEvidence(t *testing.T) {
-	const path = "testdata/evidence.txt"
 	if *update {
 		w, _ := filled(t)
-		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(path, w.written(w.evidence()), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(golden, w.written(w.withContents(w.evidence())), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if got, err := ReadEvidence(f, signing(t, 1).Verifier()); err != nil || got.Report.Exchanges != 4 {
-		t.Errorf("got %+v, %v", got, err)
+	for path, judged := range map[string]Judged{golden: {Values: 3, Recorded: 3}, goldenFirst: {Values: 3, NoRules: 3}} {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		got, err := readEvidence(f, signing(t, 1).Verifier())
+		if err != nil || got.Report.Exchanges != 4 || !reflect.DeepEqual(got.Judged, judged) {
+			t.Errorf("%s: got %+v, %v", path, got, err)
+		}
 	}
 }
 
+const (
+	golden      = "testdata/evidence.txt"
+	goldenFirst = "testdata/evidence-1.txt"
+)
+
 // FuzzReadEvidence gives it whatever there is: an error or what was signed.
 func FuzzReadEvidence(f *testing.F) {
-	seed, err := os.ReadFile("testdata/evidence.txt")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(seed)
-	for _, at := range []int{0, 21, 100, 400, 900, 2000, len(seed) - 1} {
-		f.Add(seed[:min(at, len(seed))])
+	for _, path := range []string{golden, goldenFirst} {
+		seed, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(seed)
+		for _, at := range []int{0, 21, 100, 400, 900, 2000, 4000, len(seed) - 1} {
+			f.Add(seed[:min(at, len(seed))])
+		}
 	}
 	key := signing(f, 1)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if _, err := ReadEvidence(bytes.NewReader(text), key.Verifier()); err != nil && !errors.Is(err, ErrEvidence) {
+		if _, err := readEvidence(bytes.NewReader(text), key.Verifier()); err != nil && !errors.Is(err, ErrEvidence) {
 			t.Errorf("got %v", err)
 		}
 		// Signed anew by whoever has a key, so that the fuzzer gets further.
 		if i := bytes.LastIndex(text, []byte("\nend\n")); i >= 0 {
-			ReadEvidence(bytes.NewReader(resign(t, key, text[:i+5])), nil)
+			readEvidence(bytes.NewReader(resign(t, key, text[:i+5])), nil)
 		}
 	})
 }

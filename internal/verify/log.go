@@ -91,8 +91,9 @@ type logAudit struct {
 	report       LogReport
 	read         map[string]*logRead // by the log's id
 	applied      map[string]record.Position
-	leases, bars map[string]latest // by id
-	pruned       map[string]bool   // packs that an act says are gone
+	leases, bars map[string]latest  // by id
+	pruned       map[string]bool    // packs that an act says are gone
+	acts         map[string]Finding // where those stand that commands left, by id
 }
 
 // Verify recomputes the chain and the tree of every log from its lines, and
@@ -104,7 +105,7 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 	if len(v.Dirs) == 0 || len(v.Keys) == 0 || v.Now.IsZero() {
 		return LogReport{}, errors.New("verifying logs: logs, their key and a time are required")
 	}
-	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]bool{}, leases: map[string]latest{}, bars: map[string]latest{}}
+	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]bool{}, acts: map[string]Finding{}, leases: map[string]latest{}, bars: map[string]latest{}}
 	a.report.Findings, a.report.Notes = []Finding{}, []string{}
 	if v.Index != nil {
 		var err error

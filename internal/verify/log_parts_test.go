@@ -34,7 +34,7 @@ func recordedLog(t *testing.T) (dir, pack string) {
 	}
 	for range 3 {
 		now := time.Now()
-		tape := r.Begin(record.NewID(now), now, recording.Rule{Bodies: recording.Full, Limit: 100})
+		tape := r.Begin(record.NewID(now), "agent", now, recording.Rule{Bodies: recording.Full, Limit: 100})
 		tape.Piece(now, recording.Got, []byte("what the agent got"), nil)
 		tape.End(now, record.End{Status: 200})
 	}

@@ -141,7 +141,7 @@ func (r *logRead) line(ctx context.Context, l stood) error {
 const strangeMost = 3
 
 // compared are marks of the entries that are compared with something.
-var compared = [][]byte{[]byte(`,"heads":{`), []byte(`"sha256":"`), []byte(`"prune"`), []byte(`,"act":{"name":"pack"`), []byte(`,"lease":{`), []byte(`,"bar":{`)}
+var compared = [][]byte{[]byte(`,"heads":{`), []byte(`"sha256":"`), []byte(`"prune"`), []byte(`,"act":{"name":"pack"`), []byte(`,"lease":{`), []byte(`,"bar":{`), []byte(`,"act":{`)}
 
 // entry takes from an entry what is compared later, and compares what was
 // recorded with what it says.
@@ -157,6 +157,9 @@ func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error
 	}
 	if r.size == 1 {
 		r.began = e.Time
+	}
+	if e.Act != nil && e.Act.ID != "" {
+		r.audit.act(e.Act.ID, where)
 	}
 	switch {
 	case e.Heads != nil:

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"slices"
 	"time"
 
-	"cloakroom/internal/access"
+	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 	"cloakroom/internal/search"
@@ -40,8 +39,11 @@ type Sessions struct {
 	// Want tells which exchanges are verified; nil: all.
 	Want func(d *record.Decision, at time.Time) bool
 	// Line hears of every line that the report rests on, each once, log by log in
-	// their order; nil: nobody does.
+	// their order; nil: nobody does. Where all is wanted these are all lines.
 	Line func(log string, l record.Line) error
+	// Rules hears of rules that it rests on, as their reload's Inventory tells them,
+	// and as inventory.Set encodes them; nil: nobody does.
+	Rules func(hash record.Hash, text []byte)
 }
 
 // Verify joins the entries of the wanted exchanges over all logs, searches what
@@ -52,7 +54,13 @@ func (s Sessions) Verify(ctx context.Context) (SessionReport, error) {
 	if len(s.Replicas) == 0 || s.Search == nil || s.Now.IsZero() {
 		return SessionReport{}, errors.New("verifying sessions: logs, a search and a time are required")
 	}
-	a := &sessionAudit{Sessions: s, history: newHistory(), exchanges: map[string]*exchange{}, later: map[string]bool{}}
+	a := &sessionAudit{Sessions: s, plain: map[record.Hash]record.Hash{}, sets: map[record.Hash]*inventory.Set{},
+		texts: map[record.Hash][]byte{}, used: map[string]map[uint64]record.Line{}}
+	a.judgement = newJudgement(a)
+	a.values = s.Search
+	if s.Want != nil {
+		a.want = func(d *record.Decision, p place) bool { return s.Want(d, p.entry.Time) }
+	}
 	if err := a.measure(); err != nil {
 		return SessionReport{}, err
 	}
@@ -63,22 +71,20 @@ func (s Sessions) Verify(ctx context.Context) (SessionReport, error) {
 			}
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(a.exchanges)) {
-		if x := a.exchanges[id]; !x.judged {
-			a.judge(ctx, x)
-		}
-	}
+	a.rest(ctx)
 	a.report.Sets = slices.Compact(slices.Sorted(slices.Values(a.report.Sets)))
-	return a.report, a.tellLines()
+	return a.report, a.tell()
 }
 
-// sessionAudit is one verification under way.
+// sessionAudit is one verification under way: the material of its judgement are the
+// instance's logs and what is recorded beside them.
 type sessionAudit struct {
 	Sessions
-	*history
-	exchanges map[string]*exchange // the wanted ones, by id
-	later     map[string]bool      // those that were decided since it began, by id
-	report    SessionReport
+	*judgement
+	plain map[record.Hash]record.Hash       // the hash of rules that were read, by that of their first part
+	sets  map[record.Hash]*inventory.Set    // rules by their hash
+	texts map[record.Hash][]byte            // of those in which no value stands
+	used  map[string]map[uint64]record.Line // by log and entry
 }
 
 // measure finds how far each log is before any is read. What comes later is not
@@ -99,15 +105,13 @@ func (a *sessionAudit) measure() error {
 	return nil
 }
 
-// isLater tells whether p came since the verification began.
-func (a *sessionAudit) isLater(p place) bool { return p.line.Seq > a.until[p.log] }
-
 // place is an entry with its line, and where that stands.
 type place struct {
 	replica int
 	log     string
 	line    record.Line
 	entry   record.Entry
+	size    int // bytes that it is held with, where these are counted
 }
 
 // before tells whether p stands before q, as far as that is known: in one log
@@ -165,62 +169,9 @@ func (a *sessionAudit) read(ctx context.Context, replica int, each func(context.
 			a.found(SessionFinding{What: BrokenLog, Log: id, Entry: seq, Detail: "the entry cannot be read"})
 			continue
 		}
-		if err := errors.Join(ctx.Err(), each(ctx, place{replica, id, l, e})); err != nil {
+		if err := errors.Join(ctx.Err(), each(ctx, place{replica: replica, log: id, line: l, entry: e})); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// exchange is what the logs have of one exchange.
-type exchange struct {
-	id            string
-	decision, end *place
-	judged        bool // and forgotten but for its id
-}
-
-// join makes exchanges of decisions and ends, and judges each once both are
-// there.
-func (a *sessionAudit) join(ctx context.Context, p place) error {
-	var x *exchange
-	var at **place
-	switch {
-	case p.entry.Decision != nil:
-		if x = a.exchanges[p.entry.Decision.Exchange]; x != nil {
-			at = &x.decision
-		}
-	case p.entry.End != nil && !a.isLater(p) && !a.later[p.entry.End.Exchange]:
-		if x = a.exchanges[p.entry.End.Exchange]; x != nil {
-			at = &x.end
-		} else if a.Want == nil && !isKept(p.entry.End) {
-			a.found(p.finding(NoDecision, "no log has its decision"))
-		}
-	}
-	if x == nil {
-		return nil
-	}
-	if !x.judged && takenBack(x.decision, &p) {
-		x.decision = nil
-	}
-	if x.judged || *at != nil {
-		a.found(p.finding(Twice, "an exchange has one decision and one end"))
-		return nil
-	}
-	if *at = &p; x.decision != nil && x.end != nil {
-		a.judge(ctx, x)
-	}
-	return ctx.Err()
-}
-
-// isKept tells whether an end is of no exchange: it names a text that was kept, and
-// nothing went anywhere.
-func isKept(e *record.End) bool {
-	return e.Error == recording.Unwanted && e.Status == 0 && e.RequestBytes == 0 && e.ResponseBytes == 0 && len(e.Substitutions) == 0
-}
-
-// takenBack tells whether a decision was followed by a refusal of the same exchange
-// in its log, as where it was not known in time whether it had been written: then
-// nothing came of it.
-func takenBack(first, second *place) bool {
-	return first != nil && second.entry.Decision != nil && second.entry.Decision.Outcome != access.Allow && first.log == second.log
 }

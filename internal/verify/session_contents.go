@@ -9,39 +9,9 @@ import (
 	"regexp"
 	"strings"
 
-	"cloakroom/internal/access"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
-
-// judge judges an exchange, and forgets it.
-func (a *sessionAudit) judge(ctx context.Context, x *exchange) {
-	if x.decision == nil { // an end whose decision is wanted, and then was not there
-		a.found(x.end.finding(NoDecision, "no log has its decision"))
-		return
-	}
-	a.report.Exchanges++
-	a.line(x.decision)
-	if x.decision.entry.Decision.Outcome != access.Allow {
-		a.report.Refused++
-	}
-	if x.end != nil {
-		a.line(x.end)
-		a.substituted(x)
-		a.recording(ctx, x)
-	}
-	if x.end == nil || x.end.entry.End.Error == recording.Unended {
-		a.report.Unfinished++
-		a.granted(x)
-	}
-	x.decision, x.end, x.judged = nil, nil, true
-}
-
-// line searches an entry's line.
-func (a *sessionAudit) line(p *place) {
-	a.use(p)
-	a.search(p, Kept, passage{where: "log", text: p.line.Raw})
-}
 
 // recording reads what was recorded and searches it.
 func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
@@ -61,6 +31,10 @@ func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
 		a.trust(e, e.ResponseBytes)
 	case errors.Is(err, recording.ErrBroken):
 		a.found(x.end.finding(Changed, err.Error()))
+	case errors.Is(err, recording.ErrKey):
+		a.report.Sealed++
+		a.trust(e, e.ResponseBytes)
+		a.found(x.end.finding(Sealed, err.Error()))
 	case err != nil:
 		a.found(x.end.finding(Unrecorded, err.Error()))
 	default:
@@ -69,42 +43,42 @@ func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
 }
 
 // trust counts bytes that reached the agent and were not searched anew.
-func (a *sessionAudit) trust(e *record.End, n int64) {
+func (j *judgement) trust(e *record.End, n int64) {
 	if n <= 0 {
 		return
 	}
-	a.report.Trusted += n
+	j.report.Trusted += n
 	if e.Set != "" {
-		a.report.Sets = append(a.report.Sets, strings.Split(e.Set, ",")...)
+		j.report.Sets = append(j.report.Sets, strings.Split(e.Set, ",")...)
 	}
 }
 
 // transcript searches all that is recorded of an exchange.
-func (a *sessionAudit) transcript(x *exchange, t recording.Transcript) {
-	a.report.Recorded++
+func (j *judgement) transcript(x *exchange, t recording.Transcript) {
+	j.report.Recorded++
 	e := x.end.entry.End
 	if t.Got.Kept < t.Got.Bytes {
-		a.report.Partly++
+		j.report.Partly++
 	}
-	a.trust(e, unshown(e, t))
+	j.trust(e, unshown(e, t))
 	if t.Exchange != x.id {
-		a.found(x.end.finding(Changed, "it is the recording of another exchange"))
+		j.found(x.end.finding(Changed, "it is the recording of another exchange"))
 	}
 	if !t.Complete && !e.Lost && e.Error == "" {
-		a.found(x.end.finding(Changed, "it has no end"))
+		j.found(x.end.finding(Changed, "it has no end"))
 	}
 	for _, p := range passages(t) {
 		what := Kept
 		if p.got {
 			what = Leak
-			a.report.Searched += p.bytes
+			j.report.Searched += p.bytes
 		} else {
-			a.report.Sent += p.bytes
+			j.report.Sent += p.bytes
 		}
-		a.search(x.end, what, p)
+		j.search(x.end, what, p)
 	}
-	a.sum(x, "request body", t.Sent, t.Events, recording.Sent, recording.MessageSent)
-	a.sum(x, "response body", t.Got, t.Events, recording.Got, recording.MessageGot)
+	j.sum(x, "request body", t.Sent, t.Events, recording.Sent, recording.MessageSent)
+	j.sum(x, "response body", t.Got, t.Events, recording.Got, recording.MessageGot)
 }
 
 // unshown is how many bytes of the body that reached the agent the recording does not
@@ -125,19 +99,24 @@ var (
 	ticketSuffix = bytes.Repeat([]byte{'t'}, 26)
 )
 
-// search looks for values in a passage of p's exchange.
-func (a *sessionAudit) search(p *place, w What, in passage) {
-	for _, h := range a.Search.Find(in.text) {
+// search looks for values in a passage of p's exchange, and returns how many it found.
+func (j *judgement) search(p *place, w What, in passage) int {
+	if j.values == nil {
+		return 0
+	}
+	hits := j.values.Find(in.text)
+	for _, h := range hits {
 		f := p.finding(w, "")
 		f.Credential, f.Form = h.Credential, h.Kind.String()
 		f.Where, f.Start, f.End = in.place(h.Start), h.Start, h.End
-		a.found(f)
+		j.found(f)
 	}
+	return len(hits)
 }
 
 // sum compares what is kept of a body with what the recording says of it. Where a
 // ticket or a token was marked, the hash cannot be made anew.
-func (a *sessionAudit) sum(x *exchange, where string, s recording.Sum, events []recording.Event, kinds ...recording.Kind) {
+func (j *judgement) sum(x *exchange, where string, s recording.Sum, events []recording.Event, kinds ...recording.Kind) {
 	text := joined(events, kinds...)
 	if s.Kept < s.Bytes || s.SHA256 == (record.Hash{}) || bytes.Contains(text, []byte("[ticket")) || bytes.Contains(text, []byte("[token")) {
 		return
@@ -145,7 +124,7 @@ func (a *sessionAudit) sum(x *exchange, where string, s recording.Sum, events []
 	if int64(len(text)) != s.Bytes || sha256.Sum256(text) != s.SHA256 {
 		f := x.end.finding(Changed, "it is not what its hash says")
 		f.Where = where
-		a.found(f)
+		j.found(f)
 	}
 }
 
@@ -181,7 +160,7 @@ func passages(t recording.Transcript) (all []passage) {
 	}
 	n := 0
 	for _, e := range t.Events {
-		got := e.Kind == recording.Response || e.Kind == recording.Trailers || e.Kind == recording.Control || e.Kind == recording.MessageGot
+		got := !e.Kind.Agents()
 		switch {
 		case e.Head != nil:
 			text := headText(e.Head)
@@ -198,7 +177,8 @@ func passages(t recording.Transcript) (all []passage) {
 	return all
 }
 
-var names = map[recording.Kind]string{recording.Request: "request head", recording.Response: "response head", recording.Trailers: "trailers", recording.Control: "control frame"}
+var names = map[recording.Kind]string{recording.Request: "request head", recording.Response: "response head", recording.Trailers: "trailers",
+	recording.Control: "control frame", recording.ControlSent: "control frame that was sent"}
 
 func headText(h *recording.Head) []byte {
 	var b bytes.Buffer

@@ -3,8 +3,6 @@ package verify
 import (
 	"fmt"
 	"strings"
-
-	"cloakroom/internal/record"
 )
 
 // SessionReport is what a verification of sessions found, and what it rests on.
@@ -14,13 +12,14 @@ type SessionReport struct {
 	Unfinished    int `json:"unfinished"`    // they have no end, or one that was written for them after a crash
 	Substitutions int `json:"substitutions"` // values that were put in
 	Uncertain     int `json:"uncertain"`     // values that may have been put in where there is no end
-	Unjudged      int `json:"unjudged"`      // of those put in, whose rules of the time are not kept, or whose path is not known to its end
+	Unjudged      int `json:"unjudged"`      // of both, whose rules of the time are not kept, or whose path is not known to its end
 
-	Recorded int `json:"recorded"` // exchanges of which a recording was read
-	Partly   int `json:"partly"`   // of them, where not all bytes are kept
-	Expired  int `json:"expired"`  // their recording's time is over
-	Off      int `json:"off"`      // nothing was recorded of them
-	Lost     int `json:"lost"`     // a part could not be written
+	Recorded int `json:"recorded"`         // exchanges of which a recording was read
+	Partly   int `json:"partly"`           // of them, where not all bytes are kept
+	Expired  int `json:"expired"`          // their recording's time is over
+	Off      int `json:"off"`              // nothing was recorded of them
+	Lost     int `json:"lost"`             // a part could not be written
+	Sealed   int `json:"sealed,omitempty"` // under a recording key that is not here
 
 	Values   int      `json:"values"`         // that were searched for; whoever verifies says so
 	Searched int64    `json:"searched"`       // bytes that reached an agent and were searched
@@ -47,6 +46,7 @@ const (
 	Twice          What = "twice"             // a second decision or end
 	Unrecorded     What = "no recording"      // the end names a recording that is not there
 	Changed        What = "changed recording" // it is not what the log says
+	Sealed         What = "unread recording"  // it is what the log says, and the key that it is under is not here
 	NoUse          What = "not granted"       // a value was put in that the decision does not name
 	NoLease        What = "no lease"          // no entry says that its lease was active
 	OtherLease     What = "another's lease"   // the lease is another principal's, or over another credential
@@ -107,13 +107,6 @@ func (p place) finding(w What, detail string) SessionFinding {
 	return f
 }
 
-func (a *sessionAudit) found(f SessionFinding) {
-	a.report.Found++
-	if len(a.report.Findings) < findingsMax {
-		a.report.Findings = append(a.report.Findings, f)
-	}
-}
-
 // Add takes what is wrong with the logs among the findings.
 func (r *SessionReport) Add(logs LogReport) {
 	r.Found += logs.Found
@@ -123,30 +116,4 @@ func (r *SessionReport) Add(logs LogReport) {
 			r.Findings = append(r.Findings, SessionFinding{What: BrokenLog, Log: f.Log, Entry: f.Entry, Detail: where.String()})
 		}
 	}
-}
-
-// tellLines tells Line of the lines that were used.
-func (a *sessionAudit) tellLines() error {
-	if a.Line == nil {
-		return nil
-	}
-	for _, log := range sortedKeys(a.used) {
-		for _, seq := range sortedKeys(a.used[log]) {
-			if err := a.Line(log, a.used[log][seq]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// use notes that the report rests on a line.
-func (a *sessionAudit) use(p *place) {
-	if a.Line == nil {
-		return
-	}
-	if a.used[p.log] == nil {
-		a.used[p.log] = map[uint64]record.Line{}
-	}
-	a.used[p.log][p.line.Seq] = p.line
 }

@@ -12,52 +12,52 @@ import (
 )
 
 // substituted judges every value that was put in.
-func (a *sessionAudit) substituted(x *exchange) {
+func (j *judgement) substituted(x *exchange) {
 	d, judged := x.decision.entry.Decision, map[*record.Use]bool{}
 	for _, s := range x.end.entry.End.Substitutions {
-		a.report.Substitutions += s.N
+		j.report.Substitutions += s.N
 		u := useOf(d, s)
 		switch {
 		case d.Outcome != access.Allow:
-			a.about(x, s, NoUse, "the decision refused the request")
+			j.about(x, s, NoUse, "the decision refused the request")
 		case u == nil && d.UsesCut > 0:
-			a.report.Unjudged += s.N
+			j.report.Unjudged += s.N
 		case u == nil:
-			a.about(x, s, NoUse, "the decision does not name it at "+s.Location)
+			j.about(x, s, NoUse, "the decision does not name it at "+s.Location)
 		default:
 			if !judged[u] {
 				judged[u] = true
-				a.underLease(x, u)
+				j.underLease(x, u)
 			}
-			a.byRules(x, s)
+			j.byRules(x, s)
 		}
 	}
 }
 
 // granted judges what may have been put in: an exchange without an end of its own
 // does not say what was.
-func (a *sessionAudit) granted(x *exchange) {
+func (j *judgement) granted(x *exchange) {
 	d := x.decision.entry.Decision
 	if d.Outcome != access.Allow {
 		return
 	}
-	a.report.Uncertain += len(d.Uses) + d.UsesCut
+	j.report.Uncertain += len(d.Uses) + d.UsesCut
 	for i := range d.Uses {
 		u := &d.Uses[i]
-		a.underLease(x, u)
-		a.byRules(x, record.Substitution{Credential: u.Credential, Location: u.Location})
+		j.underLease(x, u)
+		j.byRules(x, record.Substitution{Credential: u.Credential, Location: u.Location, N: 1})
 	}
 }
 
 // about is a finding about a substitution.
-func (a *sessionAudit) about(x *exchange, s record.Substitution, w What, detail string) {
+func (j *judgement) about(x *exchange, s record.Substitution, w What, detail string) {
 	p := x.end
 	if p == nil {
 		p = x.decision
 	}
 	f := p.finding(w, detail)
 	f.Credential = s.Credential
-	a.found(f)
+	j.found(f)
 }
 
 // useOf is the use of the decision under which a value was put in.
@@ -82,18 +82,18 @@ func covers(location, at string) bool {
 }
 
 // underLease judges the lease of a use by what the logs have of it.
-func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
+func (j *judgement) underLease(x *exchange, u *record.Use) {
 	tell := func(w What, detail string) {
 		f := x.decision.finding(w, detail)
 		f.Credential, f.Lease = u.Credential, u.Lease
-		a.found(f)
+		j.found(f)
 	}
-	l := a.leases[u.Lease]
+	l := j.leases[u.Lease]
 	if l == nil {
 		tell(NoLease, "no entry tells of it")
 		return
 	}
-	ends, w, detail := a.live(l, x, u)
+	ends, w, detail := j.live(l, x, u)
 	at := x.decision.entry.Time
 	switch {
 	case w != "":
@@ -104,19 +104,19 @@ func (a *sessionAudit) underLease(x *exchange, u *record.Use) {
 	case !at.Before(u.LeaseEnds) || u.LeaseEnds.After(ends.Add(skew)):
 		tell(Ended, "its time was over")
 	}
-	if a.needs(x, u.Credential) > a.approvers(l, x) {
-		tell(Unapproved, "its tier asks for more people")
+	if max(u.Needs, l.needs(), j.needs(x, u.Credential)) > j.approvers(l, x) {
+		tell(Unapproved, "its tier or the policy asks for more people")
 	}
 }
 
 // live reads the states that a lease had before a decision: until when it was active,
 // zero if it was not, and what was wrong with it.
-func (a *sessionAudit) live(l *authority, x *exchange, u *record.Use) (ends time.Time, w What, detail string) {
+func (j *judgement) live(l *authority, x *exchange, u *record.Use) (ends time.Time, w What, detail string) {
 	d := x.decision.entry.Decision
 	var active *record.Lease
 	for i := range l.states {
 		p, s := &l.states[i], l.states[i].entry.Lease
-		a.use(p)
+		j.uses(p)
 		switch before := p.before(*x.decision); {
 		case s.Credential != u.Credential || s.Issuer != d.Issuer || s.Subject != d.Subject:
 			return ends, OtherLease, "its entry names another principal or credential"
@@ -161,9 +161,17 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// needs is how many people were to approve the lease when it was asked for.
+func (l *authority) needs() (most int) {
+	for _, p := range l.states {
+		most = max(most, p.entry.Lease.Needs)
+	}
+	return most
+}
+
 // needs is how many people the rules of the time asked for a credential's lease.
-func (a *sessionAudit) needs(x *exchange, credential string) int {
-	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
+func (j *judgement) needs(x *exchange, credential string) int {
+	sets, known := j.rulesAt(x.decision.log, x.decision.entry.Time)
 	if !known {
 		return 0
 	}
@@ -182,7 +190,7 @@ func (a *sessionAudit) needs(x *exchange, credential string) int {
 
 // approvers counts the people who approved a lease before the decision, but for
 // who asked and the human behind that.
-func (a *sessionAudit) approvers(l *authority, x *exchange) int {
+func (j *judgement) approvers(l *authority, x *exchange) int {
 	people := map[string]bool{}
 	for i := range l.answers {
 		p := &l.answers[i]
@@ -190,7 +198,7 @@ func (a *sessionAudit) approvers(l *authority, x *exchange) int {
 		if !answer.Approve || answer.Person == "" || !p.before(*x.decision) || answer.By == (access.Principal{Issuer: answer.Issuer, Subject: answer.Subject}).ID() {
 			continue
 		}
-		a.use(p)
+		j.uses(p)
 		people[answer.Person] = true
 	}
 	for _, p := range l.states {
@@ -200,19 +208,16 @@ func (a *sessionAudit) approvers(l *authority, x *exchange) int {
 }
 
 // byRules judges where a value went, and where it stood, by the rules of the time.
-func (a *sessionAudit) byRules(x *exchange, s record.Substitution) {
+func (j *judgement) byRules(x *exchange, s record.Substitution) {
 	d := x.decision.entry.Decision
-	sets, known := a.rulesAt(x.decision.log, x.decision.entry.Time)
+	sets, known := j.rulesAt(x.decision.log, x.decision.entry.Time)
 	if !known || isCut(d.Path, cutPath) || isCut(s.Location, cutLocation) {
-		a.report.Unjudged += s.N
+		j.report.Unjudged += s.N
 		return
-	}
-	for i := range sets {
-		a.use(&sets[i].place)
 	}
 	target := access.Target{Method: d.Method, Host: d.Host, Path: d.Path}
 	if !slices.ContainsFunc(sets, func(r inForce) bool { return permits(r.set, target, s) }) {
-		a.about(x, s, NotPermitted, "the rules of the time do not permit it there")
+		j.about(x, s, NotPermitted, "the rules of the time do not permit it there")
 	}
 }
 

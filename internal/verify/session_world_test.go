@@ -35,11 +35,15 @@ type world struct {
 	blobs map[record.Hash][]byte
 	gone  map[string]error
 	set   *inventory.Set
+	old   bool // reloads do not tell the hash of their rules
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return openWorld(t, false) }
+
+// openWorld is newWorld; with old, its log is one that tells no hash of rules.
+func openWorld(t testing.TB, old bool) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "log"), tapes: map[string]recording.Transcript{},
+	w := &world{t: t, old: old, dir: filepath.Join(t.TempDir(), "log"), tapes: map[string]recording.Transcript{},
 		blobs: map[record.Hash][]byte{}, gone: map[string]error{}}
 	masks, err := replace.Compile([]replace.Secret{{Name: "unrelated", Value: []byte("a value of no interest")}})
 	if err != nil {
@@ -67,20 +71,43 @@ func (w *world) append(e record.Entry) {
 // inForce puts rules in force: the credential "git" of a tier, for GET below /a/.
 func (w *world) inForce(at time.Time, tier inventory.Tier) {
 	w.t.Helper()
-	set, err := inventory.New(inventory.Key{}, []inventory.Credential{{Name: "git", Tier: tier,
-		Rules: []inventory.Rule{{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/a/**"}}}}},
+	w.reload(at, inventory.Credential{Name: "git", Tier: tier})
+}
+
+// describe puts the same rules in force, with words about the credential.
+func (w *world) describe(at time.Time, text string) {
+	w.t.Helper()
+	w.reload(at, inventory.Credential{Name: "git", Description: text, Tier: inventory.Tier{Name: "low", Lease: 15 * time.Minute}})
+}
+
+func (w *world) reload(at time.Time, c inventory.Credential) {
+	w.t.Helper()
+	c.Rules = []inventory.Rule{{Hosts: []string{"api.example.com"}, Methods: []string{"GET"}, Paths: []string{"/a/**"}}}
+	set, err := inventory.New(inventory.Key{}, []inventory.Credential{c},
 		[]inventory.Upstream{{Host: "api.example.com", Route: "host:api.example.com", Cluster: "upstream:api.example.com"}}, false)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	text, err := set.Encode()
+	w.set = set
+	r := &record.Reload{Revision: "r1", Credentials: 1, Start: true, Rules: w.kept()}
+	if !w.old {
+		r.Inventory = r.Rules[0].SHA256
+	}
+	w.append(record.Entry{Time: at, Reload: r})
+}
+
+// kept keeps the rules that were put in force last. They are not sealed.
+func (w *world) kept() []record.Part {
+	w.t.Helper()
+	text, err := w.set.Encode()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	hash := record.Hash(sha256.Sum256(text))
-	w.blobs[hash], w.set = text, set
-	w.append(record.Entry{Time: at, Reload: &record.Reload{Revision: "r1", Credentials: 1, Start: true, Rules: []record.Part{{Pack: "p", Size: 1, SHA256: hash}}}})
+	w.blobs[sum(text)] = text
+	return []record.Part{{Pack: "p", Size: 1, SHA256: sum(text)}}
 }
+
+func sum(text []byte) record.Hash { return sha256.Sum256(text) }
 
 func (w *world) lease(at time.Time, state, ending string) {
 	w.append(record.Entry{Time: at, Lease: &record.Lease{ID: "lease1", Issuer: issuer, Subject: "agent", Credential: "git",

@@ -18,8 +18,12 @@ const (
 	textFrame    opcode = 0x1
 	binaryFrame  opcode = 0x2
 	closeFrame   opcode = 0x8
+	pingFrame    opcode = 0x9
 	pongFrame    opcode = 0xa // the last that is known
 )
+
+// controls are the names of control frames.
+var controls = map[opcode]string{closeFrame: "close", pingFrame: "ping", pongFrame: "pong"}
 
 // longestControl is the most bytes that a control frame may carry.
 const longestControl = 125

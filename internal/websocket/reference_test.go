@@ -24,7 +24,12 @@ func masks(t testing.TB) *replace.Set {
 
 func rewriting(set *replace.Set) *Rewriting {
 	return NewRewriting(set.NewRewriter(replace.None, func(string) string { return "<ticket>" }),
-		set.NewFiller(replace.None), set.NewFiller(replace.None))
+		set.NewFiller(replace.None), filled(set.NewFiller(replace.None)))
+}
+
+// filled rewrites control frames.
+func filled(r *replace.Rewriter) Control {
+	return func(_ string, payload []byte) []byte { return r.Append(nil, payload, true) }
 }
 
 // message is a message, or a control frame, as its receiver gets it.

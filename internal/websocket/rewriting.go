@@ -1,6 +1,6 @@
 // Package websocket rewrites the messages of a WebSocket (RFC 6455) as they
 // stream by, each direction by itself: [Rewriting] all that a server sends,
-// [First] the first text message of a client. [Reading] only reads a client's.
+// [First] the first text message of a client. [Reading] only reads what a client sends.
 //
 // It promises that however the bytes are cut, the messages are the same; that a
 // value cut by fragments is seen whole; that a message goes when its end has
@@ -19,19 +19,24 @@ type Rewriter interface {
 	Append(dst, src []byte, last bool) []byte
 }
 
+// Control is told of a control frame once it is whole: its name ("ping", "pong",
+// "close") and its payload, at most 125 bytes, good until it returns. That of a close is
+// a code of two bytes and the reason. It returns what goes on in its place, as long as
+// that.
+type Control func(name string, payload []byte) []byte
+
 // Rewriting gives on what a server sends, with its messages rewritten. The zero
 // value panics.
 type Rewriting struct {
-	frames                frames
-	text, binary, control Rewriter
-	payload               []byte // of a control frame, as far as it came
-	begun                 bool   // a fragment of the message under way has gone
+	frames       frames
+	text, binary Rewriter
+	control      Control
+	payload      []byte // of a control frame, as far as it came
+	begun        bool   // a fragment of the message under way has gone
 }
 
-// NewRewriting returns a Rewriting. The rewriter of control frames, whose
-// payload is the reason of a close frame too, must write as many bytes as it
-// reads. No two may be one.
-func NewRewriting(text, binary, control Rewriter) *Rewriting {
+// NewRewriting returns a Rewriting. The rewriters may not be one.
+func NewRewriting(text, binary Rewriter, control Control) *Rewriting {
 	return &Rewriting{text: text, binary: binary, control: control}
 }
 
@@ -59,14 +64,13 @@ func (w *Rewriting) Append(dst, src []byte, last bool) ([]byte, error) {
 func (w *Rewriting) Closed() bool { return w.frames.closed }
 
 func (w *Rewriting) appendControl(dst []byte, p piece) []byte {
-	w.payload = w.control.Append(w.payload, p.data, p.ends)
+	w.payload = append(w.payload, p.data...)
 	if !p.ends {
 		return dst
 	}
-	dst = appendHead(dst, head{final: true, op: p.kind, length: uint64(len(w.payload))})
-	dst = append(dst, w.payload...)
+	payload := w.control(controls[p.kind], w.payload)
 	w.payload = w.payload[:0]
-	return dst
+	return append(appendHead(dst, head{final: true, op: p.kind, length: uint64(len(payload))}), payload...)
 }
 
 // appendMessage makes a fragment of what may go, if there is any.

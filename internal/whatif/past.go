@@ -32,7 +32,7 @@ func (p *past) now() time.Time { return p.at }
 // principal is who asked.
 func (p *past) principal() access.Principal {
 	return access.Principal{Issuer: p.was.Issuer, Subject: p.was.Subject, Groups: p.was.Groups, Session: p.was.Session, Lasting: true,
-		Unverified: unverified(p.was)}
+		Unverified: p.was.Cause == access.CauseUnverified}
 }
 
 // trusted is who asked, as far as their issuer's word counts by the new rules.
@@ -76,7 +76,7 @@ func (p *past) Append(context.Context, record.Entry) error { return nil }
 func (p *past) CountRefusal(access.Code, string) {}
 
 // Ready implements decide.Recorder: nothing is recorded, and nothing needs to be.
-func (p *past) Ready() error { return nil }
+func (p *past) Ready(string) (string, error) { return "", nil }
 
 // Refused implements decide.Recorder.
 func (p *past) Refused(access.Refused) {}
@@ -119,11 +119,11 @@ func (p *past) Use(_ context.Context, a lease.Ask, _ time.Time) (lease.Lease, er
 	switch {
 	case i >= 0 && p.approved(l.ID, a.Terms.Needs):
 		return l, nil
-	case p.was.Code == access.LeaseExpired && i < 0 && p.named(a.Credential):
+	case ended(p.was) && i < 0 && p.named(a.Credential):
 		return p.over(l, lease.Expired), lease.ErrEnded
 	case a.Terms.Needs == 0:
 		return l, nil
-	case p.was.Code == access.ApprovalDenied && p.named(a.Credential):
+	case p.was.Cause == access.CauseApprovalDenied && p.named(a.Credential):
 		return p.over(l, lease.Denied), lease.ErrEnded
 	}
 	l.State = lease.Pending
@@ -145,7 +145,7 @@ func (p *past) named(credential string) bool {
 // ByTicket implements decide.Leases: a ticket is as good as it was.
 func (p *past) ByTicket(_ context.Context, digest lease.Digest, _ time.Time) (lease.Lease, error) {
 	t, made := p.tickets[digest]
-	if !made || t.lease == "" && p.was.Code == access.UnknownPlaceholder {
+	if !made || t.lease == "" && p.was.Cause == access.CauseUnknownPlaceholder {
 		return lease.Lease{}, lease.ErrUnknown
 	}
 	l := p.active(t.lease, t.credential)
@@ -162,12 +162,12 @@ func (p *past) ByTicket(_ context.Context, digest lease.Digest, _ time.Time) (le
 			p.approved(t.lease, c.Tier.Approval.Count)
 		}
 	}
-	switch p.was.Code {
-	case access.LeaseExpired:
+	switch {
+	case ended(p.was):
 		return p.over(l, lease.Expired), lease.ErrEnded
-	case access.ApprovalDenied:
+	case p.was.Cause == access.CauseApprovalDenied:
 		return p.over(l, lease.Denied), lease.ErrEnded
-	case access.ApprovalPending:
+	case p.was.Cause == access.CauseApprovalPending:
 		l.State = lease.Pending
 		return l, lease.ErrPending
 	}

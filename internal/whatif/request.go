@@ -41,8 +41,11 @@ func (j *Judge) request(c Case) (*request, string) {
 		r.Headers[i].Value = r.tickets.reviveHeader(r.Headers[i], leases)
 	}
 	r.Route = j.route(r, d.Route)
-	if !access.ChecksBody(r.Route) {
+	switch {
+	case !access.ChecksBody(r.Route):
 		return r, ""
+	case c.Recording == nil && j.rules.Policy.WantsBody() && r.Method != "GET" && r.Method != "HEAD":
+		return nil, unkept
 	}
 	return r, r.body(c, leases)
 }
@@ -59,17 +62,28 @@ func (j *Judge) upstream(route string) inventory.Upstream {
 }
 
 // route is the variant of the route that Envoy would take by the new rules: one on
-// which a body is shown, where a credential may stand in it.
+// which a body is shown, where a credential may stand in it, or people must approve.
 func (j *Judge) route(r *request, was string) string {
 	name, variant, _ := strings.Cut(was, "+")
 	t, err := j.rules.Inventory.Target(was, r.Cluster, r.Method, r.Path)
-	if err == nil && variant != "upgrade" && len(j.rules.Inventory.BodyUses(t)) > 0 {
+	looks := variant == "check" || j.rules.Policy.WantsBody() // else it is all one
+	switch {
+	case variant == "upgrade":
+		return was
+	case err == nil && len(j.rules.Inventory.BodyUses(t)) > 0:
 		return name + "+body"
+	case err == nil && looks && j.asksPeople(t):
+		return name + "+check"
 	}
-	if variant == "body" {
-		return name
-	}
-	return was
+	return name
+}
+
+// asksPeople tells whether people may have to approve such a request.
+func (j *Judge) asksPeople(t access.Target) bool {
+	return slices.ContainsFunc(j.rules.Inventory.Credentials(), func(c *inventory.Credential) bool {
+		_, permitted := c.Permits(t)
+		return permitted && c.Tier.Approval != nil
+	})
 }
 
 // fromHead takes the head as the agent sent it. What is recorded of a body has no
@@ -129,6 +143,8 @@ func (r *request) fromLog(d *record.Decision) string {
 	return ""
 }
 
+const unkept = "its body is not recorded"
+
 // ends tells whether what was seen of the body was all of it. A request that was
 // refused by its head, or whose body is not asked for, may have had one of which the
 // recording knows nothing.
@@ -153,7 +169,7 @@ func (r *request) body(c Case, leases map[string]string) string {
 	}
 	whole := c.Recording.Sent.Kept == c.Recording.Sent.Bytes && r.ends(c)
 	if !whole && len(body) < access.JudgedBody {
-		return "its body is not recorded"
+		return unkept
 	}
 	text := r.tickets.revive(string(body), leases)
 	if len(text) > access.JudgedBody {

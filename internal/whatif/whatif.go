@@ -30,11 +30,17 @@ import (
 	"cloakroom/internal/recording"
 )
 
+// Policy is one that is asked again.
+type Policy interface {
+	decide.Policy
+	WantsBody() bool // it looks at the request's body
+}
+
 // Rules are those to decide by. What may be nil says so; all else is required.
 type Rules struct {
 	Inventory *inventory.Set
 	Upstreams []inventory.Upstream // of the inventory
-	Policy    decide.Policy
+	Policy    Policy
 	// Issuers are those that are trusted, by URL, with the groups that count; an
 	// empty list: all.
 	Issuers map[string][]string
@@ -122,6 +128,8 @@ func (j *Judge) Judge(ctx context.Context, c Case) Verdict {
 		v.Reason = j.past.failed.Error()
 	}
 	switch {
+	case errors.Is(j.past.failed, access.ErrAsks):
+		v.Undecidable = "the policy asks a server, which may answer otherwise now"
 	case j.past.gap != "":
 		v.Undecidable = j.past.gap
 	case circumstance(c.Decision) && v.After.Outcome == access.Allow:

@@ -1,8 +1,10 @@
 package whatif
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +178,7 @@ const (
 	noGets  = author + "deny contains \"no reading today\" if input.target.method == \"GET\"\n"
 	noTests = author + "deny contains \"no tests\" if input.attributes.request.http.headers[\"user-agent\"] == \"test\"\n"
 	noNoon  = author + "deny contains \"not at noon\" if time.clock(time.now_ns())[0] == 12\n"
+	noDrops = author + "deny contains \"no drops\" if input.parsed_body.do == \"drop\"\n"
 	breaks  = author + "deny := {1, 2} if true\n\ndeny := {3} if input.target.method == \"GET\"\n"
 	asks    = "package mine\n\nimport rego.v1\n\ndecision := {\"allowed\": false, \"approval\": true, \"code\": \"approval_pending\"}\n"
 )
@@ -187,6 +190,11 @@ func change(by func([]inventory.Credential) []inventory.Credential) func(*testin
 // simple is a request that is allowed.
 func simple(w *world) {
 	w.send(to("GET", "/api/repos/a", "authorization", "Bearer "+w.named("read")))
+}
+
+// denied is one that the rules do not permit.
+func denied(w *world) {
+	w.send(to("DELETE", "/api/repos/a", "authorization", "Bearer "+w.named("read")))
 }
 
 // approved is one that a person has approved.
@@ -244,8 +252,20 @@ var unknown = []struct {
 		h.Headers = append(h.Headers, access.Header{Name: "content-length", Value: "1000"})
 	}, "body is not recorded"},
 	{"a recording without a head", simple, func(_ *Rules, c *Case) { c.Recording.Events = nil }, "no head"},
+	{"what it was refused for", denied, func(_ *Rules, c *Case) { c.Decision.Cause = "" }, "what it was refused for"},
+	{"a cause of another version", denied, func(_ *Rules, c *Case) { c.Decision.Cause = "moon" }, "what it was refused for"},
+	{"what a server would say", simple, func(r *Rules, _ *Case) { r.Policy = asking{} }, "asks a server"},
 	{"a place that is not known", simple, func(_ *Rules, c *Case) { c.Recording, c.Decision.Uses[0].Location = nil, "moon" }, "not known"},
 }
+
+// asking is a policy that asks a server.
+type asking struct{}
+
+func (asking) Evaluate(context.Context, *access.Input) (access.Verdict, error) {
+	return access.Verdict{}, fmt.Errorf("evaluating: %w", access.ErrAsks)
+}
+func (asking) Revision() string { return "asking" }
+func (asking) WantsBody() bool  { return false }
 
 // plainHook sends a request on a route on which no body is shown.
 func plainHook(headers ...string) func(*world) {
@@ -258,6 +278,50 @@ func plainHook(headers ...string) func(*world) {
 
 // unseenBody is a recording of the head alone.
 func unseenBody(_ *Rules, c *Case) { c.Recording.Events = c.Recording.Events[:1] }
+
+// TestAPolicyThatReadsBodies decides on what is kept of them, and on nothing else.
+func TestAPolicyThatReadsBodies(t *testing.T) {
+	asked := func(r *Rules) { // people, about what may stand in no body
+		cs := credentials()
+		cs[3].Tier, cs[3].Rules[0].In = cs[1].Tier, cs[0].Rules[0].In
+		r.Inventory = compile(t, cs)
+	}
+	same := func(*Rules) {}
+	all := func(*Case) {}
+	hash := func(c *Case) { c.Recording.Events, c.Recording.Sent.Kept = c.Recording.Events[:1], 0 }
+	none := func(c *Case) { hash(c); c.Recording.Sent.SHA256 = record.Hash{} }
+	for name, tt := range map[string]struct {
+		rules func(*Rules)
+		then  func(*Case)
+		route string
+		want  string // why it is undecidable; empty: it is denied
+	}{
+		"on record":                    {same, all, "hooks+body", ""},
+		"on record, people are asked":  {asked, all, "hooks", ""},
+		"on record, people were asked": {asked, all, "hooks+check", ""},
+		"hash":                         {same, hash, "hooks+body", unkept},
+		"hash, people are asked":       {asked, hash, "hooks", unkept},
+		"none":                         {same, none, "hooks+body", unkept},
+		"none, people were asked":      {asked, none, "hooks+check", unkept},
+		"no recording":                 {same, func(c *Case) { c.Recording = nil }, "hooks+body", unkept},
+	} {
+		w := newWorld(t)
+		q := hook(`{"do": "drop"}`)
+		q.Route = tt.route
+		w.send(q)
+		c, r := w.cases(true)[0], w.rules()
+		tt.rules(&r)
+		tt.then(&c)
+		r.Policy = policy(t, noDrops)
+		j, err := New(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := j.Judge(t.Context(), c); v.Undecidable != tt.want || (tt.want == "") != (v.After.Code == access.Denied && v.Reason == "no drops") {
+			t.Errorf("%s: got %v (%s)%s", name, v.After, v.Reason, v.Undecidable)
+		}
+	}
+}
 
 // TestARequestWithoutABodyIsDecided has no body for a rule that looks into one.
 func TestARequestWithoutABodyIsDecided(t *testing.T) {
@@ -322,16 +386,48 @@ func TestWhatIsMissingIsAnError(t *testing.T) {
 	}
 }
 
-func TestCircumstances(t *testing.T) {
-	for reason, want := range map[string]bool{
-		"the policy could not answer; tell the operator of this gateway": false,
-		"recording is not possible: disk full":                           true,
-	} {
-		if got := circumstance(&record.Decision{Code: access.Unavailable, Reason: reason}); got != want {
-			t.Errorf("%q: %v", reason, got)
+// refusedFor is a request that the rules let go, as if it had been refused for a cause.
+func refusedFor(w *world, cause access.Cause) Case {
+	simple(w)
+	c := w.cases(true)[0]
+	c.Decision.Outcome, c.Decision.Code, c.Decision.Cause, c.Decision.Uses = access.Deny, cause.Code(), cause, nil
+	return c
+}
+
+// TestEveryCauseIsJudged decides what was refused for each again, by rules that let it
+// go.
+func TestEveryCauseIsJudged(t *testing.T) {
+	moment := []access.Cause{access.CauseManyLeases, access.CauseManyRequests, access.CauseTokenExpired, access.CauseGivenUp,
+		access.CauseRulesChanged, access.CauseTwoIdentities, access.CauseStolen, access.CauseScope, access.CauseLeases,
+		access.CauseUnrecorded, access.CauseUnlogged, access.CauseInternal}
+	for _, cause := range access.Causes() {
+		w := newWorld(t)
+		c := refusedFor(w, cause)
+		j, err := New(w.rules())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := j.Judge(t.Context(), c)
+		ofMoment := slices.Contains(moment, cause)
+		if strings.Contains(v.Undecidable, "rules say nothing of") != ofMoment || strings.Contains(v.Undecidable, "not in the log") {
+			t.Errorf("%s: %+v", cause, v)
 		}
 	}
-	if circumstance(&record.Decision{Outcome: access.Allow, Reason: circumstances[0]}) {
-		t.Error("what was allowed was refused for nothing")
+}
+
+// TestTheWordsOfAReasonDecideNothing: a policy says what it likes, with which code it
+// likes.
+func TestTheWordsOfAReasonDecideNothing(t *testing.T) {
+	for _, code := range []access.Code{access.LeaseExpired, access.ApprovalDenied, access.Unavailable, access.UnknownPlaceholder} {
+		w := newWorld(t)
+		c := refusedFor(w, access.CausePolicy)
+		c.Decision.Code, c.Decision.Reason = code, "stolen: too many requests in this minute"
+		j, err := New(w.rules())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := j.Judge(t.Context(), c); v.After.Outcome != access.Allow || v.Undecidable != "" {
+			t.Errorf("%s: %+v", code, v)
+		}
 	}
 }

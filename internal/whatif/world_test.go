@@ -126,11 +126,11 @@ func (w *world) Append(_ context.Context, e record.Entry) error {
 }
 func (w *world) CountRefusal(access.Code, string) {}
 func (w *world) Refused(access.Refused)           {}
-func (w *world) Ready() error {
+func (w *world) Ready(string) (string, error) {
 	if w.bar {
-		return recording.ErrUnavailable
+		return "recording is not possible", recording.ErrUnavailable
 	}
-	return nil
+	return "", nil
 }
 
 func (w *world) named(name string) string { return w.set.Credential(name).Placeholder }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,7 +28,7 @@ func (d *DB) PutActs(ctx context.Context, rows ...record.ActRow) error {
 }
 
 // TakeActs implements record.Acts.
-func (d *DB) TakeActs(ctx context.Context, write func(record.ActRow) error) error {
+func (d *DB) TakeActs(ctx context.Context, write func(record.ActRow) (*record.ActRow, error)) error {
 	for {
 		some, err := d.someAct(ctx)
 		if err != nil || !some { // no transaction of every replica, several times a second
@@ -54,7 +55,7 @@ func (d *DB) someAct(ctx context.Context) (some bool, err error) {
 }
 
 // takeAct takes the oldest act that no other replica has in its hands.
-func takeAct(ctx context.Context, tx pgx.Tx, write func(record.ActRow) error) (some bool, err error) {
+func takeAct(ctx context.Context, tx pgx.Tx, write func(record.ActRow) (*record.ActRow, error)) (some bool, err error) {
 	rows, err := tx.Query(ctx, "DELETE FROM act WHERE id = (SELECT id FROM act ORDER BY at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, at, body")
 	if err != nil {
 		return false, err
@@ -63,7 +64,23 @@ func takeAct(ctx context.Context, tx pgx.Tx, write func(record.ActRow) error) (s
 	if err != nil || len(taken) == 0 {
 		return false, err
 	}
-	return true, write(taken[0])
+	receipt, err := write(taken[0])
+	if err != nil || receipt == nil {
+		return true, err
+	}
+	return true, keepReceipt(ctx, tx, *receipt)
+}
+
+func keepReceipt(ctx context.Context, tx pgx.Tx, r record.ActRow) error {
+	at := r.At.UnixMicro()
+	// Another replica may be at the same.
+	_, err := tx.Exec(ctx, "DELETE FROM receipt WHERE id IN (SELECT id FROM receipt WHERE at < $1 FOR UPDATE SKIP LOCKED)", at-record.ReceiptKept.Microseconds())
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO receipt (id, at, body) VALUES ($1, $2, $3)
+		ON CONFLICT (id) DO UPDATE SET at = excluded.at, body = excluded.body`, []byte(r.ID), at, r.Body)
+	return err
 }
 
 func scanAct(row pgx.CollectableRow) (a record.ActRow, err error) {
@@ -74,10 +91,18 @@ func scanAct(row pgx.CollectableRow) (a record.ActRow, err error) {
 	return a, err
 }
 
-// ActPending implements record.Acts.
-func (d *DB) ActPending(ctx context.Context, id string) (pending bool, err error) {
-	if err := d.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM act WHERE id = $1)", []byte(id)).Scan(&pending); err != nil {
-		return false, fmt.Errorf("asking for act %q: %w", id, err)
+// Receipt implements record.Acts.
+func (d *DB) Receipt(ctx context.Context, id string) (record.ActRow, error) {
+	rows, err := d.pool.Query(ctx, "SELECT id, at, body FROM receipt WHERE id = $1", []byte(id))
+	if err != nil {
+		return record.ActRow{}, fmt.Errorf("asking for the receipt of act %q: %w", id, err)
 	}
-	return pending, nil
+	r, err := pgx.CollectExactlyOneRow(rows, scanAct)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = record.ErrNoReceipt
+	}
+	if err != nil {
+		return record.ActRow{}, fmt.Errorf("asking for the receipt of act %q: %w", id, err)
+	}
+	return r, nil
 }

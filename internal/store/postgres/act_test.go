@@ -28,12 +28,12 @@ func TestReplicasShareActs(t *testing.T) {
 	for i := range replicas {
 		replica := openAt(t, url, fmt.Sprint(i))
 		wg.Go(func() {
-			err := replica.TakeActs(context.Background(), func(r record.ActRow) error {
+			err := replica.TakeActs(context.Background(), func(r record.ActRow) (*record.ActRow, error) {
 				time.Sleep(time.Millisecond) // as a disk takes it
 				mu.Lock()
 				defer mu.Unlock()
 				times[r.ID]++
-				return nil
+				return &r, nil
 			})
 			if err != nil {
 				t.Error(err)

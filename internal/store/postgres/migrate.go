@@ -119,6 +119,17 @@ FROM (SELECT * FROM named UNION ALL SELECT * FROM nameless) AS every
 GROUP BY 1, 2, 3, 4;
 `, `
 CREATE TABLE head (log TEXT PRIMARY KEY, size BIGINT NOT NULL, note BYTEA NOT NULL); -- see package checkpoint
+`, `
+CREATE TABLE receipt (id BYTEA PRIMARY KEY, at BIGINT NOT NULL, body BYTEA NOT NULL); -- of acts that a log has
+`, `
+DROP INDEX session_last;
+DROP INDEX touch_host;
+DROP INDEX touch_outcome;
+CREATE INDEX session_last  ON session (last, first);
+CREATE INDEX session_first ON session (first);
+CREATE INDEX session_whose ON session (principal, last, first);
+CREATE INDEX touch_host    ON touch (credential, host, outcome, last, first, session); -- all that is asked for
+CREATE INDEX touch_outcome ON touch (credential, outcome, last, first, session);
 `}
 
 // migrate brings the schema to this program's version. Replicas that start

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,24 +30,34 @@ func (d *DB) PutActs(ctx context.Context, rows ...record.ActRow) error {
 
 // TakeActs implements record.Acts. A file has one service, and a lock on the log
 // is what keeps a second from taking acts too.
-func (d *DB) TakeActs(ctx context.Context, write func(record.ActRow) error) error {
+func (d *DB) TakeActs(ctx context.Context, write func(record.ActRow) (*record.ActRow, error)) error {
 	rows, err := d.acts(ctx)
 	if err != nil {
 		return fmt.Errorf("taking acts: %w", err)
 	}
 	for _, a := range rows {
-		if err := write(a); err != nil {
+		receipt, err := write(a)
+		if err != nil {
 			return err
 		}
-		err := d.write(ctx, d.leases, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, "DELETE FROM act WHERE id = ?", a.ID)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("forgetting act %q: %w", a.ID, err)
+		if err := d.write(ctx, d.leases, func(tx *sql.Tx) error { return settle(ctx, tx, a.ID, receipt) }); err != nil {
+			return fmt.Errorf("keeping the receipt of act %q: %w", a.ID, err)
 		}
 	}
 	return nil
+}
+
+// settle puts the receipt in the act's place.
+func settle(ctx context.Context, tx *sql.Tx, id string, receipt *record.ActRow) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM act WHERE id = ?", id); err != nil || receipt == nil {
+		return err
+	}
+	at := receipt.At.UnixMicro()
+	if _, err := tx.ExecContext(ctx, "DELETE FROM receipt WHERE at < ?", at-record.ReceiptKept.Microseconds()); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "REPLACE INTO receipt (id, at, body) VALUES (?,?,?)", id, at, receipt.Body)
+	return err
 }
 
 func (d *DB) acts(ctx context.Context) (all []record.ActRow, err error) {
@@ -56,21 +67,30 @@ func (d *DB) acts(ctx context.Context) (all []record.ActRow, err error) {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var a record.ActRow
-		var at int64
-		if err := rows.Scan(&a.ID, &at, &a.Body); err != nil {
+		a, err := scanAct(rows)
+		if err != nil {
 			return nil, err
 		}
-		a.At = time.UnixMicro(at).UTC()
 		all = append(all, a)
 	}
 	return all, rows.Err()
 }
 
-// ActPending implements record.Acts.
-func (d *DB) ActPending(ctx context.Context, id string) (pending bool, err error) {
-	if err := d.reads.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM act WHERE id = ?)", id).Scan(&pending); err != nil {
-		return false, fmt.Errorf("asking for act %q: %w", id, err)
+func scanAct(row interface{ Scan(...any) error }) (a record.ActRow, err error) {
+	var at int64
+	err = row.Scan(&a.ID, &at, &a.Body)
+	a.At = time.UnixMicro(at).UTC()
+	return a, err
+}
+
+// Receipt implements record.Acts.
+func (d *DB) Receipt(ctx context.Context, id string) (record.ActRow, error) {
+	r, err := scanAct(d.reads.QueryRowContext(ctx, "SELECT id, at, body FROM receipt WHERE id = ?", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = record.ErrNoReceipt
 	}
-	return pending, nil
+	if err != nil {
+		return record.ActRow{}, fmt.Errorf("asking for the receipt of act %q: %w", id, err)
+	}
+	return r, nil
 }

@@ -12,6 +12,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"cloakroom/internal/record"
 )
 
 // ErrOpen means that another process has the database open.
@@ -111,7 +113,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
+	return errors.Join(err, record.OfFolder(out), out.Sync(), out.Close())
 }
 
 // setAside gives a database another name, in which it is whole.

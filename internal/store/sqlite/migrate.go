@@ -114,6 +114,17 @@ DELETE FROM session;
 UPDATE applied SET seq = 0, hash = zeroblob(32);
 `, `
 CREATE TABLE head (log TEXT PRIMARY KEY, size INTEGER NOT NULL, note BLOB NOT NULL) STRICT; -- see package checkpoint
+`, `
+CREATE TABLE receipt (id TEXT PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT; -- of acts that a log has
+`, `
+DROP INDEX session_last;
+DROP INDEX touch_host;
+DROP INDEX touch_outcome;
+CREATE INDEX session_last  ON session (last, first);
+CREATE INDEX session_first ON session (first);
+CREATE INDEX session_whose ON session (principal, last, first);
+CREATE INDEX touch_host    ON touch (credential, host, outcome, last, first); -- with the key, all that is asked for
+CREATE INDEX touch_outcome ON touch (credential, outcome, last, first);
 `}
 
 // migrate brings the schema to this program's version.

@@ -53,20 +53,50 @@ func plan(t *testing.T, d *DB, query string, args []any) (steps []string) {
 	return steps
 }
 
-// Of what sessions were about, few rows are found by what is asked for, and many
-// by the sessions, the latest first.
+// wanted are filters that sessions are listed by.
+var wanted = []record.SessionFilter{
+	{}, {Principal: "p"}, {Credential: "c"}, {Host: "h"}, {Outcomes: []access.Outcome{access.Allow}},
+	{Since: leasetest.Epoch}, {Until: leasetest.Epoch}, {Since: leasetest.Epoch, Until: leasetest.Epoch},
+	{Credential: "c", Host: "h", Outcomes: []access.Outcome{access.Deny, access.NeedsApproval}},
+	{Principal: "p", Credential: "c", Until: leasetest.Epoch},
+}
+
+// Sessions are found by what is asked for where few rows have it, and else the latest
+// first; no table is read through.
 func TestSessionsUseAnIndex(t *testing.T) {
 	d := open(t)
-	for _, f := range []record.SessionFilter{{Credential: "c"}, {Host: "h"}, {Outcomes: []access.Outcome{access.Allow}},
-		{Credential: "c", Host: "h", Outcomes: []access.Outcome{access.Deny, access.NeedsApproval}}} {
-		where, args := filteredTouches(f, "")
-		if steps := plan(t, d, "SELECT session FROM touch WHERE "+where, args); !strings.Contains(steps[0], "INDEX touch_") {
-			t.Errorf("few rows of %+v: %q", f, steps)
+	for _, few := range []int{few, 0} {
+		d.few = few
+		for _, f := range wanted {
+			query, args, err := d.listing(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, step := range plan(t, d, query, args) {
+				if strings.HasPrefix(step, "SCAN") || strings.Contains(step, "touch_") && !strings.Contains(step, "COVERING") {
+					t.Errorf("few %d, %+v: %s", few, f, step)
+				}
+			}
 		}
-		where, args = filteredTouches(f, "+")
-		steps := plan(t, d, "SELECT name FROM session WHERE EXISTS (SELECT 1 FROM touch WHERE session = key AND "+where+") ORDER BY last DESC, key DESC LIMIT 100", args)
-		if !strings.Contains(steps[0], "session_last") || !strings.Contains(steps[1], "PRIMARY KEY (session=?") {
-			t.Errorf("many rows of %+v: %q", f, steps)
+	}
+}
+
+// Where many rows have what is asked for, the sessions are gone through from the
+// latest on: of a principal its own, and else all.
+func TestManySessionsAreInOrder(t *testing.T) {
+	d := open(t)
+	d.few = 0
+	for _, f := range wanted {
+		query, args, err := d.listing(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		index := "session_last"
+		if f.Principal != "" {
+			index = "session_whose (principal=?"
+		}
+		if steps := plan(t, d, query, args); !strings.Contains(steps[0], index) || f.Narrow() && !strings.Contains(steps[1], "PRIMARY KEY (session=?") {
+			t.Errorf("%+v: %q", f, steps)
 		}
 	}
 }

@@ -13,17 +13,11 @@ import (
 
 // Sessions implements record.Index.
 func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Session, error) {
-	where, args := filteredSessions(f)
-	if f.Narrow() {
-		in, more, err := d.in(ctx, f)
-		if err != nil {
-			return nil, fmt.Errorf("listing sessions: %w", err)
-		}
-		where += " AND " + in
-		args = append(args, more...)
+	query, args, err := d.listing(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("listing sessions: %w", err)
 	}
-	rows, err := d.reads.QueryContext(ctx, `SELECT name, principal, first, last, exchanges, refused FROM session
-		WHERE `+where+` ORDER BY last DESC, key DESC LIMIT ?`, append(args, f.Most())...)
+	rows, err := d.reads.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing sessions: %w", err)
 	}
@@ -44,14 +38,51 @@ func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Ses
 	return ss, nil
 }
 
+// listing is the query that Sessions asks.
+func (d *DB) listing(ctx context.Context, f record.SessionFilter) (string, []any, error) {
+	where, args := filteredSessions(f)
+	if old, err := d.old(ctx, f); err != nil {
+		return "", nil, err
+	} else if old {
+		where += " AND key IN (SELECT key FROM session WHERE first <= ?)"
+		_, until := f.Between()
+		args = append(args, until)
+	}
+	if f.Narrow() {
+		in, more, err := d.in(ctx, f)
+		if err != nil {
+			return "", nil, err
+		}
+		where += " AND " + in
+		args = append(args, more...)
+	}
+	return `SELECT name, principal, first, last, exchanges, refused FROM session
+		WHERE ` + where + ` ORDER BY last DESC, key DESC LIMIT ?`, append(args, f.Most()), nil
+}
+
+// old tells whether few sessions had begun by then: they are found by that.
+func (d *DB) old(ctx context.Context, f record.SessionFilter) (bool, error) {
+	_, until := f.Between()
+	if f.Until.IsZero() {
+		return false, nil
+	}
+	return d.areFew(ctx, "session WHERE first <= ?", until)
+}
+
+// areFew tells whether few rows are there.
+func (d *DB) areFew(ctx context.Context, rows string, args ...any) (bool, error) {
+	var n int
+	err := d.reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+rows+" LIMIT ?)", append(args, d.few)...).Scan(&n)
+	return n < d.few, err
+}
+
 // in is the condition that a session has one of the rows of touch that are asked for.
 // A few of them are listed, to look up their sessions; of many, enough sessions are
 // found soon by looking for the rows of each.
 func (d *DB) in(ctx context.Context, f record.SessionFilter) (string, []any, error) {
 	where, args := filteredTouches(f, "")
-	var n int
-	err := d.reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM touch WHERE "+where+" LIMIT ?)", append(args, d.few)...).Scan(&n)
-	if n < d.few {
+	few, err := d.areFew(ctx, "touch WHERE "+where, args...)
+	if few {
 		return "key IN (SELECT session FROM touch WHERE " + where + ")", args, err
 	}
 	where, args = filteredTouches(f, "+") // which no index serves: that of sessions is left

@@ -32,7 +32,7 @@ type DB struct {
 	few           int        // see DB.in
 }
 
-const few = 1000
+const few = 10_000
 
 // Open opens the database in the file path, makes it (0600) if there is none,
 // and brings its schema forward. A schema newer than this program is an error.
