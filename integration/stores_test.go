@@ -64,6 +64,17 @@ func (s *stored) code() string {
 	return errorCode(body)
 }
 
+// eventually waits longer than others: what a store did not take is tried again after a
+// minute at most, and drivers have waits of their own.
+func (s *stored) eventually(what string, is func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(4 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s: it never came", what)
+		}
+	}
+}
+
 // objects are the names of what there is in a bucket, probes aside.
 func (s *stored) objects(bucket string) []string {
 	s.t.Helper()
