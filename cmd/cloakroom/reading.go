@@ -23,7 +23,7 @@ type recordings interface {
 	recording.Reader
 	io.Closer
 	Check(ctx context.Context, p record.Part) error
-	Erase(ctx context.Context, what []recording.Erasure, tell func(record.Act) error) error
+	Erase(ctx context.Context, what []recording.Erasure, tell func(record.Act) error) (left map[string]bool, err error)
 }
 
 // reading is what a command needs that shows what is recorded.
