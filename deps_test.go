@@ -94,6 +94,7 @@ var only = map[string][]string{
 	"github.com/transparency-dev":               {"internal/checkpoint", "internal/config", "internal/verify"},
 	"github.com/aws":                            {"internal/recording"},
 	"gocloud.dev":                               {"internal/bucket", "internal/checkpoint", "internal/recording", "cmd/..."},
+	"github.com/Azure":                          {"integration/..."},
 	"golang.org/x/time":                         {"internal/notify"},
 	"github.com/zitadel/oidc":                   {"examples/..."},
 	"github.com/coder/websocket":                {"integration/..."},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -161,6 +162,36 @@ func (m *masking) packs(t *testing.T, pattern string) []string {
 		t.Fatal(err)
 	}
 	return paths
+}
+
+// TestEraseInObjectStores erases what each object store has.
+func TestEraseInObjectStores(t *testing.T) {
+	t.Parallel()
+	for name, make := range stores {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStored(t, make)
+			s.rewrite("listen: {", fmt.Sprintf("record: {store: %q}\nlisten: {", s.out.url("recordings")))
+			s.env = append(slices.Clone(s.env), s.out.env...)
+			s.start()
+			s.says(t, "s1", 2)
+			s.says(t, "s2", 1)
+			s.up.stop(t)
+			s.start()
+			s.eventually("the pack is stored", func() bool { return len(s.objects("recordings")) > 0 && s.packs() == 0 })
+			before := s.objects("recordings")
+			for range 2 {
+				if said, code := s.erases(t, "s1", "--yes"); code != 0 {
+					t.Errorf("exit %d: %s", code, said)
+				}
+			}
+			s.wantErased(t, "outside", "s1", 2)
+			s.wantShown(t, "outside", "s2")
+			if after := s.objects("recordings"); len(after) != len(before) || slices.Equal(after, before) {
+				t.Errorf("objects %q, and before %q", after, before)
+			}
+		})
+	}
 }
 
 // TestEraseKilled kills who erases in the middle of it, and the service too. Nobody is

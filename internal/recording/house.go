@@ -23,15 +23,15 @@ func (r *Recorder) keepHouse(ctx context.Context) {
 	var pruned time.Time
 	packs := shipper{r: r}
 	for {
+		if r.bucket != nil {
+			if err := packs.round(ctx); err != nil {
+				r.o.Logger.Error("recording: packs cannot be stored outside, it is tried again", "error", err)
+			}
+		}
 		if now := r.o.Now(); now.Sub(pruned) >= pruneEvery {
 			pruned = now
 			if err := r.prune(ctx, now); err != nil {
 				r.o.Logger.Error("recording: packs could not be deleted, it is tried again", "error", err)
-			}
-		}
-		if r.bucket != nil {
-			if err := packs.round(ctx); err != nil {
-				r.o.Logger.Error("recording: packs cannot be stored outside, it is tried again", "error", err)
 			}
 		}
 		select {
@@ -43,8 +43,17 @@ func (r *Recorder) keepHouse(ctx context.Context) {
 }
 
 // prune deletes the packs whose time is over, here and outside, and what was set
-// aside. The log says so first.
+// aside. The log says so first. One that cannot be deleted keeps no other; the first
+// such error is returned.
 func (r *Recorder) prune(ctx context.Context, now time.Time) error {
+	here := r.pruneHere(ctx, now)
+	if r.bucket == nil {
+		return here
+	}
+	return errors.Join(here, r.pruneOutside(ctx, now))
+}
+
+func (r *Recorder) pruneHere(ctx context.Context, now time.Time) (first error) {
 	paths, err := listed(r.dir, closedExt, asideExt)
 	if err != nil {
 		return err
@@ -60,44 +69,50 @@ func (r *Recorder) prune(ctx context.Context, now time.Time) error {
 		} else if _, err := Scan(path, func(Found) error { act.N++; return nil }); err != nil {
 			r.o.Logger.Warn("recording: a pack that is deleted is not what it was", "error", err)
 		}
-		if err := r.pruneOne(ctx, act, func() error { return r.o.disk.remove(path) }); err != nil {
-			return err
+		err := r.pruneOne(ctx, path, act, func() error { return r.o.disk.remove(path) })
+		if first == nil {
+			first = err
 		}
 	}
-	if r.bucket == nil {
-		return nil
-	}
-	return r.pruneOutside(ctx, now)
+	return first
 }
 
-func (r *Recorder) pruneOutside(ctx context.Context, now time.Time) error {
+func (r *Recorder) pruneOutside(ctx context.Context, now time.Time) (first error) {
+	ctx, cancel := context.WithTimeout(ctx, shipTime)
+	defer cancel()
 	for objects := r.bucket.List(nil); ; {
 		o, err := objects.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return first
 		}
 		if err != nil {
-			return fmt.Errorf("listing the outside store: %w", err)
+			return errors.Join(first, fmt.Errorf("listing the outside store: %w", err))
 		}
 		s, ok := parseName(o.Key)
 		if !ok || !s.over(now, r.o.PackAge) {
 			continue
 		}
-		if err := r.pruneOne(ctx, record.Act{Name: "prune", Target: s.id}, func() error { return r.deleteOutside(ctx, o.Key) }); err != nil {
-			return err
+		act := record.Act{Name: "prune", Target: s.id}
+		err = r.pruneOne(ctx, o.Key, act, func() error { return r.deleteOutside(ctx, o.Key) })
+		if first == nil {
+			first = err
 		}
 	}
 }
 
 // pruneOne deletes a pack, or what was set aside; the act has as N how many parts it
-// held, 0 where they were not counted.
-func (r *Recorder) pruneOne(ctx context.Context, act record.Act, remove func() error) error {
-	if err := r.o.Log.Append(ctx, record.Entry{Act: &act}); err != nil {
-		return fmt.Errorf("deleting pack %q: %w", act.Target, err)
+// held, 0 where they were not counted. What is tried again is not told again.
+func (r *Recorder) pruneOne(ctx context.Context, at string, act record.Act, remove func() error) error {
+	if !r.told[at] {
+		if err := r.o.Log.Append(ctx, record.Entry{Act: &act}); err != nil {
+			return fmt.Errorf("deleting pack %q: %w", act.Target, err)
+		}
+		r.told[at] = true
 	}
 	if err := remove(); err != nil {
 		return fmt.Errorf("deleting pack %q: %w", act.Target, err)
 	}
+	delete(r.told, at)
 	r.stats.pruned.Add(1)
 	return nil
 }

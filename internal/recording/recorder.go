@@ -108,6 +108,8 @@ type Recorder struct {
 	done    sync.WaitGroup
 	stop    context.CancelFunc
 	closed  sync.Once
+
+	told map[string]bool // what the log says is deleted, and is not yet; keepHouse's
 }
 
 // Open begins to record in o.Dir. Exchanges that an earlier process did not end
@@ -123,7 +125,7 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{Packs: packs, o: o.withDefaults(), classes: map[time.Duration]*class{}, tapes: map[*writer]struct{}{}, shares: map[string]*share{},
+	r := &Recorder{Packs: packs, o: o.withDefaults(), classes: map[time.Duration]*class{}, tapes: map[*writer]struct{}{}, told: map[string]bool{}, shares: map[string]*share{},
 		wake: make(chan struct{}, 1), closing: make(chan struct{})}
 	r.pool.New = func() any { return newWriter() }
 	r.markKey = o.Key

@@ -44,17 +44,12 @@ func (s *shipper) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var waiting int64
 	refused := map[string]refusal{}
 	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil {
-			waiting += info.Size()
-		}
 		if was, ok := s.refused[path]; ok {
 			refused[path] = was
 		}
 	}
-	s.r.waiting.Store(waiting)
 	s.refused = refused
 	for _, path := range paths {
 		if ctx.Err() != nil {
@@ -71,7 +66,7 @@ func (s *shipper) round(ctx context.Context) error {
 // try takes a pack outside, or remembers that it was not taken.
 func (s *shipper) try(ctx context.Context, path string) {
 	r := s.r
-	size, err := r.ship(ctx, path)
+	err := r.ship(ctx, path)
 	was, again := s.refused[path]
 	if err != nil {
 		if ctx.Err() != nil { // the service ends
@@ -86,7 +81,6 @@ func (s *shipper) try(ctx context.Context, path string) {
 		return
 	}
 	delete(s.refused, path)
-	r.waiting.Add(-size)
 	r.stats.shipped.Add(1)
 	if again {
 		r.o.Logger.Info("recording: the outside store has taken the pack", "pack", path)
@@ -95,33 +89,33 @@ func (s *shipper) try(ctx context.Context, path string) {
 
 // ship takes a pack outside. It is removed here when it was read back there; one that
 // is there already, as after a crash, is not written again.
-func (r *Recorder) ship(ctx context.Context, path string) (size int64, err error) {
+func (r *Recorder) ship(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, shipTime)
 	defer cancel()
 	lock, err := lockPacks(ctx, r.dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer lock.Close()
 	sum, err := hashFile(path)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	key := objectKey(path, sum)
-	size, err = r.stored(ctx, key, sum)
+	err = r.stored(ctx, key, sum)
 	if gcerrors.Code(err) == gcerrors.NotFound || errors.Is(err, errUnlike) {
 		if err := r.upload(ctx, key, path); err != nil {
-			return 0, fmt.Errorf("storing a pack outside: %w", err)
+			return fmt.Errorf("storing a pack outside: %w", err)
 		}
-		size, err = r.stored(ctx, key, sum)
+		err = r.stored(ctx, key, sum)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("reading a pack back: %w", err)
+		return fmt.Errorf("reading a pack back: %w", err)
 	}
 	if err := r.o.disk.remove(path); err != nil {
-		return 0, err
+		return err
 	}
-	return size, r.o.disk.syncDir(r.dir)
+	return r.o.disk.syncDir(r.dir)
 }
 
 // objectKey is the name outside of a closed pack with that hash.
@@ -139,20 +133,38 @@ func (r *Recorder) upload(ctx context.Context, key, path string) error {
 }
 
 // stored reads an object whose bytes must have that hash.
-func (r *Recorder) stored(ctx context.Context, key string, sum []byte) (size int64, err error) {
+func (r *Recorder) stored(ctx context.Context, key string, sum []byte) error {
 	back, err := r.bucket.NewReader(ctx, key, nil)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer back.Close()
 	h := sha256.New()
-	if size, err = io.Copy(h, back); err != nil {
-		return 0, err
+	if _, err := io.Copy(h, back); err != nil {
+		return err
 	}
 	if !bytes.Equal(h.Sum(nil), sum) {
-		return 0, errUnlike
+		return errUnlike
 	}
-	return size, nil
+	return nil
+}
+
+// weigh counts the bytes that wait for the outside store.
+func (r *Recorder) weigh() {
+	if r.bucket == nil {
+		return
+	}
+	paths, err := listed(r.dir, closedExt)
+	if err != nil {
+		return // who writes there next tells
+	}
+	var waiting int64
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			waiting += info.Size()
+		}
+	}
+	r.waiting.Store(waiting)
 }
 
 // tryStore asks the outside store whether it will take packs. One that does not answer is

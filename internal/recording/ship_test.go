@@ -3,10 +3,14 @@ package recording
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -127,5 +131,54 @@ func TestStoreRefuses(t *testing.T) {
 	_, err := Open(context.Background(), Options{Dir: dir, Key: testKey, Log: l, Logger: quiet(), Store: "file://" + t.TempDir() + "/missing"})
 	if err == nil || !strings.Contains(err.Error(), "the store refuses") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A pack that cannot be deleted is told of once, and those behind it are deleted.
+func TestOnePackIsNotDeleted(t *testing.T) {
+	dir, now := newDir(t), newClock()
+	l := openLog(t, dir)
+	r := open(t, dir, l, Options{Strict: true, Now: now.now})
+	_, e := recordOne(t, r, dir, full)
+	r.Close()
+	kept := filepath.Join(dir, packsFolder, strings.Repeat("0", exchangeLen)+"-0-1"+closedExt) // before all others
+	if err := os.MkdirAll(filepath.Join(kept, "no pack"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	now.set(e.Until.Add(pruneEvery))
+	r = open(t, dir, l, Options{Strict: true, Now: now.now})
+	eventually(t, "deleting those behind it", func() bool { return len(closed(t, dir)) == 1 && r.Stats().Pruned == 1 })
+	if err := r.prune(t.Context(), now.now()); err == nil {
+		t.Error("a folder that is not empty was deleted")
+	}
+	if got := acts(t, dir, "prune"); len(got) != 2 {
+		t.Errorf("told of %+v", got)
+	}
+}
+
+// What Google's store does not let be deleted is not said to be deleted.
+func TestDeletingIsRefused(t *testing.T) {
+	var deletable atomic.Bool
+	deletable.Store(true)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		switch {
+		case q.Method == http.MethodDelete && !deletable.Load():
+			w.WriteHeader(http.StatusForbidden)
+		case q.Method == http.MethodGet && !deletable.Load():
+			io.WriteString(w, `{"items": [{"name": "held.pack", "size": "1"}]}`)
+		default:
+			io.WriteString(w, "{}")
+		}
+	}))
+	defer s.Close()
+	t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(s.URL, "http://"))
+	dir := newDir(t)
+	r := open(t, dir, openLog(t, dir), Options{Store: "gs://b"})
+	if err := r.deleteOutside(context.Background(), "held.pack"); err != nil {
+		t.Errorf("one that may be deleted: %v", err)
+	}
+	deletable.Store(false)
+	if err := r.deleteOutside(context.Background(), "held.pack"); err == nil {
+		t.Error("it was refused, and is said to be deleted")
 	}
 }

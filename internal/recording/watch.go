@@ -49,6 +49,7 @@ func (r *Recorder) watch() {
 		r.failure.Store(nil)
 		r.o.Logger.Info("recording: can be written again", "dir", r.dir)
 	}
+	r.weigh()
 	err := r.scarcity()
 	if err == nil {
 		if r.scarce.Swap(nil) != nil {
