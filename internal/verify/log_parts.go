@@ -51,7 +51,9 @@ func (r *logRead) act(at time.Time, act *record.Act, where Finding) {
 			a.pruned[act.Target] = at
 		}
 	case act.Name == recording.ActErase && act.Exchange != "":
-		a.erased[act.Exchange] = true
+		if _, again := a.erased[act.Exchange]; !again {
+			a.erased[act.Exchange] = erasure{act.Principal, act.Session, where}
+		}
 	case act.Name == recording.ActErase:
 		a.pack(act)
 	case act.Name == "pack":
@@ -73,7 +75,7 @@ func (a *logAudit) pack(act *record.Act) *toldPack {
 // wholePacks compares packs with what the logs told of them: they have nothing that no
 // entry names. One that is gone is told of by the entries of its parts.
 func (a *logAudit) wholePacks(ctx context.Context) error {
-	erased := func(exchange string) bool { return a.erased[exchange] }
+	erased := func(exchange string) bool { _, is := a.erased[exchange]; return is }
 	for _, id := range slices.Sorted(maps.Keys(a.packs)) {
 		t := a.packs[id]
 		if t.in == nil {
@@ -134,7 +136,8 @@ func (a *logAudit) absent(ctx context.Context) error {
 	}
 	unfinished := 0
 	for _, p := range all {
-		gone, toErase := errors.Is(p.err, recording.ErrGone), a.erased[p.exchange]
+		gone := errors.Is(p.err, recording.ErrGone)
+		_, toErase := a.erased[p.exchange]
 		switch {
 		case gone && a.inTime(p):
 			a.report.Deleted++

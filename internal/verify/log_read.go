@@ -49,7 +49,7 @@ type recorded struct {
 	entry    Finding
 	until    time.Time // it may be deleted then; zero: never
 	unended  bool      // the next process ended it, which may not know until when it is kept
-	err      error // recording.ErrGone, ErrErased or ErrBroken
+	err      error     // recording.ErrGone, ErrErased or ErrBroken
 }
 
 // hashes are a tree's stored hashes, as tlog has them.
