@@ -60,22 +60,45 @@ type erased struct {
 }
 
 func (p *Packs) erasePack(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
-	lock, err := lockPacks(ctx, p.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	pack, err := p.lockPack(ctx, id)
+	if err != nil {
 		return err
 	}
-	if err == nil {
-		defer lock.Close()
+	if pack != nil {
+		defer pack.Close()
 	}
-	err = p.eraseHere(id, parts, tell)
+	err = p.eraseHere(ctx, id, parts, tell)
 	if p.bucket != nil {
 		err = errors.Join(err, p.eraseOutside(ctx, id, parts, tell))
 	}
 	return err
 }
 
+// lockPack keeps a pack that is here from being taken elsewhere; nil: it is not here.
+func (p *Packs) lockPack(ctx context.Context, id string) (io.Closer, error) {
+	for range 3 {
+		paths, err := local(p.dir)
+		if err != nil || paths[id] == "" {
+			return nil, err
+		}
+		pack, err := lock(ctx, paths[id])
+		if !errors.Is(err, fs.ErrNotExist) { // else its name has changed, or it was taken
+			return pack, err
+		}
+	}
+	return nil, fmt.Errorf("locking pack %q: its name changes all the time", id)
+}
+
 // eraseHere erases in place: what wrote the file goes on behind.
-func (p *Packs) eraseHere(id string, parts []erased, tell func(record.Act) error) error {
+func (p *Packs) eraseHere(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
+	packs, err := lock(ctx, p.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer packs.Close()
 	paths, err := local(p.dir)
 	if err != nil || paths[id] == "" {
 		return err
