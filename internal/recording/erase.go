@@ -67,7 +67,14 @@ func (p *Packs) erasePack(ctx context.Context, id string, parts []erased, tell f
 	if pack != nil {
 		defer pack.Close()
 	}
-	err = p.eraseHere(ctx, id, parts, tell)
+	packs, err := lock(ctx, p.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil {
+		defer packs.Close()
+	}
+	err = p.eraseHere(id, parts, tell)
 	if p.bucket != nil {
 		err = errors.Join(err, p.eraseOutside(ctx, id, parts, tell))
 	}
@@ -90,15 +97,7 @@ func (p *Packs) lockPack(ctx context.Context, id string) (io.Closer, error) {
 }
 
 // eraseHere erases in place: what wrote the file goes on behind.
-func (p *Packs) eraseHere(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
-	packs, err := lock(ctx, p.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer packs.Close()
+func (p *Packs) eraseHere(id string, parts []erased, tell func(record.Act) error) error {
 	paths, err := local(p.dir)
 	if err != nil || paths[id] == "" {
 		return err
@@ -170,6 +169,21 @@ func blank(raw []byte, parts []erased) (n int) {
 		}
 	}
 	return n
+}
+
+// blanks are the parts in the bytes of a pack that were erased.
+func blanks(raw []byte) (all []erased) {
+	for at := bytes.IndexByte(raw, '\n') + 1; at+frameHeader <= len(raw); {
+		f, err := parseFrame([frameHeader]byte(raw[at:]))
+		if err != nil || int64(f.size) > int64(len(raw)-at) {
+			break
+		}
+		if isErased(raw[at : at+int(f.size)]) {
+			all = append(all, erased{record.Part{At: int64(at), Size: int64(f.size)}, string(f.exchange[:])})
+		}
+		at += int(f.size)
+	}
+	return all
 }
 
 // isErased tells whether a part was erased. No seal is all zeros.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -259,6 +260,38 @@ func TestEraseHereAndOutside(t *testing.T) {
 	stored(t, dir, l, w.store)
 	r = open(t, dir, l, Options{Strict: true, Store: w.store})
 	wantErased(t, r, one, e)
+	if names := objects(t, bucket); len(names) != 1 {
+		t.Errorf("objects %q", names)
+	}
+}
+
+// Who erases at the same time on another machine, from what was there before, brings
+// nothing back.
+func TestEraseOutsideTogether(t *testing.T) {
+	dir, bucket := newDir(t), t.TempDir()
+	l := openLog(t, dir)
+	r := open(t, dir, l, Options{Strict: true})
+	one, e := recordOne(t, r, dir, full)
+	two, f := recordOne(t, r, dir, full)
+	three, g := recordOne(t, r, dir, full)
+	r.Close()
+	stored(t, dir, l, "file://"+bucket)
+	elsewhere := func(id string, parts []record.Part, tell func(record.Act) error) {
+		packs, err := OpenReader(t.Context(), t.TempDir(), testKey, "file://"+bucket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer packs.Close()
+		if _, err := packs.Erase(t.Context(), []Erasure{{id, parts}}, tell); err != nil {
+			t.Fatal(err)
+		}
+	}
+	once := sync.OnceFunc(func() { elsewhere(two, f.Recording, func(record.Act) error { return nil }) })
+	elsewhere(one, e.Recording, func(record.Act) error { once(); return nil })
+	r = open(t, dir, l, Options{Strict: true, Store: "file://" + bucket})
+	wantErased(t, r, one, e)
+	wantErased(t, r, two, f)
+	wantWhole(t, r, g, three)
 	if names := objects(t, bucket); len(names) != 1 {
 		t.Errorf("objects %q", names)
 	}
