@@ -76,7 +76,18 @@ func (p *Packs) unerased(ctx context.Context, id string, parts []erased) (object
 }
 
 // objects reads the objects of a pack, of which there is one where nothing is done to it.
+// Where one is taken away meanwhile, what took its place may not have been listed.
 func (p *Packs) objects(ctx context.Context, id string) (all []object, err error) {
+	for range 10 {
+		all, err = p.listedNow(ctx, id)
+		if gcerrors.Code(err) != gcerrors.NotFound {
+			return all, err
+		}
+	}
+	return nil, fmt.Errorf("its objects change all the time: %w", err)
+}
+
+func (p *Packs) listedNow(ctx context.Context, id string) (all []object, err error) {
 	for objects := p.bucket.List(&blob.ListOptions{Prefix: id + "-"}); ; {
 		o, err := objects.Next(ctx)
 		if err == io.EOF {
@@ -86,9 +97,6 @@ func (p *Packs) objects(ctx context.Context, id string) (all []object, err error
 			return nil, fmt.Errorf("looking for it in the outside store: %w", err)
 		}
 		raw, err := p.bucket.ReadAll(ctx, o.Key)
-		if gcerrors.Code(err) == gcerrors.NotFound { // another has taken its place
-			continue
-		}
 		if err != nil {
 			return nil, err
 		}

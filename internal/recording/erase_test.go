@@ -297,6 +297,31 @@ func TestEraseOutsideTogether(t *testing.T) {
 	}
 }
 
+// An object that is listed and not there tells that somebody changes them: what is there
+// is looked for again, and nobody is told that all is erased.
+func TestEraseLooksAgain(t *testing.T) {
+	dir, bucket := newDir(t), t.TempDir()
+	l := openLog(t, dir)
+	r := open(t, dir, l, Options{Strict: true})
+	one, e := recordOne(t, r, dir, full)
+	r.Close()
+	stored(t, dir, l, "file://"+bucket)
+	first := filepath.Join(bucket, e.Recording[0].Pack+"-0-0-0"+closedExt)
+	if err := os.Symlink(filepath.Join(bucket, "gone"), first); err != nil {
+		t.Fatal(err)
+	}
+	w := eraser{t: t, dir: dir, store: "file://" + bucket}
+	if err := w.erase(one); err == nil || len(w.told) != 0 {
+		t.Errorf("told %+v, %v", w.told, err)
+	}
+	if err := os.Remove(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.erase(one); err != nil {
+		t.Error(err)
+	}
+}
+
 func objects(t *testing.T, bucket string) (names []string) {
 	t.Helper()
 	files, err := os.ReadDir(bucket)
