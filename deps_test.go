@@ -92,6 +92,7 @@ var only = map[string][]string{
 	"github.com/chromedp":                       {"integration/..."},
 	"github.com/santhosh-tekuri/jsonschema":     {"internal/console", "internal/export", "internal/transcript"},
 	"github.com/transparency-dev":               {"internal/checkpoint", "internal/config", "internal/verify"},
+	"github.com/aws":                            {"internal/recording"},
 	"gocloud.dev":                               {"internal/bucket", "internal/checkpoint", "internal/recording", "cmd/..."},
 	"github.com/Azure":                          {"integration/..."},
 	"golang.org/x/time":                         {"internal/notify"},

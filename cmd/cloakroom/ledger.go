@@ -83,13 +83,7 @@ func (l ledger) leave(ctx context.Context, acts ...record.Act) error {
 // enter returns once the act is in the log: a service wrote it there, or this
 // command where none does.
 func (l ledger) enter(ctx context.Context, act record.Act) error {
-	rows, err := l.seal(act)
-	if err == nil {
-		err = l.db.PutActs(ctx, rows...)
-	}
-	if err == nil {
-		err = l.await(ctx, rows[0].ID)
-	}
+	err := l.enterAll(ctx, act)
 	if err == nil {
 		return nil
 	}
@@ -98,6 +92,18 @@ func (l ledger) enter(ctx context.Context, act record.Act) error {
 		hint += "; `cloakroom log verify` and `cloakroom session verify` tell what is wrong with the log"
 	}
 	return hinted{fmt.Errorf("entering %q of %q in the log: %w", act.Name, cmp.Or(act.Session, act.Target, act.Detail), err), hint}
+}
+
+// enterAll is enter for many acts, without words for whoever reads.
+func (l ledger) enterAll(ctx context.Context, acts ...record.Act) error {
+	rows, err := l.seal(acts...)
+	if err == nil {
+		err = l.db.PutActs(ctx, rows...)
+	}
+	for i := 0; i < len(rows) && err == nil; i++ {
+		err = l.await(ctx, rows[i].ID)
+	}
+	return err
 }
 
 // await returns once a receipt says that an act is in a log.

@@ -74,8 +74,8 @@ func printLogReport(w io.Writer, r verify.LogReport) {
 	for _, l := range r.Logs {
 		fmt.Fprintf(w, "log %s: %d entries, %d of them signed, root %s (%s)\n", transcript.Visible(l.Log), l.Entries, l.Signed, l.Root, l.Dir)
 	}
-	fmt.Fprintf(w, "compared: %d checkpoints of witnesses, %d rows of the store's index, %d parts of recordings (%d deleted in time)\n",
-		r.Witnessed, r.Rows, r.Parts, r.Deleted)
+	fmt.Fprintf(w, "compared: %d checkpoints of witnesses, %d rows of the store's index, %d parts of recordings (%d deleted in time, %d erased)\n",
+		r.Witnessed, r.Rows, r.Parts, r.Deleted, r.Erased)
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "note: %s\n", transcript.Visible(n))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,12 +22,15 @@ import (
 type recordings interface {
 	recording.Reader
 	io.Closer
+	Check(ctx context.Context, p record.Part) error
+	Erase(ctx context.Context, what []recording.Erasure, tell func(record.Act) error) error
 }
 
 // reading is what a command needs that shows what is recorded.
 type reading struct {
 	ledger
-	packs recordings
+	packs    recordings
+	erasures func() (map[string]record.Entry, error) // see erasures; read once
 }
 
 // selector says which exchanges are to be read.
@@ -64,7 +68,8 @@ func withReading(cmd *cobra.Command, o *options, do func(context.Context, readin
 			return err
 		}
 		defer packs.Close()
-		return do(ctx, reading{l, packs})
+		once := sync.OnceValues(func() (map[string]record.Entry, error) { return erasures(cfg.Record.Dir) })
+		return do(ctx, reading{l, packs, once})
 	})
 }
 
@@ -125,6 +130,8 @@ func (r reading) read(ctx context.Context, x record.Exchange) (transcript.Exchan
 	}
 	t, err := r.packs.Read(ctx, x.Decision.Decision.Exchange, x.End.End.Recording)
 	switch {
+	case errors.Is(err, recording.ErrErased):
+		out.Missing = r.whoErased(x.Decision.Decision.Exchange, err)
 	case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrBroken), errors.Is(err, recording.ErrKey):
 		out.Missing = transcript.Early(err, x.End.End.Until, time.Now())
 	case err != nil:

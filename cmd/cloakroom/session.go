@@ -14,7 +14,7 @@ import (
 )
 
 func newSession(o *options) *cobra.Command {
-	return group("session", "What agents did", newSessionList(o), newSessionShow(o), newSessionReplay(o), newSessionVerify(o))
+	return group("session", "What agents did", newSessionList(o), newSessionShow(o), newSessionReplay(o), newSessionVerify(o), newSessionErase(o))
 }
 
 // shownSession is one session as `session ls --json` prints it.

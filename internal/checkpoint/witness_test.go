@@ -100,7 +100,7 @@ func wantReceipt(t *testing.T, dir string, w Witness, c Checkpoint) {
 }
 
 // wantKept wants a witness, if it can be asked, to have the checkpoints of some
-// sizes.
+// sizes, and else none but those that a slow disk lets be signed on the way there.
 func wantKept(t *testing.T, w Witness, dir string, sizes ...int64) {
 	t.Helper()
 	a, can := w.(Archive)
@@ -113,11 +113,11 @@ func wantKept(t *testing.T, w Witness, dir string, sizes ...int64) {
 	}
 	err := a.Read(context.Background(), id, func(k Kept) error {
 		s, err := Open(k.Note, theKey(t).Verifier())
-		if err != nil || len(sizes) == 0 || s.Size != sizes[0] {
+		if err != nil || len(sizes) == 0 || s.Size > sizes[0] {
 			t.Errorf("%s at %d: %v, size %d", k.File, k.Byte, err, s.Size)
-			return nil
+		} else if s.Size == sizes[0] {
+			sizes = sizes[1:]
 		}
-		sizes = sizes[1:]
 		return nil
 	})
 	if err != nil || len(sizes) > 0 {

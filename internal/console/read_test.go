@@ -95,6 +95,7 @@ func TestRecordingIsAway(t *testing.T) {
 		says   string
 	}{
 		{recording.ErrGone, 410, "to be kept for ever"},
+		{recording.ErrErased, 410, "was erased"},
 		{fmt.Errorf("reading pack \"/secret/p1\": %w", recording.ErrBroken), 500, "not what the log says"},
 		{fmt.Errorf("reading pack \"/secret/p1\": %w: key", recording.ErrKey), 500, "under a key that is not here"},
 		{errors.New("the disk at /secret/path"), 500, "went wrong"},

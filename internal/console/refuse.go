@@ -71,6 +71,7 @@ var problems = []struct {
 	{record.ErrUnknown, 404, "not_found"},
 	{recording.ErrNotRecorded, 404, "not_recorded"},
 	{recording.ErrGone, 410, "gone"},
+	{recording.ErrErased, 410, "erased"},
 	{recording.ErrBroken, 500, "broken"},
 	{recording.ErrKey, 500, "key_missing"},
 	{recording.ErrUnavailable, 503, "unavailable"},

@@ -19,6 +19,9 @@ var (
 	// ErrKey means that a recording cannot be opened: it is what the log says, and
 	// under a recording key that is not among those that are here.
 	ErrKey = errors.New("the recording is under a key that is not here")
+	// ErrErased means that the recording was erased: the log has an act that says so,
+	// or somebody else did it.
+	ErrErased = errors.New("the recording was erased")
 	// ErrNotRecorded means that there is no recording: it was off.
 	ErrNotRecorded = errors.New("nothing was recorded of the exchange")
 )

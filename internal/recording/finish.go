@@ -55,6 +55,13 @@ func (r *Recorder) finish(p *pack) error {
 		}
 		return p.file.Close()
 	}
+	ctx, stop := context.WithTimeout(context.Background(), commitEvery)
+	defer stop()
+	lock, err := lockPacks(ctx, r.dir) // what is erased meanwhile would not have the hash that is noted
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	// In this order: what was noted is on disk before a list without it takes the
 	// place of the one before.
 	if !p.noted {

@@ -87,10 +87,13 @@ func (v *recovery) takeParts(s *scanner, pack string) (parts int, at int64) {
 		if err == nil {
 			_, _, err = v.r.part(context.Background(), found.Part)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrErased): // its exchange has an end
+		case err != nil:
 			return parts, at
+		default:
+			v.add(found.Exchange, numbered{found.Part, found.Number})
 		}
-		v.add(found.Exchange, numbered{found.Part, found.Number})
 		parts++
 	}
 }

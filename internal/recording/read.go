@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -59,9 +58,10 @@ func (p *Packs) Close() error {
 	return p.bucket.Close()
 }
 
-// Read reads the recording that parts name. ErrGone: it was deleted; ErrBroken: it
-// is not what the log says; ErrKey: it cannot be opened here. A transcript that is not Complete has no end: the
-// exchange was cut, or a part was lost.
+// Read reads the recording that parts name. ErrGone: it was deleted; ErrErased: it
+// was erased; ErrBroken: it is not what the log says; ErrKey: it cannot be opened
+// here. A transcript that is not Complete has no end: the exchange was cut, or a part
+// was lost.
 func (p *Packs) Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error) {
 	all, err := p.Plain(ctx, exchange, parts)
 	if err != nil {
@@ -84,6 +84,9 @@ func (p *Packs) Plain(ctx context.Context, exchange string, parts []record.Part)
 	}
 	for _, part := range parts {
 		f, plain, err := p.part(ctx, part)
+		if errors.Is(err, ErrErased) {
+			err = p.erased(ctx, parts, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -118,28 +121,10 @@ func broken(part record.Part, why error) error {
 	return fmt.Errorf("reading pack %q: byte %d: %w: %w", part.Pack, part.At, why, ErrBroken)
 }
 
-// Check compares a part with what the log says of it: ErrGone, ErrBroken.
+// Check compares a part with what the log says of it: ErrGone, ErrErased, ErrBroken.
 func (p *Packs) Check(ctx context.Context, part record.Part) error {
 	_, err := p.sealed(ctx, part)
 	return err
-}
-
-// CheckPack compares all of a closed pack with what the log said of it (detail of the
-// act "pack") when it was closed: ErrGone, ErrBroken. So what no entry names is found.
-func (p *Packs) CheckPack(ctx context.Context, id, detail string) error {
-	r, err := p.whole(ctx, id)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
-		return fmt.Errorf("reading pack %q: %w", id, err)
-	}
-	if detail != closedDetail(h.Sum(nil)) {
-		return fmt.Errorf("reading pack %q: it is not what it was when it was closed: %w", id, ErrBroken)
-	}
-	return nil
 }
 
 // whole reads all of a pack, from wherever it is.
@@ -161,9 +146,6 @@ func (p *Packs) whole(ctx context.Context, id string) (io.ReadCloser, error) {
 	return p.bucket.NewReader(ctx, o.Key, nil)
 }
 
-// closedDetail is what the log says of a pack with that hash.
-func closedDetail(sum []byte) string { return "sha256 " + hex.EncodeToString(sum) }
-
 // sealed reads a part as it stands in its pack, which is what the log says of it,
 // or an error.
 func (p *Packs) sealed(ctx context.Context, part record.Part) ([]byte, error) {
@@ -173,6 +155,9 @@ func (p *Packs) sealed(ctx context.Context, part record.Part) ([]byte, error) {
 	raw, err := p.bytes(ctx, part.Pack, part.At, part.Size)
 	if err != nil {
 		return nil, err
+	}
+	if int64(len(raw)) == part.Size && isErased(raw) {
+		return nil, fmt.Errorf("reading pack %q: byte %d: %w", part.Pack, part.At, ErrErased)
 	}
 	if int64(len(raw)) != part.Size || sha256.Sum256(raw) != part.SHA256 {
 		return nil, broken(part, errors.New("its hash is another"))

@@ -133,7 +133,7 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 		packs.Close()
 		return nil, err
 	}
-	if err := r.recover(ctx); err != nil {
+	if err := r.recoverAlone(ctx); err != nil {
 		packs.Close()
 		return nil, fmt.Errorf("opening the recorder: %w", err)
 	}

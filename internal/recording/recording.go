@@ -17,7 +17,9 @@
 // outside store the object is named "ID-CREATED-KEEP-SHA256.pack", by the hash of
 // all of it. A pack may be deleted an hour and KEEP after CREATED: then all of its
 // parts are older than KEEP. An entry of the log stands for each pack that is
-// closed (act "pack": id, number of parts, hash) or deleted (act "prune").
+// closed (act "pack": id, number of parts, hash), deleted (act "prune"), or about to
+// have something erased in it (act "erase": id, number of parts, the hash that it will
+// have).
 //
 // # Pack
 //
@@ -36,6 +38,9 @@
 //	8 bytes  a number that no other part of the pack has: the nonce, behind 4 zeros
 //	…        AES-256-GCM under the pack's key of a zstd frame, with the 42 bytes
 //	         before as additional data
+//
+// A part that was erased has its first 42 bytes, and zeros behind them. An act "erase"
+// names its exchange.
 //
 // # Part
 //

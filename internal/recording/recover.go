@@ -31,6 +31,18 @@ type recovery struct {
 	ended map[string]bool
 }
 
+// recoverAlone recovers while nobody erases.
+func (r *Recorder) recoverAlone(ctx context.Context) error {
+	wait, stop := context.WithTimeout(ctx, appendWait)
+	defer stop()
+	lock, err := lockPacks(wait, r.dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return r.recover(ctx)
+}
+
 // recover closes the packs that an earlier process left open, and ends the
 // exchanges of which it had parts and that the log knows no end of.
 func (r *Recorder) recover(ctx context.Context) error {

@@ -92,6 +92,11 @@ func (s *shipper) try(ctx context.Context, path string) {
 func (r *Recorder) ship(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, shipTime)
 	defer cancel()
+	lock, err := lockPacks(ctx, r.dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	sum, err := hashFile(path)
 	if err != nil {
 		return err
@@ -183,16 +188,16 @@ func (r *Recorder) tryStore(ctx context.Context) error {
 	return nil
 }
 
-// deleteOutside deletes an object, unless another replica was first. Google's driver
+// deleteOutside deletes an object, unless somebody else was first. Google's driver
 // calls one that may not be deleted one that is not there, too.
-func (r *Recorder) deleteOutside(ctx context.Context, key string) error {
+func (p *Packs) deleteOutside(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, shipTime)
 	defer cancel()
-	err := r.bucket.Delete(ctx, key)
+	err := p.bucket.Delete(ctx, key)
 	if gcerrors.Code(err) != gcerrors.NotFound {
 		return err
 	}
-	there, listing := r.named(ctx, key)
+	there, listing := p.named(ctx, key)
 	if listing != nil {
 		return listing
 	}

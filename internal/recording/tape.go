@@ -41,8 +41,8 @@ type Tape interface {
 // Reader reads recordings.
 type Reader interface {
 	// Read reads the recording that the end names. ErrGone: it was deleted, as its
-	// time was over; ErrBroken: it is not what the log says; ErrKey: it is under a
-	// key that is not here.
+	// time was over; ErrErased: it was erased; ErrBroken: it is not what the log says;
+	// ErrKey: it is under a key that is not here.
 	Read(ctx context.Context, exchange string, parts []record.Part) (Transcript, error)
 }
 

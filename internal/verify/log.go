@@ -33,10 +33,11 @@ type Logs struct {
 // Parts looks at what is recorded beside a log. *recording.Packs is one.
 type Parts interface {
 	// Check compares a part with what the log says of it: recording.ErrGone,
-	// recording.ErrBroken.
+	// recording.ErrErased, recording.ErrBroken.
 	Check(ctx context.Context, p record.Part) error
-	// CheckPack compares all of a pack with what the log said when it was closed.
-	CheckPack(ctx context.Context, id, detail string) error
+	// CheckPack compares all of a pack with what the log told of it when it was closed,
+	// and when parts of exchanges in it were erased.
+	CheckPack(ctx context.Context, id string, told []string, erased func(exchange string) bool) error
 }
 
 // LogReport is what a verification of logs found, and what it rests on.
@@ -46,6 +47,7 @@ type LogReport struct {
 	Rows      int       `json:"rows"`      // of the store's index that were compared
 	Parts     int       `json:"parts"`     // of recordings that were compared
 	Deleted   int       `json:"deleted"`   // parts whose time is over, and which are gone
+	Erased    int       `json:"erased"`    // parts that were erased, and an act says so
 	Found     int       `json:"found"`     // findings
 	Findings  []Finding `json:"findings"`  // at most 1000 of them
 	Notes     []string  `json:"notes"`     // what could not be looked at
@@ -91,9 +93,11 @@ type logAudit struct {
 	report       LogReport
 	read         map[string]*logRead // by the log's id
 	applied      map[string]record.Position
-	leases, bars map[string]latest  // by id
-	pruned       map[string]bool    // packs that an act says are gone
-	acts         map[string]Finding // where those stand that commands left, by id
+	leases, bars map[string]latest    // by id
+	pruned       map[string]bool      // packs that an act says are gone
+	erased       map[string]bool      // exchanges whose recording an act says is erased
+	packs        map[string]*toldPack // by id
+	acts         map[string]Finding   // where those stand that commands left, by id
 }
 
 // Verify recomputes the chain and the tree of every log from its lines, and
@@ -105,7 +109,8 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 	if len(v.Dirs) == 0 || len(v.Keys) == 0 || v.Now.IsZero() {
 		return LogReport{}, errors.New("verifying logs: logs, their key and a time are required")
 	}
-	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]bool{}, acts: map[string]Finding{}, leases: map[string]latest{}, bars: map[string]latest{}}
+	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]bool{}, erased: map[string]bool{}, packs: map[string]*toldPack{},
+		acts: map[string]Finding{}, leases: map[string]latest{}, bars: map[string]latest{}}
 	a.report.Findings, a.report.Notes = []Finding{}, []string{}
 	if v.Index != nil {
 		var err error
@@ -118,7 +123,7 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 			return LogReport{}, err
 		}
 	}
-	for _, stage := range []func(context.Context) error{a.witnesses, a.signers, a.heads, a.index, a.state} {
+	for _, stage := range []func(context.Context) error{a.witnesses, a.signers, a.heads, a.index, a.state, a.wholePacks, a.absent} {
 		if err := stage(ctx); err != nil {
 			return LogReport{}, err
 		}
@@ -127,7 +132,6 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 		a.read[id].end()
 		a.report.Logs = append(a.report.Logs, a.read[id].sum())
 	}
-	a.gone()
 	return a.report, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"cloakroom/internal/record"
@@ -12,7 +14,7 @@ import (
 
 // recording compares the parts that an entry names, which may be deleted after a
 // time; zero: never.
-func (r *logRead) recording(ctx context.Context, parts []record.Part, until time.Time, where Finding) error {
+func (r *logRead) recording(ctx context.Context, exchange string, parts []record.Part, until time.Time, where Finding) error {
 	a := r.audit
 	packs := a.Parts[r.dir]
 	if packs == nil {
@@ -20,55 +22,120 @@ func (r *logRead) recording(ctx context.Context, parts []record.Part, until time
 	}
 	for _, p := range parts {
 		switch err := packs.Check(ctx, p); {
+		case err == nil:
+			a.report.Parts++
 		case errors.Is(err, recording.ErrGone) && !until.IsZero() && until.Before(a.Now):
 			a.report.Deleted++
-		case errors.Is(err, recording.ErrGone):
-			r.gone = append(r.gone, recorded{p, where})
-		case errors.Is(err, recording.ErrBroken):
-			a.found(wrongPart(p, where, err))
-		case err != nil:
-			return err
+		case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrErased), errors.Is(err, recording.ErrBroken):
+			r.absent = append(r.absent, recorded{p, exchange, where, err})
 		default:
-			a.report.Parts++
+			return err
 		}
 	}
 	return nil
 }
 
-// pack compares a pack with what the log said when it was closed: it has nothing that
-// no entry names. One that is gone is told of by the entries of its parts.
-func (r *logRead) pack(ctx context.Context, act *record.Act, where Finding) error {
-	packs := r.audit.Parts[r.dir]
-	if packs == nil {
-		return nil
-	}
-	err := packs.CheckPack(ctx, act.Target, act.Detail)
+// toldPack is what the logs tell of a pack.
+type toldPack struct {
+	details []string // that may be its hash
+	in      Parts    // where it is; nil: no log says that it was closed, or recordings are not looked at
+	closed  Finding  // where a log says so
+}
+
+// act takes what an act says of recordings.
+func (r *logRead) act(act *record.Act, where Finding) {
+	a := r.audit
 	switch {
-	case errors.Is(err, recording.ErrGone):
-		return nil
-	case errors.Is(err, recording.ErrBroken):
-		where.What = err.Error()
-		r.audit.found(where)
-		return nil
+	case act.Name == "prune":
+		a.pruned[act.Target] = true
+	case act.Name == recording.ActErase && act.Exchange != "":
+		a.erased[act.Exchange] = true
+	case act.Name == recording.ActErase:
+		a.pack(act)
+	case act.Name == "pack":
+		t := a.pack(act)
+		t.in, t.closed = a.Parts[r.dir], where
 	}
-	return err
 }
 
-func wrongPart(p record.Part, where Finding, err error) Finding {
-	where.What = fmt.Sprintf("its recording at byte %d of pack %s: %v", p.At, p.Pack, err)
-	return where
+func (a *logAudit) pack(act *record.Act) *toldPack {
+	t := a.packs[act.Target]
+	if t == nil {
+		t = &toldPack{}
+		a.packs[act.Target] = t
+	}
+	t.details = append(t.details, act.Detail)
+	return t
 }
 
-// gone judges the parts that are not there before their time: somebody may have
-// deleted them, and said so.
-func (a *logAudit) gone() {
-	for _, id := range a.ids() {
-		for _, p := range a.read[id].gone {
-			if a.pruned[p.part.Pack] {
-				a.report.Deleted++
-				continue
+// wholePacks compares packs with what the logs told of them: they have nothing that no
+// entry names. One that is gone is told of by the entries of its parts.
+func (a *logAudit) wholePacks(ctx context.Context) error {
+	erased := func(exchange string) bool { return a.erased[exchange] }
+	for _, id := range slices.Sorted(maps.Keys(a.packs)) {
+		t := a.packs[id]
+		if t.in == nil {
+			continue
+		}
+		err := t.in.CheckPack(ctx, id, t.details, erased)
+		if errors.Is(err, recording.ErrBroken) { // it may be erased in now
+			if err = a.more(ctx); err == nil {
+				err = t.in.CheckPack(ctx, id, t.details, erased)
 			}
-			a.found(wrongPart(p.part, p.entry, recording.ErrGone))
+		}
+		switch {
+		case err == nil, errors.Is(err, recording.ErrGone):
+		case errors.Is(err, recording.ErrBroken):
+			t.closed.What = err.Error()
+			a.found(t.closed)
+		default:
+			return err
 		}
 	}
+	return nil
+}
+
+// more reads what has come since the logs were read: of what is erased meanwhile they
+// tell first.
+func (a *logAudit) more(ctx context.Context) error {
+	for _, id := range a.ids() {
+		if err := a.read[id].lines(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// absent judges the parts that are not there as they were: somebody may have erased
+// them, or deleted them before their time, and said so.
+func (a *logAudit) absent(ctx context.Context) error {
+	var all []recorded
+	for _, id := range a.ids() {
+		all = append(all, a.read[id].absent...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if err := a.more(ctx); err != nil {
+		return err
+	}
+	unfinished := 0
+	for _, p := range all {
+		gone, toErase := errors.Is(p.err, recording.ErrGone), a.erased[p.exchange]
+		switch {
+		case gone && a.pruned[p.part.Pack]:
+			a.report.Deleted++
+		case toErase && errors.Is(p.err, recording.ErrErased):
+			a.report.Erased++
+		case toErase && !gone:
+			unfinished++
+		default:
+			p.entry.What = fmt.Sprintf("its recording at byte %d of pack %s: %v", p.part.At, p.part.Pack, p.err)
+			a.found(p.entry)
+		}
+	}
+	if unfinished > 0 {
+		a.note("of %d parts the erasing has not come to its end: `cloakroom session erase` goes on with it", unfinished)
+	}
+	return nil
 }

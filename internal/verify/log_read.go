@@ -30,7 +30,7 @@ type logRead struct {
 	stored   *storedLeaves                    // the leaves that were signed, nil: they are not known
 	strange  int                              // lines that are not those
 	named    []naming                         // what it says of other logs
-	gone     []recorded                       // parts of recordings that are not there
+	absent   []recorded                       // parts of recordings that are not there as they were
 	indexed  record.Position                  // how far the index should have it
 	rows     *expected
 }
@@ -43,8 +43,10 @@ type naming struct {
 
 // recorded is a part of a recording that an entry names.
 type recorded struct {
-	part  record.Part
-	entry Finding
+	part     record.Part
+	exchange string // empty: it is not one's
+	entry    Finding
+	err      error // recording.ErrGone, ErrErased or ErrBroken
 }
 
 // hashes are a tree's stored hashes, as tlog has them.
@@ -141,7 +143,7 @@ func (r *logRead) line(ctx context.Context, l stood) error {
 const strangeMost = 3
 
 // compared are marks of the entries that are compared with something.
-var compared = [][]byte{[]byte(`,"heads":{`), []byte(`"sha256":"`), []byte(`"prune"`), []byte(`,"act":{"name":"pack"`), []byte(`,"lease":{`), []byte(`,"bar":{`), []byte(`,"act":{`)}
+var compared = [][]byte{[]byte(`,"heads":{`), []byte(`"sha256":"`), []byte(`,"lease":{`), []byte(`,"bar":{`), []byte(`,"act":{`)}
 
 // entry takes from an entry what is compared later, and compares what was
 // recorded with what it says.
@@ -167,15 +169,13 @@ func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error
 			r.named = append(r.named, naming{h, where})
 		}
 	case e.End != nil:
-		return r.recording(ctx, e.End.Recording, e.End.Until, where)
+		return r.recording(ctx, e.End.Exchange, e.End.Recording, e.End.Until, where)
 	case e.Reload != nil:
-		return r.recording(ctx, e.Reload.Rules, time.Time{}, where)
+		return r.recording(ctx, "", e.Reload.Rules, time.Time{}, where)
 	case r.audit.State != nil && (e.Lease != nil || e.Bar != nil):
 		r.audit.told(e, where)
-	case e.Act != nil && e.Act.Name == "pack":
-		return r.pack(ctx, e.Act, where)
-	case e.Act != nil && e.Act.Name == "prune":
-		r.audit.pruned[e.Act.Target] = true
+	case e.Act != nil:
+		r.act(e.Act, where)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (s Sessions) Verify(ctx context.Context) (SessionReport, error) {
 		return SessionReport{}, errors.New("verifying sessions: logs, a search and a time are required")
 	}
 	a := &sessionAudit{Sessions: s, plain: map[record.Hash]record.Hash{}, sets: map[record.Hash]*inventory.Set{},
-		texts: map[record.Hash][]byte{}, used: map[string]map[uint64]record.Line{}}
+		texts: map[record.Hash][]byte{}, erased: map[string]place{}, used: map[string]map[uint64]record.Line{}}
 	a.judgement = newJudgement(a)
 	a.values = s.Search
 	if s.Want != nil {
@@ -81,10 +81,11 @@ func (s Sessions) Verify(ctx context.Context) (SessionReport, error) {
 type sessionAudit struct {
 	Sessions
 	*judgement
-	plain map[record.Hash]record.Hash       // the hash of rules that were read, by that of their first part
-	sets  map[record.Hash]*inventory.Set    // rules by their hash
-	texts map[record.Hash][]byte            // of those in which no value stands
-	used  map[string]map[uint64]record.Line // by log and entry
+	plain  map[record.Hash]record.Hash       // the hash of rules that were read, by that of their first part
+	sets   map[record.Hash]*inventory.Set    // rules by their hash
+	texts  map[record.Hash][]byte            // of those in which no value stands
+	erased map[string]place                  // the first act that says so, by exchange
+	used   map[string]map[uint64]record.Line // by log and entry
 }
 
 // measure finds how far each log is before any is read. What comes later is not

@@ -25,11 +25,21 @@ func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
 		return
 	}
 	t, err := a.Replicas[x.end.replica].Packs.Read(ctx, x.id, e.Recording)
+	act, toErase := a.erased[x.id]
+	if toErase {
+		a.uses(&act)
+	}
 	switch {
+	case toErase && errors.Is(err, recording.ErrErased):
+		a.report.Erased++
+		a.trust(e, e.ResponseBytes)
+	case toErase && errors.Is(err, recording.ErrBroken):
+		a.report.ToErase++
+		a.trust(e, e.ResponseBytes)
 	case errors.Is(err, recording.ErrGone) && !e.Until.IsZero() && a.Now.After(e.Until):
 		a.report.Expired++
 		a.trust(e, e.ResponseBytes)
-	case errors.Is(err, recording.ErrBroken):
+	case errors.Is(err, recording.ErrErased), errors.Is(err, recording.ErrBroken):
 		a.found(x.end.finding(Changed, err.Error()))
 	case errors.Is(err, recording.ErrKey):
 		a.report.Sealed++
@@ -38,6 +48,9 @@ func (a *sessionAudit) recording(ctx context.Context, x *exchange) {
 	case err != nil:
 		a.found(x.end.finding(Unrecorded, err.Error()))
 	default:
+		if toErase {
+			a.report.ToErase++
+		}
 		a.transcript(x, t)
 	}
 }

@@ -16,6 +16,11 @@ func (a *sessionAudit) remember(ctx context.Context, p place) error {
 	if p.entry.Reload != nil {
 		a.compareBook(p)
 	}
+	if act := p.entry.Act; act != nil && act.Name == recording.ActErase && act.Exchange != "" {
+		if _, again := a.erased[act.Exchange]; !again {
+			a.erased[act.Exchange] = p
+		}
+	}
 	if a.Want == nil && !a.isLater(p) {
 		a.uses(&p)
 		if p.entry.Decision == nil && p.entry.End == nil { // these are searched with their exchange

@@ -17,6 +17,8 @@ type SessionReport struct {
 	Recorded int `json:"recorded"`         // exchanges of which a recording was read
 	Partly   int `json:"partly"`           // of them, where not all bytes are kept
 	Expired  int `json:"expired"`          // their recording's time is over
+	Erased   int `json:"erased"`           // their recording was erased, and an act says so
+	ToErase  int `json:"to_erase"`         // an act says so, and something of it is still there
 	Off      int `json:"off"`              // nothing was recorded of them
 	Lost     int `json:"lost"`             // a part could not be written
 	Sealed   int `json:"sealed,omitempty"` // under a recording key that is not here

@@ -1,0 +1,89 @@
+package recording
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"cloakroom/internal/bucket"
+	"cloakroom/internal/record"
+
+	"gocloud.dev/blob"
+)
+
+// eraseOutside puts a pack without the parts in the place of each object of the pack,
+// until there is none that has them: somebody else may do the same.
+func (p *Packs) eraseOutside(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
+	for before := ""; ; {
+		o, wrong := p.unerased(ctx, id, parts)
+		switch {
+		case o.key == "" && wrong != nil:
+			return wrong
+		case o.key == "":
+			return deleteVersions(ctx, p.bucket, id)
+		case o.key == before:
+			return fmt.Errorf("object %q, which has all of it, is there again", o.key)
+		}
+		before = o.key
+		if err := blankAndTell(id, o.raw, o.parts, tell); err != nil {
+			return err
+		}
+		if err := p.putOutside(ctx, o.key, o.raw); err != nil {
+			return fmt.Errorf("storing what is left of object %q: %w", o.key, err)
+		}
+		if err := p.deleteOutside(ctx, o.key); err != nil {
+			return fmt.Errorf("deleting object %q, which has all of it still: %w", o.key, err)
+		}
+	}
+}
+
+// object is one of the outside store, with the parts in it that are to be erased.
+type object struct {
+	key   string
+	raw   []byte
+	parts []erased
+}
+
+// unerased finds an object of the pack in which a part is not erased. Where there is
+// none, an error tells of parts that are not there.
+func (p *Packs) unerased(ctx context.Context, id string, parts []erased) (object, error) {
+	var wrong error
+	for objects := p.bucket.List(&blob.ListOptions{Prefix: id + "-"}); ; {
+		o, err := objects.Next(ctx)
+		if err == io.EOF {
+			return object{}, wrong
+		}
+		if err != nil {
+			return object{}, fmt.Errorf("looking for it in the outside store: %w", err)
+		}
+		raw, err := p.bucket.ReadAll(ctx, o.Key)
+		if err != nil {
+			return object{}, err
+		}
+		there, not := within(raw, parts)
+		if blank(bytes.Clone(raw), there) > 0 {
+			return object{o.Key, raw, there}, nil
+		}
+		wrong = errors.Join(wrong, not)
+	}
+}
+
+// putOutside stores what a pack is now beside the object that it was.
+func (p *Packs) putOutside(ctx context.Context, was string, raw []byte) error {
+	base := was[:strings.LastIndexByte(was, '-')+1]
+	sum := sha256.Sum256(raw)
+	key := base + hex.EncodeToString(sum[:]) + closedExt
+	if err := bucket.Put(ctx, p.bucket, key, bytes.NewReader(raw), nil); err != nil {
+		return err
+	}
+	back, err := p.bucket.ReadAll(ctx, key)
+	if err == nil && !bytes.Equal(back, raw) {
+		err = errUnlike
+	}
+	return err
+}
