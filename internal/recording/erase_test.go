@@ -327,7 +327,7 @@ func TestEraseAlone(t *testing.T) {
 	two, f := recordOne(t, r, dir, full) // for which the first one's pack would be closed
 	brief, stop := context.WithTimeout(t.Context(), time.Millisecond)
 	defer stop()
-	_, ships := r.ship(brief, "a pack")
+	ships := r.ship(brief, "a pack")
 	for what, err := range map[string]error{
 		"closing":    r.finish(&pack{count: 1, path: "a pack"}),
 		"taking":     ships,
