@@ -3,7 +3,10 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,6 +91,26 @@ func TestErase(t *testing.T) {
 	m.wantShown(t, "running again", "s3")
 	m.wantShown(t, "running again", "s4")
 	m.isTold(t)
+	m.isProved(t, "s2")
+}
+
+// isProved wants that evidence holds of a session of which something was erased, and
+// that it has nothing of that.
+func (m *masking) isProved(t *testing.T, session string) {
+	t.Helper()
+	key, _, _ := command(t, m.dir, m.env, "log", "key")
+	file := m.path("erased.evidence")
+	if _, stderr, code := command(t, m.dir, m.env, "session", "verify", session, "--evidence", file, "--contents"); code != 0 {
+		t.Errorf("session verify: exit %d: %s", code, stderr)
+	}
+	stdout, stderr, code := command(t, t.TempDir(), nil, "log", "verify", file, "--key", strings.TrimSpace(key))
+	if code != 0 || !strings.Contains(stdout, "1 recording, as acts say") {
+		t.Errorf("the evidence: exit %d: %s%s", code, stdout, stderr)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || strings.Count(string(text), personal[1]) != 1 || !strings.Contains(string(text), `"act":{"name":"erase"`) {
+		t.Errorf("%v: what was erased is there, or what says so is not: %s", err, text)
+	}
 }
 
 // isTold wants that the log tells of an erasure before it is one, and of nothing that
@@ -141,6 +164,36 @@ func (m *masking) packs(t *testing.T, pattern string) []string {
 	return paths
 }
 
+// TestEraseInObjectStores erases what each object store has.
+func TestEraseInObjectStores(t *testing.T) {
+	t.Parallel()
+	for name, make := range stores {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStored(t, make)
+			s.rewrite("listen: {", fmt.Sprintf("record: {store: %q}\nlisten: {", s.out.url("recordings")))
+			s.env = append(slices.Clone(s.env), s.out.env...)
+			s.start()
+			s.says(t, "s1", 2)
+			s.says(t, "s2", 1)
+			s.up.stop(t)
+			s.start()
+			s.eventually("the pack is stored", func() bool { return len(s.objects("recordings")) > 0 && s.packs() == 0 })
+			before := s.objects("recordings")
+			for range 2 {
+				if said, code := s.erases(t, "s1", "--yes"); code != 0 {
+					t.Errorf("exit %d: %s", code, said)
+				}
+			}
+			s.wantErased(t, "outside", "s1", 2)
+			s.wantShown(t, "outside", "s2")
+			if after := s.objects("recordings"); len(after) != len(before) || slices.Equal(after, before) {
+				t.Errorf("objects %q, and before %q", after, before)
+			}
+		})
+	}
+}
+
 // TestEraseKilled kills who erases in the middle of it, and the service too. Nobody is
 // accused, nothing else is lost, and done again it comes to its end.
 func TestEraseKilled(t *testing.T) {
@@ -170,4 +223,38 @@ func TestEraseKilled(t *testing.T) {
 	m.up.stop(t)
 	m.wantErased(t, "stopped", "s1", n)
 	m.wantShown(t, "stopped", "s2")
+}
+
+// TestEraseInAFleet erases a session over three replicas where each has its packs: what
+// others have is said to be left, and all logs together prove that it is all erased.
+func TestEraseInAFleet(t *testing.T) {
+	t.Parallel()
+	b := backend(t, func(http.ResponseWriter, *http.Request) {})
+	f := newFleet(t, setup{Config: `
+tiers: {low: {lease: 5m}}
+credentials:
+  - {name: demo, tier: low, groups: [ai-agents], value: {env: DEMO_KEY}, allow: [{hosts: [api.test], methods: [GET], paths: ["/v1/**"]}]}
+`, Values: map[string]string{"DEMO_KEY": value()}, Upstreams: []string{`{host: api.test, prefix: /api, address: "` + b.address() + `"}`}})
+	first, others := f.replicas[0], []string{}
+	for _, r := range f.replicas[1:] {
+		others = append(others, "--log", r.path("record"))
+	}
+	headers := []string{"x-cloakroom-session", "s1", "x-cloakroom-token", f.token(agentClient), "authorization", "Bearer " + first.placeholder("demo")}
+	const n = 12
+	for range n {
+		f.get("/api/v1/x", headers...)
+	}
+	first.session(t, "s1", n, true)
+	for _, r := range f.replicas {
+		if said, code := r.erases(t, "s1", "--yes"); code != 1 || !strings.Contains(said, "on another machine") || strings.Contains(said, "of 0 exchanges") {
+			t.Errorf("exit %d: %s", code, said)
+		}
+	}
+	stdout, stderr, code := command(t, first.dir, first.env, append([]string{"session", "verify", "s1"}, others...)...)
+	if code != 0 || !strings.Contains(stdout, fmt.Sprintf("erased      %d recordings", n)) {
+		t.Errorf("session verify: exit %d: %s%s", code, stdout, stderr)
+	}
+	if r := first.logVerify(t, 0, others...); r.Erased < n {
+		t.Errorf("log verify: %+v", r)
+	}
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"os"
 	"strings"
 	"testing"
 )
@@ -36,9 +37,13 @@ func TestRecordingKeyIsChanged(t *testing.T) {
 	restart("{key: {env: KEY_ONE}}", "{key: {env: KEY_TWO}}")
 	asks("s2")
 
-	v, stderr, code := m.verifies(t, "s1", 1)
+	file := m.path("s1.evidence")
+	v, stderr, code := m.verifies(t, "s1", 1, "--contents", "--evidence", file)
 	if s := v.Sessions; code != 1 || s.Recorded != 0 || s.Trusted == 0 || s.Found == 0 {
 		t.Errorf("without the key: exit %d: %+v%s", code, s, stderr)
+	}
+	if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), "under a key that is not here") {
+		t.Errorf("without the key the evidence does not say so: %v", err)
 	}
 	for _, f := range v.Sessions.Findings {
 		if f.What != "unread recording" {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -54,12 +55,16 @@ record: {checkpoint: {every: 1s}}
 		t.Errorf("when they have stopped: %+v", r)
 	}
 	file := first.path("fleet.evidence")
-	if _, stderr, code := command(t, first.dir, first.env, append([]string{"session", "verify", "--all", "--evidence", file}, others...)...); code != 0 {
+	if _, stderr, code := command(t, first.dir, first.env, append([]string{"session", "verify", "--all", "--contents", "--evidence", file}, others...)...); code != 0 {
 		t.Errorf("session verify: exit %d: %s", code, stderr)
 	}
 	stdout, stderr, code := command(t, first.dir, first.env, "log", "verify", file)
-	if code != 0 || strings.Count(stdout, "lines of ") != 3 || strings.Contains(stdout, "not here") || !strings.Contains(stdout, "rules of 0 values") {
+	if code != 0 || strings.Count(stdout, "lines of ") != 3 || strings.Contains(stdout, "missing     log") || !strings.Contains(stdout, "rules of 0 values") {
 		t.Errorf("the fleet's evidence: exit %d: %s%s", code, stdout, stderr)
+	}
+	all := regexp.MustCompile(`contents +of (\d+) exchanges\n(?s:.*) (\d+) recordings, (\d+) of them proved, of (\d+) that`).FindStringSubmatch(stdout)
+	if all == nil || all[1] != all[2] || all[2] != all[3] || all[3] != all[4] {
+		t.Errorf("not all contents are proved: %s", stdout)
 	}
 	r := first.logVerify(t, 1, others[:2]...)
 	missing := map[string]bool{}

@@ -13,10 +13,10 @@ import (
 
 // logReport is what `log verify --json` prints.
 type logReport struct {
-	Logs                   []struct{ Entries, Signed int }
-	Witnessed, Rows, Parts int
-	Found                  int
-	Findings               []struct {
+	Logs                           []struct{ Entries, Signed int }
+	Witnessed, Rows, Parts, Erased int
+	Found                          int
+	Findings                       []struct {
 		Log, File, What string
 		Entry, Byte     int
 	}

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,30 @@ func TestSessionShow(t *testing.T) {
 		if _, stderr, code := command(t, r.dir, r.env, append([]string{"session", "show"}, strings.Fields(arguments)...)...); code == 0 || !strings.Contains(stderr, want) {
 			t.Errorf("session show %s: exit %d: %s", arguments, code, stderr)
 		}
+	}
+}
+
+// TestASessionNamedAsAnExchange hides nothing: both are shown, and the body is that of
+// the exchange.
+func TestASessionNamedAsAnExchange(t *testing.T) {
+	t.Parallel()
+	r := newRecorded(t)
+	id := r.exchanges(t)[0]
+	r.get("/api/v1/threat", append([]string{"x-cloakroom-session", id}, r.masking.agent...)...)
+	r.eventually("the exchange of that session has ended", func() bool {
+		stdout, _, _ := command(t, r.dir, r.env, "session", "show", id, "--brief")
+		return strings.Contains(stdout, "/v1/threat") && !strings.Contains(stdout, " -  ")
+	})
+	text, stderr, code := command(t, r.dir, r.env, "session", "show", id)
+	page(text, stderr)
+	if code != 0 || strings.Count(text, "\nexchange ")+1 != 2 || !strings.Contains(text, "> GET /api/v1/echo\n") || !strings.Contains(text, "> GET /api/v1/threat\n") {
+		t.Errorf("exit %d: %s%s", code, text, stderr)
+	}
+	if body, stderr, code := command(t, r.dir, r.env, "session", "show", id, "--body", "got"); code != 0 || body != string(r.got["echo"]) {
+		t.Errorf("--body: exit %d: %q, %s", code, body, stderr)
+	}
+	if all := r.acts(); !slices.ContainsFunc(all, func(a act) bool { return a.Name == "read" && a.Session == id && a.Exchange == id && a.N == 2 }) {
+		t.Errorf("the log tells of %+v", all)
 	}
 }
 

@@ -30,6 +30,7 @@ func TestABrokenLog(t *testing.T) {
 	}{
 		{"session show s1", "", []string{entry, "is not shown", "log verify"}, 1},
 		{"session replay s1 --speed 0", "", []string{entry, "is not shown"}, 1},
+		{"session replay s1 --rules cloakroom.yaml", "", []string{entry, "is not shown"}, 1},
 		{"session verify s1 --contents --evidence FILE", "", []string{entry, "is not shown"}, 1},
 		{"session verify s1", "FOUND", []string{"findings", entry}, 1},
 		{"session verify s1 --json", `"broken log"`, []string{"findings", entry}, 1},

@@ -52,8 +52,8 @@ type Options struct {
 	// AsOf has the policy take the request's time for now: of a request that was
 	// recorded.
 	AsOf bool
-	// Alone has http.send ask nobody: where the policy calls it, Evaluate's error is
-	// access.ErrAsks.
+	// Alone has the policy ask nobody: where it calls http.send, Evaluate's error is
+	// access.ErrAsks, and everywhere if it has schemas of JSON that may be fetched.
 	Alone bool
 }
 
@@ -67,6 +67,7 @@ type Policy struct {
 	limit    time.Duration
 	asOf     bool
 	alone    bool
+	fetches  bool
 	memo     memo
 	answers  answers
 }
@@ -96,7 +97,8 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing decision %q: %w", s.path, err)
 	}
-	p := &Policy{query: query, txn: txn, decision: s.path, revision: s.revision(o.AllowNet), wants: wanted(compiler), limit: o.Limit, asOf: o.AsOf, alone: o.Alone}
+	p := &Policy{query: query, txn: txn, decision: s.path, revision: s.revision(o.AllowNet), wants: wanted(compiler), limit: o.Limit, asOf: o.AsOf, alone: o.Alone,
+		fetches: o.Alone && fetches(compiler, o.AllowNet)}
 	if p.limit <= 0 {
 		p.limit = DefaultLimit
 	}
@@ -155,6 +157,9 @@ func (p *Policy) answer(ctx context.Context, in *access.Input) (access.Verdict, 
 }
 
 func (p *Policy) evaluate(ctx context.Context, in *access.Input) (access.Verdict, error) {
+	if p.fetches {
+		return access.Verdict{}, access.ErrAsks
+	}
 	input, err := p.input(in)
 	if err != nil {
 		return access.Verdict{}, err

@@ -212,6 +212,8 @@ func TestAPolicyThatIsAloneAsksNobody(t *testing.T) {
 		"asks again":         {`b if http.send({"method": "GET", "url": "URL", "max_retry_attempts": 2}).status_code == 200`, true},
 		"asks if it must":    {"b if {\n\tinput.principal.subject != \"agent-7\"\n\thttp.send({\"method\": \"GET\", \"url\": \"URL\"}).status_code == 200\n}", false},
 		"has no need to ask": {`b := true`, false},
+		"fetches a schema":   {`b if json.match_schema({}, {"$ref": "URL/schema"})[0]`, true},
+		"verifies one":       {`b if json.verify_schema({"$ref": "URL/schema"})[0]`, true},
 	} {
 		p := policy(t, Options{Decision: "a/b", AllowNet: []string{"127.0.0.1"}, Alone: true,
 			Modules: map[string]string{"m.rego": "package a\n\n" + strings.ReplaceAll(tt.rule, "URL", server.URL)}})

@@ -98,7 +98,7 @@ func printEvidence(w io.Writer, e verify.Checked, known bool) {
 		printCheckedLog(w, l)
 	}
 	for _, id := range e.Judged.Missing {
-		fmt.Fprintf(w, "not here    log %s: another log tells of entries of it that are not in the file's\n", transcript.Visible(id))
+		fmt.Fprintf(w, "missing     log %s: another log tells of entries of it that are not in the file's\n", transcript.Visible(id))
 	}
 	printSessionReport(w, e.Report, verify.LogReport{})
 	fmt.Fprintf(w, "contents    of %s\n", counted(e.Contents, "exchange"))
@@ -122,8 +122,8 @@ func printJudged(w io.Writer, e verify.Checked) {
 	j := e.Judged
 	fmt.Fprintf(w, "judged here %s that were or may have been put in, by decision, lease and approvals; %d of them by the rules in force too\n",
 		counted(j.Values, "value"), j.Values-j.NoRules)
-	fmt.Fprintf(w, "            %s, %d of them proved to be what the log tells of; %d bytes that agents got were searched for the values that were given\n",
-		counted(j.Recorded, "recording"), j.Proved, j.Searched)
+	fmt.Fprintf(w, "            %s, %d of them proved, of %d that the lines tell of; %d bytes that agents got were searched for the values that were given\n",
+		counted(j.Recorded, "recording"), j.Proved, j.Named, j.Searched)
 	fmt.Fprintf(w, "on its word the search for other values, other recordings, the logs as a whole, and the rules of %s\n", counted(j.NoRules, "value"))
 	for _, f := range j.Unsaid {
 		fmt.Fprintf(w, "NOT SAID    %s\n", transcript.Visible(f.String()))

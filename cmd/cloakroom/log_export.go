@@ -13,6 +13,7 @@ import (
 
 	"cloakroom/internal/export"
 	"cloakroom/internal/record"
+	"cloakroom/internal/transcript"
 )
 
 // exportFlags are what `log export` is called with.
@@ -62,7 +63,9 @@ func exportLog(cmd *cobra.Command, o *options, f exportFlags) error {
 		return err
 	}
 	job := export.Job{Dir: cfg.Record.Dir, Mapper: m, Sink: sink, State: f.state, Follow: f.follow,
-		Failed: func(err error) { fmt.Fprintf(cmd.ErrOrStderr(), "cloakroom: warning: %v\n", err) }}
+		Failed: func(err error) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "cloakroom: warning: %s\n", transcript.Visible(err.Error()))
+		}}
 	if f.state != "" {
 		job.Aside = f.state + ".rejected"
 	}

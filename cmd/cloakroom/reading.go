@@ -23,7 +23,7 @@ type recordings interface {
 	recording.Reader
 	io.Closer
 	Check(ctx context.Context, p record.Part) error
-	Erase(ctx context.Context, what []recording.Erasure, tell func(record.Act) error) error
+	Erase(ctx context.Context, what []recording.Erasure, tell func(record.Act) error) (left map[string]bool, err error)
 }
 
 // reading is what a command needs that shows what is recorded.
@@ -80,36 +80,52 @@ func (r reading) exchanges(ctx context.Context, s selector, what string) ([]reco
 	if err != nil {
 		return nil, err
 	}
+	return xs, r.entered(ctx, s, xs, what)
+}
+
+// entered enters in the log that exchanges are read, of which there is one at least.
+func (r reading) entered(ctx context.Context, s selector, xs []record.Exchange, what string) error {
 	d := xs[0].Decision.Decision
 	act := record.Act{Name: "read", Session: d.Session, Principal: principalOf(xs[0]), N: len(xs), Detail: what}
 	if len(xs) == 1 {
 		act.Exchange = d.Exchange
 	}
+	if slices.ContainsFunc(xs, func(x record.Exchange) bool { return x.Decision.Decision.Session != act.Session }) {
+		act.Session, act.Exchange = s.name, s.name // a session, and an exchange of another
+	}
 	if slices.ContainsFunc(xs, func(x record.Exchange) bool { return principalOf(x) != act.Principal }) {
 		act.Principal = "" // everyone's of that name
 	}
-	return xs, r.enter(ctx, act)
+	return r.enter(ctx, act)
 }
+
+func idOf(x record.Exchange) string { return x.Decision.Decision.Exchange }
 
 // principalOf is the ID of who asked for an exchange.
 func principalOf(x record.Exchange) string {
 	return access.Principal{Issuer: x.Decision.Decision.Issuer, Subject: x.Decision.Decision.Subject}.ID()
 }
 
-// find finds the exchanges without what is recorded of them; there is one at least.
+// find finds the exchanges without what is recorded of them; there is one at least. An
+// agent may name its session as an exchange, and hides nothing by that: both are found.
 func find(ctx context.Context, ix record.Index, s selector) ([]record.Exchange, error) {
-	x, err := ix.Exchange(ctx, s.name)
-	switch {
-	case err == nil && (s.principal == "" || principalOf(x) == s.principal):
-		return []record.Exchange{x}, nil
-	case err != nil && !errors.Is(err, record.ErrUnknown):
+	xs, err := ix.Exchanges(ctx, s.principal, s.name, s.limit)
+	if err != nil {
 		return nil, err
 	}
-	xs, err := ix.Exchanges(ctx, s.principal, s.name, s.limit)
-	if err == nil && len(xs) == 0 {
-		err = hinted{fmt.Errorf("no session or exchange %q", s.name), "`cloakroom session ls` lists them"}
+	x, err := ix.Exchange(ctx, s.name)
+	switch {
+	case errors.Is(err, record.ErrUnknown):
+	case err != nil:
+		return nil, err
+	case (s.principal == "" || principalOf(x) == s.principal) && !slices.ContainsFunc(xs, func(x record.Exchange) bool { return idOf(x) == s.name }):
+		xs = append(xs, x)
+		slices.SortStableFunc(xs, func(a, b record.Exchange) int { return a.Decision.Time.Compare(b.Decision.Time) })
 	}
-	return xs, err
+	if len(xs) == 0 {
+		return nil, hinted{fmt.Errorf("no session or exchange %q", s.name), "`cloakroom session ls` lists them"}
+	}
+	return xs, nil
 }
 
 // read reads what is recorded of an exchange that was entered. The transcript says

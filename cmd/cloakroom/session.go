@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,9 +32,7 @@ type shownSession struct {
 }
 
 func newSessionList(o *options) *cobra.Command {
-	var filter record.SessionFilter
-	var outcome string
-	var asJSON bool
+	var l sessionList
 	c := &cobra.Command{
 		Use: "ls", Short: "List sessions, newest first", Args: noArgs,
 		Long: `List sessions, newest first. --credential, --host and --outcome are about the same
@@ -38,8 +40,9 @@ exchanges of a session, and with them --since and --until are about these too.`,
 		Example: `  cloakroom session ls --since 24h --outcome refused
   cloakroom session ls --credential github-read --host api.github.com
   cloakroom session ls --since 2026-11-01 --until 2026-11-02T12:00:00Z --json`,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if filter.Outcomes, err = record.ReadOutcomes(outcome); err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := l.read()
+			if err != nil {
 				return usageError{err}
 			}
 			return withIndex(cmd, o, func(ctx context.Context, ix record.Index) error {
@@ -47,20 +50,70 @@ exchanges of a session, and with them --since and --until are about these too.`,
 				if err != nil {
 					return err
 				}
-				return printSessions(cmd.OutOrStdout(), sessions, asJSON)
+				l.tell(cmd.ErrOrStderr(), len(sessions))
+				return printSessions(cmd.OutOrStdout(), sessions, l.asJSON)
 			})
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&filter.Principal, "principal", "", "only this principal's (issuer#subject)")
-	f.StringVar(&filter.Credential, "credential", "", "only those that used this credential, or were refused it")
-	f.StringVar(&filter.Host, "host", "", "only those that reached for this upstream's host")
-	f.StringVar(&outcome, "outcome", "", "only those with a decision allow, deny, needs_approval, or refused for the last two")
-	f.Var((*moment)(&filter.Since), "since", "only those that went on since then: a time, a day, or how long ago, e.g. 24h")
-	f.Var((*moment)(&filter.Until), "until", "only those that had begun by then: the same")
-	f.IntVar(&filter.Limit, "limit", 100, "at most so many")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	l.flags(c)
 	return c
+}
+
+// sessionList is what `session ls` was asked for.
+type sessionList struct {
+	record.SessionFilter
+	outcome string
+	asJSON  bool
+}
+
+func (l *sessionList) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&l.Principal, "principal", "", "only this principal's (issuer#subject)")
+	f.StringVar(&l.Credential, "credential", "", "only those that used this credential, or were refused it")
+	f.StringVar(&l.Host, "host", "", "only those that reached for this upstream's host")
+	f.StringVar(&l.outcome, "outcome", "", "only those with a decision allow, deny, needs_approval, or refused for the last two")
+	f.Var((*moment)(&l.Since), "since", "only those that went on since then: a time, a day, or how long ago, e.g. 24h or 7d")
+	f.Var((*moment)(&l.Until), "until", "only those that had begun by then: the same")
+	f.IntVar(&l.Limit, "limit", 100, "at most so many; 0: all")
+	f.BoolVar(&l.asJSON, "json", false, "print JSON")
+}
+
+// read is the filter that the flags make, or what is wrong with them.
+func (l *sessionList) read() (f record.SessionFilter, err error) {
+	f = l.SessionFilter
+	f.Host = strings.ToLower(f.Host)
+	if f.Limit == 0 {
+		f.Limit = math.MaxInt32
+	}
+	switch f.Outcomes, err = record.ReadOutcomes(l.outcome); {
+	case err != nil:
+		return f, err
+	case strings.Contains(f.Host, "/"):
+		return f, fmt.Errorf("--host %q: want a host alone, such as api.github.com", l.Host)
+	case f.Limit < 0:
+		return f, fmt.Errorf("--limit %d: want 0 or more", l.Limit)
+	case !f.Since.IsZero() && !f.Until.IsZero() && f.Until.Before(f.Since):
+		return f, errors.New("--until is before --since: no session fits")
+	}
+	return f, checkPrincipal(f.Principal)
+}
+
+// checkPrincipal refuses what no principal is called.
+func checkPrincipal(id string) error {
+	if id == "" || strings.Contains(id, "#") {
+		return nil
+	}
+	return hinted{fmt.Errorf("--principal %q: want ISSUER#SUBJECT", id), "`cloakroom session ls` prints it"}
+}
+
+// tell says where a list has no sessions, or perhaps not all of them.
+func (l *sessionList) tell(w io.Writer, n int) {
+	switch {
+	case n == 0:
+		fmt.Fprintln(w, "cloakroom: no session fits")
+	case n == l.Limit:
+		fmt.Fprintf(w, "cloakroom: the latest %d sessions; there may be more (--limit)\n", n)
+	}
 }
 
 func printSessions(w io.Writer, sessions []record.Session, asJSON bool) error {
@@ -92,7 +145,13 @@ func (m *moment) String() string {
 func (m *moment) Type() string { return "time" }
 
 func (m *moment) Set(text string) error {
-	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		d = time.Duration(n) * 24 * time.Hour
+	}
+	if err == nil && d >= 0 {
 		*m = moment(time.Now().Add(-d))
 		return nil
 	}
@@ -102,7 +161,7 @@ func (m *moment) Set(text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("want 24h, 2006-01-02 or 2006-01-02T15:04:05Z")
+	return fmt.Errorf("want 24h or 7d (ago), 2006-01-02 or 2006-01-02T15:04:05Z")
 }
 
 // withIndex opens the log's index, also while the service runs, and first lets

@@ -145,8 +145,12 @@ func (r reading) erase(ctx context.Context, xs []record.Exchange, reason string,
 	if err := enter(acts...); err != nil {
 		return errors.Join(err, errNothingDone)
 	}
-	err := r.packs.Erase(ctx, what, func(a record.Act) error { return enter(a) })
+	left, err := r.packs.Erase(ctx, what, func(a record.Act) error { return enter(a) })
 	for _, x := range xs {
+		if id := x.Decision.Decision.Exchange; left[id] {
+			out.Left = append(out.Left, id)
+			continue
+		}
 		if looked := out.look(ctx, r.packs, x); err == nil {
 			err = looked
 		}

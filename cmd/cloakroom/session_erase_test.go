@@ -86,12 +86,16 @@ type packsOf struct {
 	t     *testing.T
 }
 
-func (p *packsOf) Erase(_ context.Context, what []recording.Erasure, tell func(record.Act) error) error {
+func (p *packsOf) Erase(_ context.Context, what []recording.Erasure, tell func(record.Act) error) (map[string]bool, error) {
 	got := slices.DeleteFunc(acts(p.t, p.l), func(a record.Act) bool { return a.Name == "" })
 	if len(got) != len(what) || got[0].Name != "erase" || got[0].Exchange != what[0].Exchange || got[0].N != 1 || got[0].Detail != "why" {
 		p.t.Errorf("before anything is erased the log tells of %+v", got)
 	}
-	return errors.Join(p.fails, tell(record.Act{Name: "erase", Target: "pack"}))
+	left := map[string]bool{}
+	for _, e := range what {
+		left[e.Exchange] = p.fails != nil
+	}
+	return left, errors.Join(p.fails, tell(record.Act{Name: "erase", Target: "pack"}))
 }
 
 func (p *packsOf) Check(context.Context, record.Part) error { return p.left["all"] }
@@ -112,7 +116,7 @@ func TestEraseSaysWhatIsLeft(t *testing.T) {
 		{"all", began, nil, recording.ErrErased, []string{"ann", "ann", "bob"}, `"erased": 2`, ""},
 		{"expired", began.Add(-100 * time.Hour), nil, recording.ErrGone, []string{"ann", "ann", "bob"}, `"expired": 2`, ""},
 		{"elsewhere", began, nil, recording.ErrGone, []string{"ann", "ann", "bob"}, `"erased": 0`, "something may still be there"},
-		{"locked", began, locked, nil, []string{"ann", "ann", "bob"}, `"erased": 0`, "the object is locked"},
+		{"locked", began, locked, recording.ErrErased, []string{"ann", "ann", "bob"}, `"erased": 0`, "the object is locked"},
 		{"one goes on", began, nil, recording.ErrErased, []string{"ann", "ann"}, `"going_on": 1`, "still going on"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

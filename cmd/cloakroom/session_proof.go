@@ -152,7 +152,7 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	}
 	e.Key, e.Dirs, e.Witnesses = key, p.logs.Dirs, witnessNames(p.config)
 	if v.contents {
-		e.Contents, e.Recorded = func(exchange string) ([]byte, error) { return p.text(ctx, exchange) }, p.recorded
+		e.Contents, e.Recorded = p.text, p.recorded
 	}
 	f, err := os.OpenFile(v.evidence, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -172,15 +172,17 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 }
 
 // text is what is recorded of an exchange, as `session show --full` prints it.
-func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
-	x, err := p.db.Exchange(ctx, exchange)
+func (p *proof) text(ctx context.Context, dir string, end *record.End) ([]byte, error) {
+	x, err := p.db.Exchange(ctx, end.Exchange)
 	if errors.Is(err, record.ErrUnknown) {
 		return []byte("not in the store's index\n"), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.read(ctx, x)
+	r := p.reading
+	r.packs = p.logs.packs[dir]
+	t, err := r.read(ctx, x)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +194,7 @@ func (p *proof) text(ctx context.Context, exchange string) ([]byte, error) {
 // recorded is what is recorded of an exchange, unsealed; none if it is not there.
 func (p *proof) recorded(ctx context.Context, dir string, end *record.End) ([][]byte, error) {
 	parts, err := p.logs.packs[dir].Plain(ctx, end.Exchange, end.Recording)
-	for _, known := range []error{recording.ErrGone, recording.ErrNotRecorded, recording.ErrBroken, recording.ErrKey} {
+	for _, known := range []error{recording.ErrGone, recording.ErrErased, recording.ErrNotRecorded, recording.ErrBroken, recording.ErrKey} {
 		if errors.Is(err, known) {
 			return nil, nil // the report says so
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"net"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -101,9 +102,21 @@ func (p replaying) check() error {
 	case p.limit < 0:
 		err = fmt.Errorf("--limit %d: want 0 or more", p.limit)
 	default:
+		err = errors.Join(checkGateway(p.gateway), checkPrincipal(p.principal))
+	}
+	if err == nil {
 		return nil
 	}
 	return usageError{err}
+}
+
+// checkGateway refuses what is no base URL: a token goes there.
+func checkGateway(text string) error {
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery+u.Fragment != "") {
+		return errors.New("--gateway: want the URL at which agents reach the gateway, such as http://127.0.0.1:8080")
+	}
+	return nil
 }
 
 // readSpeed reads "10x", "10" or "0.5x".

@@ -39,9 +39,25 @@ func TestMoment(t *testing.T) {
 	if err := m.Set("24h"); err != nil || time.Since(time.Time(m)) < 24*time.Hour {
 		t.Errorf("24h: %v, %v", m.String(), err)
 	}
-	for _, text := range []string{"", "yesterday", "-1h", "2026-13-01"} {
+	if err := m.Set("7d"); err != nil || time.Since(time.Time(m)) < 7*24*time.Hour {
+		t.Errorf("7d: %v, %v", m.String(), err)
+	}
+	for _, text := range []string{"", "yesterday", "-1h", "-1d", "d", "99999d", "2026-13-01"} {
 		if err := m.Set(text); err == nil {
 			t.Errorf("%q is %v", text, m.String())
+		}
+	}
+}
+
+func TestCheckGateway(t *testing.T) {
+	for _, text := range []string{"", "http://127.0.0.1:8080", "https://gw.example/base/"} {
+		if err := checkGateway(text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, text := range []string{"localhost:8080", "gw.example", "ftp://x", "http://", "http://me:secret@x", "http://x?y", "http://x#y", ":"} {
+		if err := checkGateway(text); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,8 +70,11 @@ func (s showing) check() error {
 	if s.limit < 0 {
 		return usageError{fmt.Errorf("--limit %d: want 0 or more", s.limit)}
 	}
-	if s.brief && s.asJSON || s.body != "" && (s.brief || s.asJSON || s.full) {
-		return usageError{fmt.Errorf("--brief, --json and --body are different things to show")}
+	if s.brief && s.asJSON || s.body != "" && (s.brief || s.asJSON) || s.full && (s.brief || s.asJSON || s.body != "") {
+		return usageError{fmt.Errorf("--brief, --json, --body and --full are different things to show")}
+	}
+	if err := checkPrincipal(s.principal); err != nil {
+		return usageError{err}
 	}
 	return nil
 }
@@ -103,16 +107,18 @@ func (s showing) show(ctx context.Context, r reading, w, stderr io.Writer) error
 }
 
 func (s showing) showBody(ctx context.Context, r reading, w io.Writer) error {
-	if xs, err := find(ctx, r.db, s.selector); err != nil {
-		return err
-	} else if len(xs) != 1 {
-		return usageError{hinted{fmt.Errorf("--body is of one exchange, and %q has %d", s.name, len(xs)), "name one by its id: `session show --brief` lists them"}}
-	}
-	xs, err := r.exchanges(ctx, s.selector, s.body)
+	xs, err := find(ctx, r.db, s.selector)
 	if err != nil {
 		return err
 	}
-	t, err := r.read(ctx, xs[0])
+	at := slices.IndexFunc(xs, func(x record.Exchange) bool { return len(xs) == 1 || idOf(x) == s.name })
+	if at < 0 {
+		return usageError{hinted{fmt.Errorf("--body is of one exchange, and %q has %d", s.name, len(xs)), "name one by its id: `session show --brief` lists them"}}
+	}
+	if err := r.entered(ctx, s.selector, xs[at:at+1], s.body); err != nil {
+		return err
+	}
+	t, err := r.read(ctx, xs[at])
 	if err != nil {
 		return err
 	}

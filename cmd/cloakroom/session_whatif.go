@@ -70,6 +70,9 @@ func (w *whatIf) run(cmd *cobra.Command, o *options, s selector) error {
 			report.add(judge.Judge(ctx, whatif.Case{Time: x.Decision.Time, Decision: x.Decision.Decision, Recording: x.Recording}))
 			return nil
 		})
+		if broken != nil && report.Decided+len(report.why) == 0 { // nothing was read
+			return broken
+		}
 		if err := report.print(cmd.OutOrStdout(), w.asJSON); err != nil {
 			return errors.Join(err, broken)
 		}

@@ -111,6 +111,6 @@ func (r *whatIfReport) print(w io.Writer, asJSON bool) error {
 func (r *whatIfReport) rows(w io.Writer) {
 	for _, d := range r.Differences {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Time.Format(time.RFC3339), transcript.Visible(d.Principal),
-			transcript.Visible(d.Method+" "+d.Host+d.Path), d.Before, d.After, transcript.Visible(d.Reason), d.Exchange)
+			transcript.Visible(d.Method+" "+d.Host+d.Path), d.Before, d.After, transcript.Visible(d.Reason), transcript.Visible(d.Exchange))
 	}
 }

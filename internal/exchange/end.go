@@ -71,6 +71,7 @@ func (x *Exchange) End(err error) {
 		return
 	}
 	end := x.entry.record(x.grant.Exchange, err, took, x.alarms.texts())
+	end.Values = x.alarms.names
 	end.Set = strings.Join(x.sets, ",")
 	if x.reel.tape == nil {
 		end.Lost = x.deps.Tapes != nil // it was not ready

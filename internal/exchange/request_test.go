@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -227,6 +228,9 @@ func TestAValueThatTheCallerSentIsAnAlarm(t *testing.T) {
 	x.End(nil)
 	if got := strings.Join(w.told, ","); !strings.HasPrefix(got, "began,value sent colon,value sent plain,ended") {
 		t.Errorf("told %q", got)
+	}
+	if got := w.entries[0].End.Values; !slices.Equal(got, []string{"colon", "plain"}) {
+		t.Errorf("values %q", got)
 	}
 	if got := w.entries[0].End.Error; got != `the caller sent the real value of "colon"; the caller sent the real value of "plain"` {
 		t.Errorf("recorded %q", got)

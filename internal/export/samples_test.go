@@ -47,7 +47,7 @@ func exchanges() map[string]record.Entry {
 		Recording: []record.Part{{Pack: exchange, At: 10, Size: 20}}}
 	cut := record.End{Exchange: exchange, Code: access.Unavailable, Error: "the stream was cut"}
 	leaked, lost := end, end
-	leaked.Error, lost.Lost = `the caller sent the real value of "github-read"`, true
+	leaked.Values, leaked.Error, lost.Lost = []string{"github-read"}, `the caller sent the real value of "github-read"`, true
 	return map[string]record.Entry{
 		"decision-allow":  {Decision: &allowed},
 		"decision-deny":   {Decision: &denied},

@@ -14,19 +14,16 @@ import (
 // alarm is something in an entry that somebody should look at.
 type alarm struct{ title, detail string }
 
-// The words by which the log tells of alarms: what stands in an error, and an act.
-const (
-	sent   = "the caller sent the real value of "
-	forged = "forge"
-)
+// forged is the act by which the log tells of an alarm.
+const forged = "forge"
 
 // alarms are what an entry tells of beside itself.
 func (x entry) alarms() (all []alarm) {
 	switch {
 	case x.Decision != nil && x.Decision.Cause == access.CauseStolen:
 		all = append(all, alarm{"A ticket was used by another than its holder", x.Decision.Reason})
-	case x.End != nil && strings.Contains(x.End.Error, sent):
-		all = append(all, alarm{"An agent sent the real value of a credential", x.End.Error})
+	case x.End != nil && len(x.End.Values) > 0:
+		all = append(all, alarm{"An agent sent the real value of a credential", "of " + strings.Join(x.End.Values, ", ")})
 	}
 	if x.Act != nil && x.Act.Name == forged {
 		all = append(all, alarm{"Somebody wrote an act into the store", x.Act.Detail})

@@ -140,7 +140,8 @@ type End struct {
 	Substitutions []Substitution `json:"substitutions"`
 	Masks         []Count        `json:"masks"` // by credential; see Counts
 	Phases        []Phase        `json:"phases"`
-	Code          access.Code    `json:"code"` // of a refusal after the decision
+	Values        []string       `json:"values"` // credentials whose real value the caller sent itself
+	Code          access.Code    `json:"code"`   // of a refusal after the decision
 	Error         string         `json:"error"`
 	Set           string         `json:"set"`       // ids of the pattern sets that it was masked with, in order, with "," between
 	Kept          string         `json:"kept"`      // of the bodies: "full" up to a limit, "hash", "none"; empty: nothing is recorded

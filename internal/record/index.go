@@ -66,6 +66,24 @@ func (f SessionFilter) Narrow() bool {
 	return f.Credential != "" || f.Host != "" || len(f.Outcomes) > 0
 }
 
+// Among are the outcomes, where none are asked for all that there are.
+func (f SessionFilter) Among() []access.Outcome {
+	if len(f.Outcomes) > 0 {
+		return f.Outcomes
+	}
+	return []access.Outcome{access.Allow, access.Deny, access.NeedsApproval}
+}
+
+// UpTo is the filter without sessions that began after the latest exchange that it
+// asks for, in microseconds since 1970: of a credential that is used no more, the
+// sessions since need not be gone through.
+func (f SessionFilter) UpTo(latest int64) SessionFilter {
+	if at := time.UnixMicro(latest); f.Until.IsZero() || at.Before(f.Until) {
+		f.Until = at
+	}
+	return f
+}
+
 // Most is the limit.
 func (f SessionFilter) Most() int {
 	if f.Limit <= 0 {

@@ -100,6 +100,7 @@ func (e *encoder) end(x *End) {
 		ms := float64(p.Took.Round(time.Microsecond)) / float64(time.Millisecond)
 		e.buf = strconv.AppendFloat(e.buf, ms, 'f', 3, 64)
 	})
+	e.texts("values", x.Values)
 	e.text("code", string(x.Code), itemMax)
 	e.text("error", x.Error, textMax)
 	e.text("set", x.Set, textMax)

@@ -289,10 +289,10 @@ func TestTakesNothingAfterAFailure(t *testing.T) {
 func TestHangingDisk(t *testing.T) {
 	dir := newDir(t)
 	d := &faulty{held: make(chan struct{})}
-	r := open(t, dir, openLog(t, dir), Options{Strict: true, disk: d, Memory: 100 << 10})
+	r := open(t, dir, openLog(t, dir), Options{Strict: true, disk: d, Memory: 1 << 20})
 	n := 0
 	for ; r.Ready("") == nil && n < 10000; n++ {
-		tape := r.Begin(record.NewID(began), fmt.Sprint("agent", n%8), began, full)
+		tape := r.Begin(record.NewID(began), fmt.Sprint("agent", n%64), began, full)
 		if err := ordinary(tape, jsonBody(n)); err != nil {
 			t.Fatal(err)
 		}

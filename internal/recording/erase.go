@@ -27,16 +27,17 @@ type Erasure struct {
 // an act for each exchange before. tell puts into the log what Erase says of a pack,
 // and returns once it is there; only then is anything of the pack overwritten.
 //
-// Where it did not come to its end it can be done again. What is gone is left out. An
-// error says of which packs something may still be there.
-func (p *Packs) Erase(ctx context.Context, what []Erasure, tell func(record.Act) error) error {
+// Where it did not come to its end it can be done again. What is gone is left out. The
+// error is of packs; left are the exchanges of which something may still be there
+// therefore.
+func (p *Packs) Erase(ctx context.Context, what []Erasure, tell func(record.Act) error) (left map[string]bool, failed error) {
 	packs := map[string][]erased{}
 	for _, e := range what {
 		for _, part := range e.Parts {
 			packs[part.Pack] = append(packs[part.Pack], erased{part, e.Exchange})
 		}
 	}
-	var failed error
+	left = map[string]bool{}
 	for _, id := range slices.Sorted(maps.Keys(packs)) {
 		err := ctx.Err()
 		if err == nil {
@@ -44,9 +45,12 @@ func (p *Packs) Erase(ctx context.Context, what []Erasure, tell func(record.Act)
 		}
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("erasing in pack %q: %w", id, err))
+			for _, part := range packs[id] {
+				left[part.exchange] = true
+			}
 		}
 	}
-	return failed
+	return left, failed
 }
 
 // erased is a part that is to be erased, of an exchange.
@@ -63,10 +67,11 @@ func (p *Packs) erasePack(ctx context.Context, id string, parts []erased, tell f
 	if err == nil {
 		defer lock.Close()
 	}
-	if err := p.eraseHere(id, parts, tell); err != nil || p.bucket == nil {
-		return err
+	err = p.eraseHere(id, parts, tell)
+	if p.bucket != nil {
+		err = errors.Join(err, p.eraseOutside(ctx, id, parts, tell))
 	}
-	return p.eraseOutside(ctx, id, parts, tell)
+	return err
 }
 
 // eraseHere erases in place: what wrote the file goes on behind.

@@ -126,7 +126,7 @@ func eraseUntilKilled(t *testing.T, dir string) {
 		what = append(what, Erasure{id, ends(t, dir)[id].Recording})
 	}
 	heard := bufio.NewReader(os.Stdin)
-	err = packs.Erase(context.Background(), what, func(a record.Act) error {
+	_, err = packs.Erase(context.Background(), what, func(a record.Act) error {
 		os.Stdout.WriteString("told " + a.Target + " " + a.Detail + "\n")
 		_, err := heard.ReadString('\n')
 		return err

@@ -100,7 +100,7 @@ type Recorder struct {
 	failure atomic.Pointer[error] // of the last write; nil: it went well
 	scarce  atomic.Pointer[error] // what there is too little or too much of
 	low     atomic.Int64          // bytes that a principal may record in a day as the disk is low; 0: it is not
-	house   share                 // what no principal takes
+	house   share                 // what is no principal's
 	stats   counters
 
 	wake    chan struct{} // holds an element when there is something to commit

@@ -61,9 +61,13 @@ func (r *Recorder) take(s *share, n int64) {
 	s.memory.Add(n)
 }
 
-// share returns the principal's, with one tape more. r.mu is held.
+// share returns the principal's, with one tape more; nobody's, where there is no
+// issuer, is the house's. r.mu is held.
 func (r *Recorder) share(principal string) *share {
 	s := r.shares[principal]
+	if principal == "" {
+		s = &r.house
+	}
 	if s == nil {
 		s = &share{at: r.o.Now()}
 		r.shares[principal] = s
@@ -82,8 +86,11 @@ func (r *Recorder) daily() int64 {
 }
 
 // over tells why a principal takes more than so many times its share; nil: it does
-// not.
+// not. The house has all that there is.
 func (r *Recorder) over(s *share, times int64) error {
+	if s == &r.house {
+		return nil
+	}
 	if n, most := s.memory.Load(), r.o.Memory/memoryShare; n > times*most {
 		return fmt.Errorf("%w: %d bytes of one principal's recordings wait, and %d may", ErrShare, n, most)
 	}
@@ -97,7 +104,7 @@ func (r *Recorder) over(s *share, times int64) error {
 	return nil
 }
 
-// readyFor tells why a principal may begin nothing now; nil: it may.
+// readyFor tells why a principal may begin nothing now; nil: it may, as may nobody.
 func (r *Recorder) readyFor(principal string) error {
 	r.mu.Lock()
 	s := r.shares[principal]

@@ -251,7 +251,7 @@ func TestTheLogHasTheHashOfATape(t *testing.T) {
 	if err := p.r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	known := map[record.Hash]bool{}
+	known, salts := map[record.Hash]bool{}, map[string]bool{}
 	for id, e := range ends(t, p.dir) {
 		all, err := p.r.Plain(t.Context(), id, e.Recording)
 		if err != nil || len(all) < 2 {
@@ -259,6 +259,10 @@ func TestTheLogHasTheHashOfATape(t *testing.T) {
 		}
 		if known[e.Tape] = true; e.Tape != sha256.Sum256(bytes.Join(all, nil)) {
 			t.Errorf("exchange %s: the hash is not that of its parts", id)
+		}
+		_, salt, _ := bytes.Cut(all[0], []byte(`"salt":"`))
+		if salts[string(salt[:32])] = true; bytes.Contains(all[1], []byte("salt")) {
+			t.Error("a tape has two salts")
 		}
 		tr, err := Parse(id, all)
 		if err != nil || joined(tr, Got) != "onetwo" || !tr.Complete {
@@ -268,7 +272,7 @@ func TestTheLogHasTheHashOfATape(t *testing.T) {
 			t.Error("the second part is taken for the first")
 		}
 	}
-	if len(known) != 2 {
-		t.Errorf("%d hashes of two tapes", len(known))
+	if len(known) != 2 || len(salts) != 2 {
+		t.Errorf("%d hashes and %d salts of two tapes", len(known), len(salts))
 	}
 }

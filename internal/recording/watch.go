@@ -33,9 +33,6 @@ func (r *Recorder) Ready(principal string) error {
 	if n := r.memory.Load(); n > r.o.Memory {
 		return fmt.Errorf("%w: %d bytes wait for the disk, and %d may", ErrUnavailable, n, r.o.Memory)
 	}
-	if principal == "" {
-		return nil
-	}
 	return r.readyFor(principal)
 }
 
@@ -75,10 +72,11 @@ func (r *Recorder) scarcity() error {
 	if reserve <= 0 {
 		reserve = min(reserveMost, all/reserveShare)
 	}
-	r.low.Store(0)
+	low := int64(0)
 	if free < lowAt*reserve {
-		r.low.Store(reserve / lowShare)
+		low = reserve / lowShare
 	}
+	r.low.Store(low)
 	if need := reserve + r.memory.Load(); free < need {
 		return fmt.Errorf("the disk of %q has %d bytes left, and %d are kept free", r.dir, free, need)
 	}

@@ -36,7 +36,7 @@ func (x *Exchange) Curl(gateway string) string {
 	if gateway == "" {
 		gateway = "http://" + h.Authority
 	}
-	c.words = append(c.words, c.quote(strings.TrimSuffix(gateway, "/")+h.Path, inTarget))
+	c.words = append(c.words, c.quote(strings.TrimSuffix(gateway, "/")+h.Path, inTarget, false))
 	return c.String()
 }
 
@@ -49,9 +49,15 @@ type curl struct {
 }
 
 // quote makes a text of the request one word, with the tickets that were used at the
-// place where it stood.
-func (c *curl) quote(text string, here func(access.Location) bool) string {
-	return quote(text, func(credential string) bool {
+// place where it stood and, if it is one for them, tokens.
+func (c *curl) quote(text string, here func(access.Location) bool, tokens bool) string {
+	return quote(text, func(kind, credential string) bool {
+		if kind == "token" {
+			if !tokens {
+				c.note("a token in another header than those of tokens is not put back")
+			}
+			return tokens
+		}
 		used := slices.ContainsFunc(c.exchange.Decision.Decision.Uses, func(u record.Use) bool {
 			at, err := access.ParseLocation(u.Location)
 			return err == nil && !u.Placeholder.Named && u.Credential == credential && here(at)
@@ -61,6 +67,11 @@ func (c *curl) quote(text string, here func(access.Location) bool) string {
 		}
 		return used
 	})
+}
+
+// holdsTokens tells whether a header is one in which callers send their token.
+func (c *curl) holdsTokens(name string) bool {
+	return name == "authorization" || name == "proxy-authorization" || name == "x-cloakroom-token" || slices.Contains(c.exchange.Decision.Decision.Tokens, name)
 }
 
 func (c *curl) note(text string) {
@@ -119,10 +130,11 @@ func (c *curl) headers(h *recording.Head, gateway string) {
 		}
 		switch {
 		case own[f.Name] || strings.HasPrefix(f.Name, ":"):
+		case f.Name == "content-encoding" && c.decoded(f.Value):
 		case f.Value == "":
 			c.words = append(c.words, "-H", literal(f.Name+";"))
 		default:
-			c.words = append(c.words, "-H", c.quote(f.Name+": "+f.Value, inHeader(f.Name)))
+			c.words = append(c.words, "-H", c.quote(f.Name+": "+f.Value, inHeader(f.Name), c.holdsTokens(f.Name)))
 		}
 	}
 	for _, name := range unasked {
@@ -130,6 +142,19 @@ func (c *curl) headers(h *recording.Head, gateway string) {
 			c.words = append(c.words, "-H", literal(name+":"))
 		}
 	}
+}
+
+// decoded tells whether a body is recorded without its codings, which are these.
+func (c *curl) decoded(codings string) bool {
+	for coding := range strings.SplitSeq(codings, ",") {
+		switch strings.ToLower(strings.TrimSpace(coding)) {
+		case "gzip", "x-gzip", "deflate", "br", "zstd", "identity":
+		default:
+			return false
+		}
+	}
+	c.note("the body is sent without its content coding")
+	return true
 }
 
 // markedInside tells whether a header's value is Basic credentials with a mark in them.
@@ -161,7 +186,11 @@ func (c *curl) body() {
 		c.note("the messages of a WebSocket are not sent again")
 		return
 	}
-	if sum.Bytes == 0 {
+	switch {
+	case sum.Bytes == 0:
+		return
+	case x.head(recording.Request).Method == "HEAD":
+		c.note("curl sends no body with HEAD")
 		return
 	}
 	body, err := x.Body(recording.Sent)

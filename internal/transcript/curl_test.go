@@ -95,6 +95,45 @@ func TestCurlHeaders(t *testing.T) {
 	}
 }
 
+// TestCurlGivesTokensToNobodyNew: an agent may write what stands for one anywhere.
+func TestCurlGivesTokensToNobodyNew(t *testing.T) {
+	const mark = "[token 0123456789abcdef]"
+	x := exchange(1, "GET", "/")
+	x.request("GET", "/?t="+mark, access.Header{Name: "x-note", Value: mark}, access.Header{Name: "x-token", Value: mark}, access.Header{Name: "cookie", Value: "t=" + mark})
+	x.Decision.Decision.Tokens = []string{"x-token"}
+	line := x.Curl("")
+	args, _ := run(t, line)
+	for _, want := range []string{"http://gateway:8080/?t=" + mark, "x-note: " + mark, "x-token: the token", "cookie: t=" + mark} {
+		if !slices.Contains(args, want) {
+			t.Errorf("no %q in %q", want, args)
+		}
+	}
+	if !strings.Contains(line, "# a token in another header") {
+		t.Errorf("no word of it: %s", line)
+	}
+}
+
+func TestCurlSendsNoBodyWithHEAD(t *testing.T) {
+	x := exchange(1, "HEAD", "/")
+	x.request("HEAD", "/")
+	x.piece(1, recording.Sent, "body", nil)
+	line := x.Curl("")
+	if args, _ := run(t, line); !slices.Contains(args, "-I") || slices.Contains(args, "--data-raw") || !strings.Contains(line, "# curl sends no body") {
+		t.Errorf("got %s", line)
+	}
+}
+
+// TestCurlOfACodedBody sends what is recorded: it has no codings.
+func TestCurlOfACodedBody(t *testing.T) {
+	for codings, kept := range map[string]bool{"gzip": false, "br, GZIP": false, "aws-chunked": true, "gzip, aws-chunked": true} {
+		x := post("{}", access.Header{Name: "content-encoding", Value: codings})
+		line := x.Curl("")
+		if args, _ := run(t, line); slices.Contains(args, "content-encoding: "+codings) != kept || strings.Contains(line, "without its content coding") == kept {
+			t.Errorf("%s: %s", codings, line)
+		}
+	}
+}
+
 func TestCurlBasic(t *testing.T) {
 	for plain, marked := range map[string]bool{"x:ckr_read_[ticket lease-1]": true, "x:ckr_read_0123456789abcdefghjkmnpqrs": false} {
 		x := post("", access.Header{Name: "authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(plain))})

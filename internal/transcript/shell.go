@@ -16,15 +16,18 @@ func simple(text string) bool {
 // is the end of the placeholder's text.
 var marked = regexp.MustCompile(`(?:[a-zA-Z0-9_.-]*ckr_([a-z0-9-]{1,48})_)?\[(ticket|token)(?: [0-9a-z-]+)?\]`)
 
-// quote makes a text one word of a POSIX shell. used tells whether a ticket of the
-// credential was used where the text stood: another mark of a ticket stays as it is,
-// as an agent may have written it, for whoever gets the text to get a ticket.
-func quote(text string, used func(credential string) bool) string {
+// quote makes a text one word of a POSIX shell. back tells whether what a mark stands
+// for is put back, a token or a ticket of the credential: another mark stays as it is,
+// as an agent may have written it, for whoever gets the text to get a ticket or token.
+func quote(text string, back func(kind, credential string) bool) string {
 	var b strings.Builder
 	from := 0
 	for _, m := range marked.FindAllStringSubmatchIndex(text, -1) {
-		kind := text[m[4]:m[5]]
-		if kind == "ticket" && (m[2] < 0 || !used(text[m[2]:m[3]])) {
+		kind, credential := text[m[4]:m[5]], ""
+		if m[2] >= 0 {
+			credential = text[m[2]:m[3]]
+		}
+		if !back(kind, credential) {
 			continue
 		}
 		if m[0] > from {

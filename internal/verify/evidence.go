@@ -69,13 +69,15 @@ type Evidence struct {
 	Version   string // with which program
 	Asked     string // what was to be verified, in words
 	Report    SessionReport
-	Dirs      []string                              // of the logs
-	Witnesses []string                              // their names
-	Lines     map[string][]record.Line              // by log, in order; see Take
-	Rules     map[record.Hash][]byte                // see TakeRules
-	Contents  func(exchange string) ([]byte, error) // what is recorded, as text; nil: it is left out
-	// Recorded is what is recorded, for recording.Parse, of an exchange that has its end
-	// in the log in dir; nil: it is left out. None: there is nothing any more.
+	Dirs      []string                 // of the logs
+	Witnesses []string                 // their names
+	Lines     map[string][]record.Line // by log, in order; see Take
+	Rules     map[record.Hash][]byte   // see TakeRules
+	// Contents is what is recorded of an exchange that has its end in the log in dir, as
+	// text; nil: it is left out.
+	Contents func(ctx context.Context, dir string, end *record.End) ([]byte, error)
+	// Recorded is the same for recording.Parse; nil: it is left out. None: there is nothing
+	// any more.
 	Recorded func(ctx context.Context, dir string, end *record.End) ([][]byte, error)
 }
 
@@ -269,7 +271,7 @@ func (e Evidence) content(ctx context.Context, w *evidenceWriter, dir string, l 
 		return err
 	}
 	if e.Contents != nil {
-		text, err := e.Contents(entry.End.Exchange)
+		text, err := e.Contents(ctx, dir, entry.End)
 		if err != nil {
 			return err
 		}

@@ -62,7 +62,9 @@ func plainText(s string) any {
 
 // withContents lets the evidence hold what is recorded.
 func (w *world) withContents(e Evidence) Evidence {
-	e.Contents = func(exchange string) ([]byte, error) { return []byte("what " + exchange + " said\n"), nil }
+	e.Contents = func(_ context.Context, _ string, end *record.End) ([]byte, error) {
+		return []byte("what " + end.Exchange + " said\n"), nil
+	}
 	e.Recorded = func(_ context.Context, dir string, end *record.End) ([][]byte, error) {
 		x, there := w.tapes[end.Exchange]
 		if !there || dir != w.dir {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"slices"
 
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
@@ -15,7 +16,8 @@ const heldMax = 256 << 20
 type Judged struct {
 	Values   int   `json:"values"`   // put in, or may have been: judged by decision, lease and approvals
 	NoRules  int   `json:"no_rules"` // of them, not judged by the rules of the time: the file does not have these
-	Recorded int   `json:"recorded"` // recordings in the file, whose bodies were compared with their hashes
+	Named    int   `json:"named"`    // recordings that the lines tell of
+	Recorded int   `json:"recorded"` // of them, in the file: their bodies were compared with their hashes
 	Proved   int   `json:"proved"`   // of them, that are what the log says
 	Searched int64 `json:"searched"` // bytes of them that agents got, and that were searched for the values that were given
 	// Unsaid is what is wrong and the report does not say.
@@ -33,7 +35,7 @@ type evidenceJudge struct {
 	told map[string]int64               // entries that lines tell of, by log
 	held int                            // bytes
 
-	proved int // recordings
+	named, proved int // recordings
 }
 
 func newEvidenceJudge() *evidenceJudge {
@@ -63,7 +65,9 @@ func (j *evidenceJudge) remember(ctx context.Context, p place) error {
 	n := 0
 	switch e := p.entry; {
 	case e.Decision != nil:
-		n = idSize
+		n = idSize + len(e.Decision.Exchange)
+	case e.End != nil && len(e.End.Recording) > 0:
+		j.named++
 	case e.Lease != nil, e.Approval != nil, e.Reload != nil:
 		n = p.size
 	case e.Heads != nil:
@@ -118,7 +122,8 @@ func (j *evidenceJudge) compare(c *Checked) error {
 	if r.Found < len(r.Findings) {
 		return wrong("the report counts fewer findings than it has")
 	}
-	c.Judged = Judged{Values: own.Substitutions + own.Uncertain, NoRules: own.Unjudged, Recorded: own.Recorded, Proved: j.proved, Unsaid: unsaid(r, own)}
+	c.Judged = Judged{Values: own.Substitutions + own.Uncertain, NoRules: own.Unjudged,
+		Named: j.named, Recorded: own.Recorded, Proved: j.proved, Unsaid: unsaid(r, own)}
 	if j.values != nil {
 		c.Judged.Searched = own.Searched
 	}
@@ -199,7 +204,7 @@ func slim(e record.Entry) record.Entry {
 		out.Decision = &d
 	case e.End != nil:
 		x := *e.End
-		x.Masks, x.Phases, x.Recording = nil, nil, nil
+		x.Masks, x.Phases, x.Recording = nil, nil, slices.Clone(x.Recording[:min(1, len(x.Recording))])
 		out.End = &x
 	case e.Reload != nil:
 		r := *e.Reload

@@ -153,6 +153,11 @@ func TestEvidenceOfAFleet(t *testing.T) {
 	if len(c.Logs) != 3 || c.Judged.Values != 2 || len(c.Judged.Unsaid) > 0 || !slices.Equal(c.Judged.Missing, []string{other}) {
 		t.Errorf("got %+v", c)
 	}
+	serving.append(record.Entry{Heads: &record.Heads{Heads: []record.Head{{Log: leasing.log.ID(), Size: 200}}}})
+	more := serving.evidence(deciding, leasing)
+	if got := serving.checked(more).Judged.Missing; !slices.Equal(got, slices.Sorted(slices.Values([]string{other, leasing.log.ID()}))) {
+		t.Errorf("a log that had more entries than the file's: %q", got)
+	}
 	delete(e.Lines, leasing.log.ID()) // a log is left out
 	if j := serving.checked(e).Judged; len(j.Unsaid) != 1 || j.Unsaid[0].Exchange != "e2" || len(j.Missing) != 2 {
 		t.Errorf("without a log: %+v", j)

@@ -144,7 +144,7 @@ func TestEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Checked{Made: e.Made, By: e.By, Version: e.Version, Asked: e.Asked, Key: e.Key.String(), Report: e.Report, Judged: Judged{Values: 3},
+	want := Checked{Made: e.Made, By: e.By, Version: e.Version, Asked: e.Asked, Key: e.Key.String(), Report: e.Report, Judged: Judged{Values: 3, Named: 3},
 		Logs: []CheckedLog{{Log: w.log.ID(), Size: 10, Entries: 10, Whole: 10, Witnesses: []CheckedWitness{{witnessName, 5, 5, []string{"witness.example"}}}}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -165,7 +165,9 @@ func TestEvidenceWithContents(t *testing.T) {
 	w, _ := filled(t)
 	e := w.evidence()
 	long := strings.Repeat("x", 3*textLine)
-	e.Contents = func(exchange string) ([]byte, error) { return []byte("\n> " + exchange + "\nend\n" + long), nil }
+	e.Contents = func(_ context.Context, _ string, end *record.End) ([]byte, error) {
+		return []byte("\n> " + end.Exchange + "\nend\n" + long), nil
+	}
 	got, err := readEvidence(bytes.NewReader(w.written(e)), e.Key.Verifier())
 	if err != nil || got.Contents != 3 {
 		t.Errorf("%d contents: %v", got.Contents, err)
@@ -325,7 +327,7 @@ func TestGoldenEvidence(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for path, judged := range map[string]Judged{golden: {Values: 3, Recorded: 3}, goldenFirst: {Values: 3, NoRules: 3}} {
+	for path, judged := range map[string]Judged{golden: {Values: 3, Named: 3, Recorded: 3}, goldenFirst: {Values: 3, NoRules: 3, Named: 3}} {
 		f, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)

@@ -70,7 +70,7 @@ func erases(t *testing.T, dir, says string, x recordedExchange) {
 	writes(t, dir, func(enter func(record.Act) error) {
 		err := enter(record.Act{Name: "erase", Exchange: says, By: "cli:ann@ops1"})
 		if err == nil {
-			err = packs.Erase(context.Background(), []recording.Erasure{{Exchange: x.id, Parts: x.parts}}, enter)
+			_, err = packs.Erase(context.Background(), []recording.Erasure{{Exchange: x.id, Parts: x.parts}}, enter)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -207,6 +207,7 @@ func testNarrow(t *testing.T, ix record.Index) {
 		{"allowed", record.SessionFilter{Outcomes: []access.Outcome{access.Allow}}, "ca"},
 		{"refused", record.SessionFilter{Outcomes: refused}, "ba"},
 		{"of one exchange", record.SessionFilter{Credential: "read", Host: "two"}, "b"},
+		{"of an exchange that is not the last", record.SessionFilter{Credential: "read", Host: "one"}, "a"},
 		{"of two exchanges", record.SessionFilter{Credential: "write", Host: "one"}, ""},
 		{"all of it", record.SessionFilter{Principal: issuer + "#alice", Credential: "write", Host: "two", Outcomes: refused}, "a"},
 		{"another's", record.SessionFilter{Principal: issuer + "#bob", Host: "two"}, ""},

@@ -40,6 +40,10 @@ func TestSessionsUseAnIndex(t *testing.T) {
 		{Principal: "p1", Credential: "c1"}, {Credential: "c1", Host: "h1", Outcomes: []access.Outcome{access.Deny}},
 	} {
 		f.Limit = 10
+		f, err := d.bounded(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
 		query, args := listing(f, 1)
 		for _, step := range plan(t, d, query, args) {
 			if strings.Contains(step, "Seq Scan") {

@@ -14,6 +14,10 @@ import (
 // Sessions implements record.Index. The sessions are found by the latest rows: a
 // session has at most one in each log, so that enough rows hold enough sessions.
 func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Session, error) {
+	f, err := d.bounded(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("listing sessions: %w", err)
+	}
 	var logs int
 	if err := d.pool.QueryRow(ctx, "SELECT count(*) FROM log").Scan(&logs); err != nil {
 		return nil, fmt.Errorf("listing sessions: %w", err)
@@ -29,6 +33,28 @@ func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Ses
 		return nil, fmt.Errorf("listing sessions: %w", err)
 	}
 	return ss, nil
+}
+
+// bounded bounds a filter that asks for exchanges by the latest of them.
+func (d *DB) bounded(ctx context.Context, f record.SessionFilter) (record.SessionFilter, error) {
+	if !f.Narrow() {
+		return f, nil
+	}
+	where, args := "outcome = $1 AND credential = $2", []any{int16(0), []byte(f.Credential)}
+	if f.Host != "" {
+		where, args = where+" AND host = $3", append(args, []byte(f.Host))
+	}
+	b, latest := &pgx.Batch{}, int64(0)
+	for _, o := range f.Among() { // one by one: each is the end of an index
+		b.Queue("SELECT coalesce(max(last), 0) FROM touch WHERE "+where, append([]any{int16(o)}, args[1:]...)...).QueryRow(func(row pgx.Row) error {
+			var at int64
+			err := row.Scan(&at)
+			latest = max(latest, at)
+			return err
+		})
+	}
+	err := d.pool.SendBatch(ctx, b).Close()
+	return f.UpTo(latest), err
 }
 
 // listing is the query that Sessions asks of so many logs. Its limits are numbers,

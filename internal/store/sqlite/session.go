@@ -40,6 +40,10 @@ func (d *DB) Sessions(ctx context.Context, f record.SessionFilter) ([]record.Ses
 
 // listing is the query that Sessions asks.
 func (d *DB) listing(ctx context.Context, f record.SessionFilter) (string, []any, error) {
+	f, err := d.bounded(ctx, f)
+	if err != nil {
+		return "", nil, err
+	}
 	where, args := filteredSessions(f)
 	if old, err := d.old(ctx, f); err != nil {
 		return "", nil, err
@@ -58,6 +62,27 @@ func (d *DB) listing(ctx context.Context, f record.SessionFilter) (string, []any
 	}
 	return `SELECT name, principal, first, last, exchanges, refused FROM session
 		WHERE ` + where + ` ORDER BY last DESC, key DESC LIMIT ?`, append(args, f.Most()), nil
+}
+
+// bounded bounds a filter that asks for exchanges by the latest of them.
+func (d *DB) bounded(ctx context.Context, f record.SessionFilter) (record.SessionFilter, error) {
+	if !f.Narrow() {
+		return f, nil
+	}
+	where, args := "credential = ?", []any{f.Credential}
+	if f.Host != "" {
+		where, args = where+" AND host = ?", append(args, f.Host)
+	}
+	var latest int64
+	for _, o := range f.Among() { // one by one: each is the end of an index
+		var at int64
+		err := d.reads.QueryRowContext(ctx, "SELECT coalesce(max(last), 0) FROM touch WHERE "+where+" AND outcome = ?", append(args, int(o))...).Scan(&at)
+		if err != nil {
+			return f, err
+		}
+		latest = max(latest, at)
+	}
+	return f.UpTo(latest), nil
 }
 
 // old tells whether few sessions had begun by then: they are found by that.
