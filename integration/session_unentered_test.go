@@ -56,19 +56,38 @@ func TestABrokenLog(t *testing.T) {
 	}
 }
 
+// TestALogThatWasCutShort takes the last entries of a log away: no command writes in
+// their place.
+func TestALogThatWasCutShort(t *testing.T) {
+	t.Parallel()
+	m := echoing(t)
+	m.get("/api/v1/x", append([]string{"x-cloakroom-session", "s1"}, m.agent...)...)
+	m.session(t, "s1", 1, true)
+	m.up.stop(t)
+	path, lines := m.segment(t)
+	cut := bytes.Join(lines[:len(lines)-3], nil)
+	if err := os.WriteFile(path, cut, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("it has %d entries, and %d were signed", len(lines)-3, len(lines)-1)
+	stdout, stderr, code := command(t, m.dir, m.env, "session", "show", "s1")
+	if code != 1 || stdout != "" || !strings.Contains(stderr, want) {
+		t.Errorf("session show: exit %d, want %q: %s%s", code, want, stdout, stderr)
+	}
+	stdout, stderr, code = command(t, m.dir, m.env, "session", "verify", "--all")
+	if code != 1 || !strings.Contains(stdout, "cut short or rolled back") || !strings.Contains(stderr, want) {
+		t.Errorf("session verify: exit %d: %s%s", code, stdout, stderr)
+	}
+	if text, err := os.ReadFile(path); err != nil || !bytes.Equal(text, cut) {
+		t.Errorf("the log was written: %s, %v", text[len(cut):], err)
+	}
+}
+
 // breakLog changes the log's decision on the second exchange, and returns what is said
 // of the entry behind it, by which that is seen.
 func (m *masking) breakLog(t *testing.T) string {
 	t.Helper()
-	files, err := filepath.Glob(m.path("record/*.log"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("segments: %q, %v", files, err)
-	}
-	text, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bytes.SplitAfter(text, []byte("\n"))
+	path, lines := m.segment(t)
 	for seen, i := 0, 0; i < len(lines)-1; i++ {
 		var e struct{ Decision json.RawMessage }
 		if json.Unmarshal(lines[i], &e) != nil || e.Decision == nil {
@@ -78,11 +97,25 @@ func (m *masking) breakLog(t *testing.T) string {
 			continue
 		}
 		lines[i] = bytes.Replace(lines[i], []byte(`"method":"GET"`), []byte(`"method":"PUT"`), 1)
-		if err := os.WriteFile(files[0], bytes.Join(lines, nil), 0o600); err != nil {
+		if err := os.WriteFile(path, bytes.Join(lines, nil), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return fmt.Sprintf("entry %d", i+2)
 	}
 	t.Fatal("the log has no second decision")
 	return ""
+}
+
+// segment are the lines of the log's only segment, and an empty one.
+func (m *masking) segment(t *testing.T) (path string, lines [][]byte) {
+	t.Helper()
+	files, err := filepath.Glob(m.path("record/*.log"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("segments: %q, %v", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files[0], bytes.SplitAfter(text, []byte("\n"))
 }

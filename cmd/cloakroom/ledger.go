@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/config"
 	"cloakroom/internal/record"
 	"cloakroom/internal/replace"
@@ -145,7 +146,11 @@ func (l ledger) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	err = l.whole()
 	lock.Close()
+	if err != nil {
+		return err
+	}
 	none, err := replace.Compile(nil)
 	if err != nil {
 		return err
@@ -159,6 +164,31 @@ func (l ledger) write(ctx context.Context) error {
 	}
 	acts := newActLog(l.db, l.seals, log, slog.New(slog.DiscardHandler))
 	return errors.Join(acts.take(ctx), log.Close())
+}
+
+// whole refuses to write behind the end of a log that was cut short: what was signed
+// is all that tells where that was.
+func (l ledger) whole() error {
+	dir := l.config.Record.Dir
+	note, err := checkpoint.Latest(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	key, err := logKey(l.root)
+	if err != nil {
+		return err
+	}
+	signed, err := checkpoint.Open(note, key.Verifier())
+	if err != nil {
+		return fmt.Errorf("opening log %q: %w: %w", dir, err, record.ErrBroken)
+	}
+	if last, err := record.Last(dir); err != nil || last < uint64(signed.Size) {
+		return errors.Join(err, fmt.Errorf("opening log %q: it has %d entries, and %d were signed: %w", dir, last, signed.Size, record.ErrBroken))
+	}
+	return nil
 }
 
 // plain masks nothing: a command has no values. What acts say is from the log, which

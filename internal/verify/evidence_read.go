@@ -179,16 +179,20 @@ func (e *evidenceReader) quoted(key string, to *string) error {
 	return e.keep(len(text))
 }
 
-// head reads what stands before the report.
-func (e *evidenceReader) head() error {
+// form reads the first line: the file's form, this one or the first.
+func (e *evidenceReader) form() error {
 	if err := e.next(); err != nil {
 		return err
 	}
-	head := evidenceHead
-	if string(e.line) == evidenceFirst {
-		head = evidenceFirst
+	if string(e.line) != evidenceHead && string(e.line) != evidenceFirst {
+		return wrong("want %q", evidenceHead)
 	}
-	if _, err := e.value(head); err != nil {
+	return e.next()
+}
+
+// head reads what stands before the report.
+func (e *evidenceReader) head() error {
+	if err := e.form(); err != nil {
 		return err
 	}
 	made, err := e.value("made")
