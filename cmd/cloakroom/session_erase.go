@@ -64,6 +64,9 @@ type erasedShown struct {
 
 func (e erasing) run(ctx context.Context, cmd *cobra.Command, r reading) error {
 	xs, err := e.find(ctx, r.db)
+	if err == nil {
+		err = asLogged(r.config.Record.Dir, xs)
+	}
 	if err != nil {
 		return err
 	}
@@ -94,6 +97,9 @@ func (e erasing) find(ctx context.Context, ix record.Index) (xs []record.Exchang
 		return nil, err
 	}
 	for _, x := range all {
+		if d := x.Decision.Decision; d.Session != e.name && d.Exchange != e.name {
+			return nil, unlogged(fmt.Errorf("the index has exchange %q of session %q under the name %q", d.Exchange, d.Session, e.name))
+		}
 		if at := x.Decision.Time; at.Before(e.since) || !e.until.IsZero() && at.After(e.until) {
 			continue
 		}

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -133,6 +135,49 @@ func TestEraseSaysWhatIsLeft(t *testing.T) {
 			}
 			if strings.Contains(out.String(), ids[0]) != (c.fails != "" && c.fails != "still going on") {
 				t.Errorf("of exchange %s it says %s", ids[0], &out)
+			}
+		})
+	}
+}
+
+// Who can write the store cannot have more erased than was asked for: what the index says
+// of an exchange must be what the log says.
+func TestEraseBelievesTheLog(t *testing.T) {
+	began := time.Now().Add(-4 * time.Hour)
+	for _, c := range []struct {
+		name, of, change string
+	}{
+		{"another's session", "bob", `UPDATE decision SET line = CAST(replace(line, '"session":"s1"', '"session":"s2"') AS BLOB) WHERE exchange = ?1`},
+		{"another principal", "ann", `UPDATE decision SET line = CAST(replace(line, '"subject":"bob"', '"subject":"ann"') AS BLOB), session = (SELECT key FROM session WHERE principal LIKE '%ann') WHERE exchange = ?1`},
+		{"other parts", "bob", `UPDATE finish SET line = CAST(replace(line, '"at":1,', '"at":2,') AS BLOB) WHERE exchange = ?1`},
+		{"another exchange's lines", "bob", `UPDATE decision SET line = (SELECT line FROM decision WHERE exchange <> ?1 LIMIT 1) WHERE exchange = ?1`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLedger(t)
+			ids := happened(t, l, began, "ann", "bob", "ann")
+			db, err := sql.Open("sqlite", l.config.Store.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			done, err := db.Exec(c.change, ids[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, _ := done.RowsAffected(); n != 1 {
+				t.Fatalf("%d rows were changed", n)
+			}
+			for _, name := range []string{"s1", ids[1]} {
+				e := erasing{selector: selector{name: name}, sure: true}
+				if name == "s1" {
+					e.principal = "https://idp.example#" + c.of
+				}
+				cmd := newSessionErase(&options{})
+				cmd.SetOut(io.Discard)
+				err := e.run(t.Context(), cmd, reading{ledger: l, packs: &packsOf{}})
+				if err == nil || !strings.Contains(err.Error(), "not what the log says") {
+					t.Errorf("%s: got %v", name, err)
+				}
 			}
 		})
 	}

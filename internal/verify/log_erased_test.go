@@ -137,7 +137,15 @@ func TestLogJudgesErasures(t *testing.T) {
 		}, 1, 1, "its hash is another", ""},
 		{"said, and not begun", func(t *testing.T, dir, _ string, xs []recordedExchange) {
 			writes(t, dir, func(enter func(record.Act) error) { enter(record.Act{Name: "erase", Exchange: xs[1].id}) })
-		}, 0, 3, "", ""},
+		}, 0, 3, "", "1 parts that are erased"},
+		{"put back", func(t *testing.T, dir, path string, xs []recordedExchange) {
+			whole, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			erases(t, dir, xs[1].id, xs[1])
+			changes(t, path, func(raw []byte) { copy(raw, whole) })
+		}, 0, 3, "", "somebody put them back"},
 		{"half of it", func(t *testing.T, dir, path string, xs []recordedExchange) {
 			whole, err := os.ReadFile(path)
 			if err != nil {
@@ -194,6 +202,37 @@ func verifiesParts(t *testing.T, dir string) LogReport {
 		t.Fatal(err)
 	}
 	return report
+}
+
+// Who was led to erase another's exchange is told: the act says of which session it was.
+func TestLogFindsWhatIsErasedAsAnothers(t *testing.T) {
+	for _, c := range []struct {
+		act   record.Act
+		found bool
+	}{
+		{record.Act{Session: "s1", Principal: "https://idp.example#ann"}, false},
+		{record.Act{Session: "s[masked]", Principal: "https://idp.example#ann"}, false},
+		{record.Act{Session: "s2", Principal: "https://idp.example#ann"}, true},
+		{record.Act{Session: "s1", Principal: "https://idp.example#bob"}, true},
+	} {
+		dir, _ := recordedLog(t)
+		l, err := record.Open(dir, recordtest.Masker(t), record.Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.act.Name, c.act.Exchange = "erase", record.NewID(time.Now())
+		decision := &record.Decision{Exchange: c.act.Exchange, Issuer: "https://idp.example", Subject: "ann", Session: "s1"}
+		for _, e := range []record.Entry{{Decision: decision}, {Act: &c.act}} {
+			if err := l.Append(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.Close()
+		report := verifiesParts(t, dir)
+		if found := strings.Contains(strings.Join(whats(report), "\n"), "is erased as one of"); found != c.found {
+			t.Errorf("%+v: found %q", c.act, whats(report))
+		}
+	}
 }
 
 // Rules are never erased, whatever an act names.

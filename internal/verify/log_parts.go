@@ -12,9 +12,8 @@ import (
 	"cloakroom/internal/recording"
 )
 
-// recording compares the parts that an entry names, which may be deleted after a
-// time; zero: never.
-func (r *logRead) recording(ctx context.Context, exchange string, parts []record.Part, until time.Time, where Finding) error {
+// recording compares the parts that an entry names, each of which is as of says.
+func (r *logRead) recording(ctx context.Context, parts []record.Part, of recorded) error {
 	a := r.audit
 	packs := a.Parts[r.dir]
 	if packs == nil {
@@ -24,10 +23,11 @@ func (r *logRead) recording(ctx context.Context, exchange string, parts []record
 		switch err := packs.Check(ctx, p); {
 		case err == nil:
 			a.report.Parts++
-		case errors.Is(err, recording.ErrGone) && !until.IsZero() && until.Before(a.Now):
+		case errors.Is(err, recording.ErrGone) && !of.until.IsZero() && of.until.Before(a.Now):
 			a.report.Deleted++
 		case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrErased), errors.Is(err, recording.ErrBroken):
-			r.absent = append(r.absent, recorded{p, exchange, where, err})
+			of.part, of.err = p, err
+			r.absent = append(r.absent, of)
 		default:
 			return err
 		}
@@ -43,13 +43,17 @@ type toldPack struct {
 }
 
 // act takes what an act says of recordings.
-func (r *logRead) act(act *record.Act, where Finding) {
+func (r *logRead) act(at time.Time, act *record.Act, where Finding) {
 	a := r.audit
 	switch {
 	case act.Name == "prune":
-		a.pruned[act.Target] = true
+		if last, told := a.pruned[act.Target]; !told || at.After(last) {
+			a.pruned[act.Target] = at
+		}
 	case act.Name == recording.ActErase && act.Exchange != "":
-		a.erased[act.Exchange] = true
+		if _, again := a.erased[act.Exchange]; !again {
+			a.erased[act.Exchange] = erasure{act.Principal, act.Session, where}
+		}
 	case act.Name == recording.ActErase:
 		a.pack(act)
 	case act.Name == "pack":
@@ -71,7 +75,7 @@ func (a *logAudit) pack(act *record.Act) *toldPack {
 // wholePacks compares packs with what the logs told of them: they have nothing that no
 // entry names. One that is gone is told of by the entries of its parts.
 func (a *logAudit) wholePacks(ctx context.Context) error {
-	erased := func(exchange string) bool { return a.erased[exchange] }
+	erased := func(exchange string) bool { _, is := a.erased[exchange]; return is }
 	for _, id := range slices.Sorted(maps.Keys(a.packs)) {
 		t := a.packs[id]
 		if t.in == nil {
@@ -106,6 +110,17 @@ func (a *logAudit) more(ctx context.Context) error {
 	return nil
 }
 
+// inTime tells whether a service deleted the pack of a part and the part's time was over
+// then: a service that is shown a pack under another name deletes it, and says so. The
+// time of what a crash left may not be known.
+func (a *logAudit) inTime(p recorded) bool {
+	at, told := a.pruned[p.part.Pack]
+	if p.until.IsZero() {
+		return told && p.unended
+	}
+	return told && !at.Before(p.until)
+}
+
 // absent judges the parts that are not there as they were: somebody may have erased
 // them, or deleted them before their time, and said so.
 func (a *logAudit) absent(ctx context.Context) error {
@@ -121,9 +136,10 @@ func (a *logAudit) absent(ctx context.Context) error {
 	}
 	unfinished := 0
 	for _, p := range all {
-		gone, toErase := errors.Is(p.err, recording.ErrGone), a.erased[p.exchange]
+		gone := errors.Is(p.err, recording.ErrGone)
+		_, toErase := a.erased[p.exchange]
 		switch {
-		case gone && a.pruned[p.part.Pack]:
+		case gone && a.inTime(p):
 			a.report.Deleted++
 		case toErase && errors.Is(p.err, recording.ErrErased):
 			a.report.Erased++
