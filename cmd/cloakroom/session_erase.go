@@ -40,6 +40,9 @@ Evidence with --contents and copies that were made elsewhere are out of its reac
 		Args: oneArg("the session's name, or an exchange's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.name = args[0]
+			if err := checkPrincipal(e.principal); err != nil {
+				return usageError{err}
+			}
 			return withReading(cmd, o, func(ctx context.Context, r reading) error { return e.run(ctx, cmd, r) })
 		},
 	}
