@@ -90,6 +90,11 @@ func (e *encoder) end(x *End) {
 		e.text("location", s.Location, itemMax)
 		e.number("n", int64(s.N))
 	})
+	cut := x.SubstitutionsCut
+	for _, s := range x.Substitutions[min(len(x.Substitutions), listMax):] {
+		cut += s.N
+	}
+	e.number("substitutions_cut", int64(cut))
 	list(e, "masks", x.Masks, listMax, func(c Count) {
 		e.text("name", c.Name, itemMax)
 		e.number("n", int64(c.N))
