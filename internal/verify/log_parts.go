@@ -49,7 +49,7 @@ func (r *logRead) act(at time.Time, act *record.Act, where Finding) {
 	a := r.audit
 	switch {
 	case act.Name == recording.ActErase && !a.signed(act):
-		where.What = fmt.Sprintf("an act that erases (exchange %q, pack %q) has no signature of the instance: somebody else wrote it, and it counts for nothing", act.Exchange, act.Target)
+		where.What = fmt.Sprintf("an act that erases exchange %q, in pack %q, has no signature of the instance, and counts for nothing", act.Exchange, act.Target)
 		r.found(where)
 	case act.Name == "prune":
 		if last, told := a.pruned[act.Target]; !told || at.After(last) {
