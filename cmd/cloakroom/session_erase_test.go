@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
@@ -140,33 +139,68 @@ func TestEraseSaysWhatIsLeft(t *testing.T) {
 	}
 }
 
+// changedIndex is an index in which somebody changed the lines of an exchange.
+type changedIndex struct {
+	store
+	id     string
+	change func(decision, end []byte) ([]byte, []byte)
+}
+
+func (c changedIndex) changed(x record.Exchange) (record.Exchange, error) {
+	if idOf(x) != c.id {
+		return x, nil
+	}
+	return record.ReadExchange(c.change(x.DecisionLine, x.EndLine))
+}
+
+func (c changedIndex) Exchange(ctx context.Context, id string) (record.Exchange, error) {
+	x, err := c.store.Exchange(ctx, id)
+	if err != nil {
+		return x, err
+	}
+	return c.changed(x)
+}
+
+func (c changedIndex) Exchanges(ctx context.Context, principal, session string, limit int) (all []record.Exchange, err error) {
+	xs, err := c.store.Exchanges(ctx, "", session, limit)
+	for i := 0; i < len(xs) && err == nil; i++ {
+		var x record.Exchange
+		if x, err = c.changed(xs[i]); err == nil && (principal == "" || principalOf(x) == principal) {
+			all = append(all, x)
+		}
+	}
+	return all, err
+}
+
 // Who can write the store cannot have more erased than was asked for: what the index says
 // of an exchange must be what the log says.
 func TestEraseBelievesTheLog(t *testing.T) {
 	began := time.Now().Add(-4 * time.Hour)
+	decision := func(from, to string) func(decision, end []byte) ([]byte, []byte) {
+		return func(d, e []byte) ([]byte, []byte) { return bytes.Replace(d, []byte(from), []byte(to), 1), e }
+	}
 	for _, c := range []struct {
-		name, of, change string
+		name, of string
+		change   func(decision, end []byte) ([]byte, []byte)
 	}{
-		{"another's session", "bob", `UPDATE decision SET line = CAST(replace(line, '"session":"s1"', '"session":"s2"') AS BLOB) WHERE exchange = ?1`},
-		{"another principal", "ann", `UPDATE decision SET line = CAST(replace(line, '"subject":"bob"', '"subject":"ann"') AS BLOB), session = (SELECT key FROM session WHERE principal LIKE '%ann') WHERE exchange = ?1`},
-		{"other parts", "bob", `UPDATE finish SET line = CAST(replace(line, '"at":1,', '"at":2,') AS BLOB) WHERE exchange = ?1`},
-		{"another exchange's lines", "bob", `UPDATE decision SET line = (SELECT line FROM decision WHERE exchange <> ?1 LIMIT 1) WHERE exchange = ?1`},
+		{"another's session", "bob", decision(`"session":"s1"`, `"session":"s2"`)},
+		{"another principal", "ann", decision(`"subject":"bob"`, `"subject":"ann"`)},
+		{"other parts", "bob", func(d, e []byte) ([]byte, []byte) {
+			return d, bytes.Replace(e, []byte(`"at":1,`), []byte(`"at":2,`), 1)
+		}},
+		{"another exchange's lines", "ann", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLedger(t)
 			ids := happened(t, l, began, "ann", "bob", "ann")
-			db, err := sql.Open("sqlite", l.config.Store.Path)
-			if err != nil {
-				t.Fatal(err)
+			if c.change == nil {
+				other, err := l.db.Exchange(t.Context(), ids[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.change = func(_, e []byte) ([]byte, []byte) { return other.DecisionLine, e }
 			}
-			defer db.Close()
-			done, err := db.Exec(c.change, ids[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n, _ := done.RowsAffected(); n != 1 {
-				t.Fatalf("%d rows were changed", n)
-			}
+			l.db = changedIndex{l.db, ids[1], c.change}
 			for _, name := range []string{"s1", ids[1]} {
 				e := erasing{selector: selector{name: name}, sure: true}
 				if name == "s1" {

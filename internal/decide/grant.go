@@ -36,10 +36,20 @@ func (d *Decider) lease(ctx context.Context, a *attempt) *refusal {
 		if !a.foreseen(i) {
 			text = a.found[i].Text
 		}
-		a.uses = append(a.uses, record.Use{Credential: p.Name, Location: p.At.String(), Lease: l.ID, LeaseEnds: l.Ends, Needs: a.needs(p),
+		a.tell(record.Use{Credential: p.Name, Location: p.At.String(), Lease: l.ID, LeaseEnds: l.Ends, Needs: a.needs(p),
 			Placeholder: record.Placeholder{Text: text, Named: p.Kind == access.Named}})
 	}
 	return nil
+}
+
+// tell notes a use for the log, once: it takes only so many, and what is sent again and
+// again must not push another out.
+func (a *attempt) tell(u record.Use) {
+	if !slices.ContainsFunc(a.uses, func(o record.Use) bool {
+		return o.Credential == u.Credential && o.Location == u.Location && o.Lease == u.Lease && o.Placeholder == u.Placeholder
+	}) {
+		a.uses = append(a.uses, u)
+	}
 }
 
 // leaseFor finds the lease for a placeholder that counts, and asks people for it

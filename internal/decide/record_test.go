@@ -72,6 +72,22 @@ func TestTheLogTellsOfWhoAsked(t *testing.T) {
 	}
 }
 
+// TestWhatIsSentAgainPushesNothingOut of the log, which takes only so many uses.
+func TestWhatIsSentAgainPushesNothingOut(t *testing.T) {
+	f := newFakes(t)
+	again := strings.Repeat(named("read")+" ", 100)
+	if d := f.decider(t).Decide(t.Context(), get("x-api-key", again+named("more"), "authorization", named("read")), nil); d.Refusal != nil {
+		t.Fatalf("got %+v", d.Refusal)
+	}
+	var got []string
+	for _, u := range f.entries[0].Decision.Uses {
+		got = append(got, u.Credential+" "+u.Location)
+	}
+	if slices.Sort(got); !slices.Equal(got, []string{"more header:x-api-key", "read header:authorization", "read header:x-api-key"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestWhatIsNotUnderstoodIsRecordedAsItMightBe: rules that keep less of what is about
 // a credential hold where its placeholder was not found because nothing could be read.
 func TestWhatIsNotUnderstoodIsRecordedAsItMightBe(t *testing.T) {

@@ -87,10 +87,7 @@ func (o *outcome) record(exchange string, err error, took time.Duration, alarms 
 		Masks:  record.Counts(o.masks),
 		Phases: []record.Phase{{Name: "total", Took: took}},
 	}
-	for _, s := range o.substituted {
-		e.Substitutions = append(e.Substitutions, record.Substitution{
-			Credential: s.Credential, Location: s.At.String(), N: 1})
-	}
+	e.Substitutions = o.counted()
 	if !o.up.IsZero() && !o.down.IsZero() {
 		e.Phases = append(e.Phases, record.Phase{Name: "upstream", Took: o.down.Sub(o.up)})
 	}
@@ -106,6 +103,22 @@ func (o *outcome) record(exchange string, err error, took time.Duration, alarms 
 	}
 	e.Error = strings.Join(append(errs, alarms...), "; ")
 	return e
+}
+
+// counted are the substitutions by credential and place, in the order in which they
+// began: an entry takes only so many, and what is sent again and again must not push
+// another out.
+func (o *outcome) counted() (all []record.Substitution) {
+	at := map[Substitution]int{}
+	for _, s := range o.substituted {
+		i, known := at[s]
+		if !known {
+			i = len(all)
+			at[s], all = i, append(all, record.Substitution{Credential: s.Credential, Location: s.At.String()})
+		}
+		all[i].N++
+	}
+	return all
 }
 
 // host is the address without its port.

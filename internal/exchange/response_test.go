@@ -291,6 +291,21 @@ func TestEndIsNotedOnce(t *testing.T) {
 	}
 }
 
+// TestWhatIsPutInAgainIsCounted: an entry takes only so many substitutions, and none is
+// pushed out by another that is repeated.
+func TestWhatIsPutInAgainIsCounted(t *testing.T) {
+	w := newWorld(t)
+	lines := head("/x", "x-named", strings.Repeat(named("plain")+" ", 100)+named("colon"))
+	x := w.begin()
+	if _, refused, err := x.RequestHead(w.granted(t, lines, use(t, "plain", "header:x-named"), use(t, "colon", "header:x-named"))); err != nil || refused != nil {
+		t.Fatal(err, refused)
+	}
+	x.End(nil)
+	if got := fmt.Sprint(w.entries[0].End.Substitutions); got != "[{plain header:x-named 100} {colon header:x-named 1}]" {
+		t.Errorf("recorded %s", got)
+	}
+}
+
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	if _, err := New(Deps{}); err == nil || !strings.Contains(err.Error(), "no ") {
 		t.Errorf("got %v", err)

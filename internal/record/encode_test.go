@@ -68,7 +68,7 @@ func full() []Entry {
 		{Time: at, End: &End{Exchange: "not an id", Status: 200, RequestBytes: 1, ResponseBytes: 2,
 			Substitutions: []Substitution{{"c", "query:k", 3}}, Masks: []Count{{"c", 4}},
 			Phases: []Phase{{"policy", 1234 * time.Microsecond}}, Values: []string{"v", "w"}, Code: access.NotGranted, Error: "broken",
-			Set: "s1", Kept: "full", Recording: parts(at), Tape: Hash{7}, Until: at, Lost: true}},
+			Set: "s1", Kept: "full", Recording: parts(at), Tape: Hash{7}, Until: at, Lost: true, SubstitutionsCut: 2}},
 		{Time: at, Refusals: &Refusals{Since: at, Counts: []RefusalCount{{access.Unauthenticated, "10.0.0.1", 5}}}},
 		{Time: at, Reload: &Reload{Revision: "r", Credentials: 6, Error: "e", Start: true, Set: "s1", Rules: parts(at), Prints: 9, Book: Hash{8}, Inventory: Hash{9}}},
 		{Time: at, Lease: &Lease{ID: "l", Issuer: "i", Subject: "s", Person: "p", Credential: "c", Session: "x", Reason: "r",
@@ -76,7 +76,7 @@ func full() []Entry {
 		{Time: at, Approval: &Approval{Lease: "l", Issuer: "i", Subject: "s", Credential: "c", Session: "x", Approve: true, Scope: "path",
 			Reason: "r", By: "b", Person: "p", Name: "n", Via: "page", LoggedIn: at, Seen: "00", Shown: "{}"}},
 		{Time: at, Bar: &Bar{ID: "x", Principal: "p", Credential: "c", Until: at, Reason: "r", By: "b", Lifted: true}},
-		{Time: at, Act: &Act{Name: "read", By: "b", Principal: "p", Session: "s", Exchange: NewID(at), Target: "t", N: 7, Detail: "d", ID: NewID(at)}},
+		{Time: at, Act: &Act{Name: "read", By: "b", Principal: "p", Session: "s", Exchange: NewID(at), Target: "t", N: 7, Detail: "d", ID: NewID(at), Sig: []byte{1, 2}}},
 		{Time: at, Heads: &Heads{[]Head{{NewID(at), 8, Hash{1}}}}},
 	}
 }

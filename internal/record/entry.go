@@ -137,8 +137,8 @@ type End struct {
 	Status        int            `json:"status"`         // HTTP, 0: none was sent
 	RequestBytes  int64          `json:"request_bytes"`  // of the body, as declared; 0: not declared
 	ResponseBytes int64          `json:"response_bytes"` // of the body, as the agent got it
-	Substitutions []Substitution `json:"substitutions"`
-	Masks         []Count        `json:"masks"` // by credential; see Counts
+	Substitutions []Substitution `json:"substitutions"`  // at most 64, the rest is counted
+	Masks         []Count        `json:"masks"`          // by credential; see Counts
 	Phases        []Phase        `json:"phases"`
 	Values        []string       `json:"values"` // credentials whose real value the caller sent itself
 	Code          access.Code    `json:"code"`   // of a refusal after the decision
@@ -149,6 +149,9 @@ type End struct {
 	Tape          Hash           `json:"tape"`      // SHA-256 of all of these unsealed, one behind another; zero: not told
 	Until         time.Time      `json:"until"`     // when the recording may be deleted
 	Lost          bool           `json:"lost"`      // a part of the recording could not be written
+	// SubstitutionsCut is how many values were put in that were left out for length, set by
+	// the log.
+	SubstitutionsCut int `json:"substitutions_cut"`
 }
 
 // Part says where a part of a recording stands, and what it is. The log proves
@@ -227,6 +230,9 @@ type Act struct {
 	N         int    `json:"n"`      // how many
 	Detail    string `json:"detail"`
 	ID        string `json:"id"` // of one that a command left in the store, see NewID; else empty
+	// Sig is the instance's signature of one that erases, see recording.ErasureText: who
+	// can only write the log has nothing erased by it.
+	Sig []byte `json:"sig"`
 }
 
 // Heads tells how far the logs of other replicas were, so that none can be

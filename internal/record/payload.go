@@ -90,6 +90,11 @@ func (e *encoder) end(x *End) {
 		e.text("location", s.Location, itemMax)
 		e.number("n", int64(s.N))
 	})
+	cut := x.SubstitutionsCut
+	for _, s := range x.Substitutions[min(len(x.Substitutions), listMax):] {
+		cut += s.N
+	}
+	e.number("substitutions_cut", int64(cut))
 	list(e, "masks", x.Masks, listMax, func(c Count) {
 		e.text("name", c.Name, itemMax)
 		e.number("n", int64(c.N))
@@ -189,6 +194,7 @@ func (e *encoder) act(a *Act) {
 	e.number("n", int64(a.N))
 	e.text("detail", a.Detail, textMax)
 	e.id("id", a.ID)
+	e.bytes("sig", a.Sig, signatureMax)
 }
 
 // list appends a list of objects, at most most of them, and returns how many

@@ -141,6 +141,16 @@ func blankAndTell(id string, raw []byte, parts []erased, tell func(record.Act) e
 // pack that tells its hash from then on, as the act "pack" did.
 const ActErase = "erase"
 
+// ErasureText is the text of an act that erases which the key of the log signs: who can
+// only write the log has nothing taken for erased by that. Of an act about a pack it
+// has the hash too; what an act says besides is masked as it is logged, and may change.
+func ErasureText(a record.Act) string {
+	if a.Exchange != "" {
+		return "cloakroom erases exchange\n" + a.Exchange + "\n"
+	}
+	return "cloakroom erases in pack\n" + a.Target + "\n" + a.Detail + "\n"
+}
+
 // within are the parts that stand in the bytes of a pack, of the exchange that they
 // are to be of. The error tells of the others.
 func within(raw []byte, parts []erased) (there []erased, wrong error) {

@@ -28,7 +28,7 @@ func (c *clock) now() time.Time  { return *c.at.Load() }
 func recordOne(t *testing.T, r *Recorder, dir string, rule Rule) (string, record.End) {
 	t.Helper()
 	id := record.NewID(began)
-	tape := r.Begin(id, "agent", began, rule)
+	tape := r.Begin(id, "agent of "+id, began, rule) // no share stands in the way
 	if err := ordinary(tape, jsonBody(1)); err != nil {
 		t.Fatal(err)
 	}

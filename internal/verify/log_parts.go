@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
@@ -46,6 +48,9 @@ type toldPack struct {
 func (r *logRead) act(at time.Time, act *record.Act, where Finding) {
 	a := r.audit
 	switch {
+	case act.Name == recording.ActErase && !a.signed(act):
+		where.What = fmt.Sprintf("an act that erases exchange %q, in pack %q, has no signature of the instance, and counts for nothing", act.Exchange, act.Target)
+		r.found(where)
 	case act.Name == "prune":
 		if last, told := a.pruned[act.Target]; !told || at.After(last) {
 			a.pruned[act.Target] = at
@@ -60,6 +65,12 @@ func (r *logRead) act(at time.Time, act *record.Act, where Finding) {
 		t := a.pack(act)
 		t.in, t.closed = a.Parts[r.dir], where
 	}
+}
+
+// signed tells whether an act that erases is the instance's.
+func (a *logAudit) signed(act *record.Act) bool {
+	text := []byte(recording.ErasureText(*act))
+	return slices.ContainsFunc(a.Keys, func(k note.Verifier) bool { return k.Verify(text, act.Sig) })
 }
 
 func (a *logAudit) pack(act *record.Act) *toldPack {
@@ -118,8 +129,12 @@ func (a *logAudit) inTime(p recorded) bool {
 	if p.until.IsZero() {
 		return told && p.unended
 	}
-	return told && !at.Before(p.until)
+	return told && !at.Before(p.until) && at.Before(a.Now.Add(clockAhead))
 }
+
+// clockAhead is how far the clock of a service may be ahead of the verifier's: a time
+// beyond it was made up.
+const clockAhead = 24 * time.Hour
 
 // absent judges the parts that are not there as they were: somebody may have erased
 // them, or deleted them before their time, and said so.

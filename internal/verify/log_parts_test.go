@@ -125,6 +125,7 @@ func TestLogFindsPacksThatWereDeletedEarly(t *testing.T) {
 		{"for ever", record.End{}, time.Hour, true},
 		{"too early", record.End{Until: time.Now().Add(2 * time.Hour)}, time.Hour, true},
 		{"in time, by the service's clock", record.End{Until: time.Now().Add(time.Hour)}, time.Hour, false},
+		{"in time, by nobody's clock", record.End{Until: time.Now().Add(90 * 24 * time.Hour)}, 91 * 24 * time.Hour, true},
 		{"what a crash left, for a time that is not known", record.End{Error: recording.Unended}, time.Hour, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

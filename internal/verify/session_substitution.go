@@ -14,6 +14,8 @@ import (
 // substituted judges every value that was put in.
 func (j *judgement) substituted(x *exchange) {
 	d, judged := x.decision.entry.Decision, map[*record.Use]bool{}
+	cut := x.end.entry.End.SubstitutionsCut
+	j.report.Substitutions, j.report.Unjudged = j.report.Substitutions+cut, j.report.Unjudged+cut
 	for _, s := range x.end.entry.End.Substitutions {
 		j.report.Substitutions += s.N
 		u := useOf(d, s)

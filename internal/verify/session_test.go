@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,22 @@ func TestWhatIsOverOrUnknown(t *testing.T) {
 	r := w.verify(nil)
 	if r.Found > 0 || r.Expired != 1 || r.Unjudged != 2 || r.Lost != 1 || r.Recorded != 4 {
 		t.Errorf("got %+v", r)
+	}
+}
+
+// TestWhatAnEndHasNoRoomFor is counted, and cannot be judged.
+func TestWhatAnEndHasNoRoomFor(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	c := usual("e1")
+	c.end.Substitutions = slices.Repeat(c.end.Substitutions, 70)
+	w.happen(noon.Add(time.Minute), c)
+	e := w.evidence()
+	if r := e.Report; r.Substitutions != 70 || r.Unjudged != 6 || r.Found > 0 {
+		t.Errorf("got %+v", r)
+	}
+	if j := w.checked(e).Judged; j.Values != 70 || j.NoRules != 6 {
+		t.Errorf("got %+v", j)
 	}
 }
 
