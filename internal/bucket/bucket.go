@@ -38,11 +38,25 @@ const answerTime = 10 * time.Second
 // Open opens the bucket of a URL, as gocloud.dev/blob has them. It asks the store
 // nothing: Try does.
 func Open(ctx context.Context, at string) (*blob.Bucket, error) {
-	b, err := blob.OpenBucket(ctx, at)
+	b, err := blob.OpenBucket(ctx, plainFiles(at))
 	if err != nil {
 		return nil, fmt.Errorf("opening bucket %q: %w: %w", Name(at), ErrRefused, oneLine{err})
 	}
 	return b, nil
+}
+
+// plainFiles is the URL of a folder without the files that its driver puts beside each
+// object: one that a crash left empty, or that two write at once, hides the object.
+func plainFiles(at string) string {
+	const option = "metadata"
+	u, err := url.Parse(at)
+	if err != nil || u.Scheme != "file" || u.Query().Has(option) {
+		return at
+	}
+	q := u.Query()
+	q.Set(option, "skip")
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // Try asks the store whether the bucket of the URL can be listed, and written where

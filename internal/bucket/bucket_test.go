@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,24 @@ func TestNameAndHint(t *testing.T) {
 		}
 		if Hint(at) == "" {
 			t.Errorf("no hint for %q", at)
+		}
+	}
+}
+
+// A folder holds the objects and nothing beside them.
+func TestAFolderHasItsObjectsAlone(t *testing.T) {
+	dir := t.TempDir()
+	for _, at := range []string{"file://" + dir, "file://" + dir + "?metadata="} {
+		b, err := Open(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		if err := Put(t.Context(), b, "x", strings.NewReader("text"), nil); err != nil {
+			t.Fatal(err)
+		}
+		if files, err := os.ReadDir(dir); err != nil || (len(files) == 1) != (at == "file://"+dir) {
+			t.Errorf("%s: %v, %v", at, files, err)
 		}
 	}
 }
