@@ -67,14 +67,7 @@ func (p *Packs) erasePack(ctx context.Context, id string, parts []erased, tell f
 	if pack != nil {
 		defer pack.Close()
 	}
-	packs, err := lock(ctx, p.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err == nil {
-		defer packs.Close()
-	}
-	err = p.eraseHere(id, parts, tell)
+	err = p.eraseHere(ctx, id, parts, tell)
 	if p.bucket != nil {
 		err = errors.Join(err, p.eraseOutside(ctx, id, parts, tell))
 	}
@@ -97,7 +90,15 @@ func (p *Packs) lockPack(ctx context.Context, id string) (io.Closer, error) {
 }
 
 // eraseHere erases in place: what wrote the file goes on behind.
-func (p *Packs) eraseHere(id string, parts []erased, tell func(record.Act) error) error {
+func (p *Packs) eraseHere(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
+	packs, err := lock(ctx, p.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer packs.Close()
 	paths, err := local(p.dir)
 	if err != nil || paths[id] == "" {
 		return err

@@ -422,39 +422,61 @@ func TestEraseAlone(t *testing.T) {
 }
 
 // An outside store that takes its time keeps no pack from being closed while one is
-// taken there.
+// taken there, or erased in there.
 func TestASlowStoreHoldsNothingUp(t *testing.T) {
-	dir, bucket := newDir(t), t.TempDir()
-	l := openLog(t, dir)
-	r := open(t, dir, l, Options{Strict: true})
-	recordOne(t, r, dir, full)
-	r.Close()
-	path := closed(t, dir)[0]
-	sum, err := hashFile(path)
-	if err != nil {
-		t.Fatal(err)
+	for _, what := range []string{"taking", "erasing"} {
+		t.Run(what, func(t *testing.T) {
+			dir, bucket := newDir(t), t.TempDir()
+			l := openLog(t, dir)
+			r := open(t, dir, l, Options{Strict: true})
+			id, e := recordOne(t, r, dir, full)
+			r.Close()
+			path := closed(t, dir)[0]
+			sum, err := hashFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			object := filepath.Join(bucket, objectKey(path, sum))
+			if err := unix.Mkfifo(object, 0o600); err != nil { // who reads it waits
+				t.Fatal(err)
+			}
+			o := Options{Strict: true, PackBytes: 1}
+			if what == "taking" {
+				o.Store = "file://" + bucket
+			}
+			r = open(t, dir, l, o)
+			var erasing sync.WaitGroup
+			if what == "erasing" {
+				packs, err := OpenReader(t.Context(), dir, testKey, "file://"+bucket)
+				if err != nil {
+					t.Fatal(err)
+				}
+				erasing.Go(func() {
+					packs.Erase(context.Background(), []Erasure{{id, e.Recording}}, func(record.Act) error { return nil })
+				})
+			}
+			t.Cleanup(func() {
+				if f, err := os.OpenFile(object, os.O_WRONLY, 0); err == nil {
+					f.Close()
+				}
+				erasing.Wait()
+			})
+			eventually(t, what, func() bool { return isLocked(t, path) })
+			before := len(acts(t, dir, "pack"))
+			recordOne(t, r, dir, full)
+			recordOne(t, r, dir, full)
+			eventually(t, "closing the next", func() bool { return len(acts(t, dir, "pack")) > before })
+		})
 	}
-	object := filepath.Join(bucket, objectKey(path, sum))
-	if err := unix.Mkfifo(object, 0o600); err != nil { // who reads it waits
-		t.Fatal(err)
-	}
-	r = open(t, dir, l, Options{Strict: true, PackBytes: 1, Store: "file://" + bucket})
-	t.Cleanup(func() {
-		if f, err := os.OpenFile(object, os.O_WRONLY, 0); err == nil {
-			f.Close()
-		}
-	})
+}
+
+// isLocked tells whether somebody has the lock at path.
+func isLocked(t *testing.T, path string) bool {
 	brief, stop := context.WithCancel(t.Context())
 	stop()
-	eventually(t, "taking the pack", func() bool {
-		pack, err := lock(brief, path)
-		if err == nil {
-			pack.Close()
-		}
-		return err != nil
-	})
-	before := len(acts(t, dir, "pack"))
-	recordOne(t, r, dir, full)
-	recordOne(t, r, dir, full)
-	eventually(t, "closing the next", func() bool { return len(acts(t, dir, "pack")) > before })
+	l, err := lock(brief, path)
+	if err == nil {
+		l.Close()
+	}
+	return err != nil
 }

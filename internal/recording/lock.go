@@ -16,9 +16,9 @@ const lockPause = 5 * time.Millisecond
 
 // lock takes the right to what it guards until what it returns is closed: of the folder
 // of packs, to change what stands in the packs there and to tell the log what they are; of
-// a pack, to take it elsewhere, which may wait for the outside store. Who erases takes both,
-// the pack's first. It is waited for until ctx ends, and tried once at
-// least. To append takes no lock.
+// a pack, to take it elsewhere or to erase in it there too, which may wait for the outside
+// store. Who takes both begins with the pack's. It is waited for until ctx ends, and tried
+// once at least. To append takes no lock.
 func lock(ctx context.Context, path string) (io.Closer, error) {
 	f, err := os.Open(path)
 	if err != nil {
