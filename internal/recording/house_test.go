@@ -3,6 +3,7 @@ package recording
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -27,8 +28,14 @@ func (c *clock) now() time.Time  { return *c.at.Load() }
 // recordOne records an exchange to its end, and returns that.
 func recordOne(t *testing.T, r *Recorder, dir string, rule Rule) (string, record.End) {
 	t.Helper()
+	return recordAs(t, r, dir, "agent", rule)
+}
+
+// recordAs is recordOne of a principal.
+func recordAs(t *testing.T, r *Recorder, dir, principal string, rule Rule) (string, record.End) {
+	t.Helper()
 	id := record.NewID(began)
-	tape := r.Begin(id, "agent", began, rule)
+	tape := r.Begin(id, principal, began, rule)
 	if err := ordinary(tape, jsonBody(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -117,11 +124,11 @@ func TestOutsideStore(t *testing.T) {
 }
 
 // While the outside store is away packs wait here, and when too much waits no
-// exchange begins. None is lost.
+// exchange begins, however little each principal recorded. None is lost.
 func TestOutage(t *testing.T) {
 	dir, bucket := newDir(t), t.TempDir()
 	l := openLog(t, dir)
-	r := open(t, dir, l, Options{Strict: true, Store: "file://" + bucket, PackBytes: 1, Waiting: 3000})
+	r := open(t, dir, l, Options{Strict: true, Store: "file://" + bucket, PackBytes: 1, Waiting: 64 << 10})
 	away := bucket + ".away"
 	if err := os.Rename(bucket, away); err != nil {
 		t.Fatal(err)
@@ -130,10 +137,9 @@ func TestOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ids []string
-	for r.Ready("") == nil && len(ids) < 50 {
-		id, _ := recordOne(t, r, dir, full)
+	for r.Ready("") == nil && len(ids) < 1000 {
+		id, _ := recordAs(t, r, dir, fmt.Sprint("agent", len(ids)), full)
 		ids = append(ids, id)
-		time.Sleep(20 * time.Millisecond)
 	}
 	if err := r.Ready(""); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("after %d: %v", len(ids), err)
