@@ -28,11 +28,10 @@ func (c *clock) now() time.Time  { return *c.at.Load() }
 // recordOne records an exchange to its end, and returns that.
 func recordOne(t *testing.T, r *Recorder, dir string, rule Rule) (string, record.End) {
 	t.Helper()
-	return recordAs(t, r, dir, "agent", rule)
+	return recordOf(t, r, dir, "agent", rule)
 }
 
-// recordAs is recordOne of a principal.
-func recordAs(t *testing.T, r *Recorder, dir, principal string, rule Rule) (string, record.End) {
+func recordOf(t *testing.T, r *Recorder, dir, principal string, rule Rule) (string, record.End) {
 	t.Helper()
 	id := record.NewID(began)
 	tape := r.Begin(id, principal, began, rule)
@@ -124,7 +123,7 @@ func TestOutsideStore(t *testing.T) {
 }
 
 // While the outside store is away packs wait here, and when too much waits no
-// exchange begins, however little each principal recorded. None is lost.
+// exchange begins. None is lost.
 func TestOutage(t *testing.T) {
 	dir, bucket := newDir(t), t.TempDir()
 	l := openLog(t, dir)
@@ -138,8 +137,9 @@ func TestOutage(t *testing.T) {
 	}
 	var ids []string
 	for r.Ready("") == nil && len(ids) < 1000 {
-		id, _ := recordAs(t, r, dir, fmt.Sprint("agent", len(ids)), full)
+		id, _ := recordOf(t, r, dir, fmt.Sprint("agent", len(ids)), full) // no share stands in the way
 		ids = append(ids, id)
+		time.Sleep(20 * time.Millisecond)
 	}
 	if err := r.Ready(""); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("after %d: %v", len(ids), err)

@@ -147,7 +147,7 @@ func TestLowBacklog(t *testing.T) {
 		recordOne(t, r, dir, full)
 	}
 	for i := 0; r.Stats().Waiting <= 32<<10; i++ {
-		recordAs(t, r, dir, fmt.Sprint("agent", i), full)
+		recordOf(t, r, dir, fmt.Sprint("agent", i), full)
 	}
 	eventually(t, "its share", func() bool { return errors.Is(r.Ready("agent"), ErrShare) })
 	if err := errors.Join(r.Ready(""), r.Ready("quiet")); err != nil {
