@@ -49,6 +49,7 @@ func TestWhatTheReportDoesNotSay(t *testing.T) {
 		{verify.Checked{Report: said}, "reports 1 finding"},
 		{verify.Checked{Judged: unsaid}, "1 finding that its report does not say"},
 		{verify.Checked{Report: said, Judged: unsaid}, "1 finding that its report does not say"},
+		{verify.Checked{Judged: verify.Judged{Missing: []string{"l"}}}, "entries of 1 log"},
 	} {
 		if err := evidenceFinds(tt.e); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v", tt.e, err)

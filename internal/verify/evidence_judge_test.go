@@ -11,6 +11,7 @@ import (
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // checked writes evidence and checks it.
@@ -38,6 +39,12 @@ func TestEvidenceIsJudgedAnew(t *testing.T) {
 			}
 			found := e.Report.Findings
 			e.Report.Findings, e.Report.Found = nil, 0
+			if untold := e.Report.Exchanges - e.Report.Recorded - e.Report.Off; untold > 0 {
+				if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+					t.Errorf("a report of nothing tells of %d recordings neither that they were read nor why not: %v", untold, err)
+				}
+				return
+			}
 			if slices.Contains(onWord, tt.what) {
 				found = nil
 			}
@@ -120,13 +127,56 @@ func TestOtherRules(t *testing.T) {
 	}
 }
 
-// TestMoreFindingsThanAReportLists are not held against it, as long as it counts them.
+// TestMoreFindingsThanAReportLists are not held against it, as long as it counts them and
+// has no room for them.
 func TestMoreFindingsThanAReportLists(t *testing.T) {
 	w := harm{harm: func(_ *world, c *call) { c.decision.Path = "/b" }}.world(t)
 	e := w.evidence()
 	e.Report.Findings = nil
+	if got := w.checked(e).Judged.Unsaid; len(got) != 1 {
+		t.Errorf("it counts them, has room, and does not say %v", got)
+	}
+	e.Report.Findings, e.Report.Found = make([]SessionFinding, findingsMax), findingsMax+1
 	if got := w.checked(e).Judged.Unsaid; len(got) > 0 {
 		t.Errorf("it counts them, and does not say %v", got)
+	}
+	e.Report.Found--
+	if got := w.checked(e).Judged.Unsaid; len(got) != 1 {
+		t.Errorf("it counts others, and does not say %v", got)
+	}
+}
+
+// TestReportsOfOtherRecordings do not hold: what the lines tell of these they must count.
+func TestReportsOfOtherRecordings(t *testing.T) {
+	w, _ := filled(t)
+	off, lost, gone := usual("e5"), usual("e6"), usual("e7")
+	off.end.Kept, lost.end.Lost, gone.end.Until = "", true, noon.Add(time.Minute)
+	for _, c := range []*call{off, lost, gone, usual("e8")} {
+		w.happen(noon.Add(6*time.Minute), c)
+	}
+	w.append(record.Entry{Act: &record.Act{Name: recording.ActErase, Exchange: "e8"}})
+	w.gone["e7"], w.gone["e8"] = recording.ErrGone, recording.ErrErased
+	if c := w.checked(w.evidence()); c.Report.Off != 1 || c.Report.Lost != 1 || c.Report.Expired != 1 || c.Report.Erased != 1 || c.Report.Recorded != 4 {
+		t.Fatalf("an honest one: %+v", c.Report)
+	}
+	for name, lie := range map[string]func(r *SessionReport){
+		"nothing was not recorded":  func(r *SessionReport) { r.Off, r.Recorded = 0, r.Recorded+1 },
+		"nothing was lost":          func(r *SessionReport) { r.Lost-- },
+		"more had their time":       func(r *SessionReport) { r.Expired, r.Recorded = 2, r.Recorded-1 },
+		"more were erased":          func(r *SessionReport) { r.Erased, r.Recorded = 2, r.Recorded-1 },
+		"more are under other keys": func(r *SessionReport) { r.Sealed, r.Recorded = r.Found+1, r.Recorded-r.Found-1 },
+		"more were read":            func(r *SessionReport) { r.Recorded++ },
+		"of some it tells nothing":  func(r *SessionReport) { r.Recorded -= r.Found + 1 },
+		"a count below nothing":     func(r *SessionReport) { r.Recorded, r.Expired = r.Recorded+2, -1 },
+		"all was searched anew":     func(r *SessionReport) { r.Trusted = off.end.ResponseBytes - 1 },
+	} {
+		e := w.evidence()
+		if lie(&e.Report); e.Report.Found == 0 {
+			t.Fatal("nothing was found")
+		}
+		if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -202,6 +202,7 @@ func (e *evidenceReader) head() error {
 	if e.out.Made, err = time.Parse(time.RFC3339, made); err != nil {
 		return wrong("no time")
 	}
+	e.judge.tally.made = e.out.Made
 	for _, field := range []struct {
 		key string
 		to  *string
