@@ -118,6 +118,7 @@ func (j *judgement) search(p *place, w What, in passage) int {
 		return 0
 	}
 	hits := j.values.Find(in.text)
+	j.hits += len(hits)
 	for _, h := range hits {
 		f := p.finding(w, "")
 		f.Credential, f.Form = h.Credential, h.Kind.String()
@@ -195,7 +196,7 @@ var names = map[recording.Kind]string{recording.Request: "request head", recordi
 
 func headText(h *recording.Head) []byte {
 	var b bytes.Buffer
-	if h.Method != "" {
+	if h.Method+h.Authority+h.Path != "" {
 		fmt.Fprintf(&b, ":method: %s\n:authority: %s\n:path: %s\n", h.Method, h.Authority, h.Path)
 	}
 	for _, line := range h.Headers {
