@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -148,13 +149,29 @@ func isOutside(l *record.Lease, d *record.Decision) bool {
 		allowed, _, _ = strings.Cut(allowed, "?")
 		used, _, _ = strings.Cut(used, "?")
 	}
-	return !ok || !isAltered(allowed+used) && allowed != used
+	return !ok || differ(allowed, used)
 }
 
-// isAltered tells whether a text may be another in the log than it was.
-func isAltered(text string) bool {
-	return strings.ContainsAny(text, "[…\ufffd") || strings.Contains(text, "ckr_")
+// differ tells whether two texts, as the log has them, were surely different ones.
+func differ(a, b string) bool {
+	a, aCut := unaltered(a)
+	b, bCut := unaltered(b)
+	return !(a == b || aCut && strings.HasPrefix(b, a) || bCut && strings.HasPrefix(a, b))
 }
+
+// unaltered is how far a text is in the log as it was, and whether that is not to its end:
+// from there on the log may have another text, that of a mark or a placeholder.
+func unaltered(text string) (known string, cut bool) {
+	at := altered.FindStringIndex(text)
+	if at == nil {
+		return text, false
+	}
+	return text[:at[0]], true
+}
+
+// altered is what the log has in the place of another text; a placeholder's prefix goes
+// with it.
+var altered = regexp.MustCompile(`[A-Za-z0-9_.-]*(ckr_|\[masked\]|\[ticket|\[token|…|\x{FFFD})`)
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

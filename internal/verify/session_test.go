@@ -82,6 +82,9 @@ func TestApprovedForAnOperation(t *testing.T) {
 		{"operation", "GET api.example.com/a/b?c=d", "/a/b?c=d"},
 		{"path", "GET api.example.com/a/b?c=e", "/a/b?c=d"},
 		{"operation", "GET api.example.com/a/ckr_git_<ticket>", "/a/ckr_git_[ticket]"},
+		{"operation", "GET api.example.com/a/b?f[x]=1", "/a/b?f[x]=1"},
+		{"operation", "GET api.example.com/a/b?x=[masked]&y=1", "/a/b?x=2&y=1"},
+		{"operation", "GET api.example.com/a/b?x=1&key=ghp_ckr_git_<ticket>", "/a/b?x=1&key=ghp_[token]"},
 		{"credential", "POST api.example.com/z", "/a/b"},
 		{"", "", "/a/b"},
 	} {
