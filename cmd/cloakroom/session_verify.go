@@ -81,6 +81,9 @@ func (v *verifying) wants(d *record.Decision, at time.Time) bool {
 		(v.principal == "" || (&record.DecisionDigest{Issuer: d.Issuer, Subject: d.Subject}).Principal() == v.principal)
 }
 
+// everything is what was asked for where no more was said.
+const everything = "all"
+
 // String is what was asked for, in words.
 func (v *verifying) String() string {
 	var words []string
@@ -94,7 +97,7 @@ func (v *verifying) String() string {
 		words = append(words, "since "+v.since.UTC().Format(time.RFC3339))
 	}
 	if len(words) == 0 {
-		return "all"
+		return everything
 	}
 	return strings.Join(words, ", ")
 }

@@ -136,6 +136,11 @@ var harms = []harm{
 		c.decision.Path = "/a/b/ckr_git_[ticket]"
 		w.scoped("path", "GET api.example.com/a/b")
 	}, OtherOperation, "lease1"},
+	{"two leases at one place, of which nobody knows the second", func(_ *world, c *call) {
+		second := c.decision.Uses[0]
+		second.Lease = "lease2"
+		c.decision.Uses = append(c.decision.Uses, second)
+	}, NoLease, "lease2"},
 	{"another credential under a lease that was judged", func(_ *world, c *call) {
 		c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease1", LeaseEnds: noon.Add(15 * time.Minute)})
 		c.end.Substitutions = append(c.end.Substitutions, record.Substitution{Credential: "other", Location: "query:k", N: 1})

@@ -19,18 +19,20 @@ func (j *judgement) substituted(x *exchange) {
 	j.report.Substitutions, j.report.Unjudged = j.report.Substitutions+cut, j.report.Unjudged+cut
 	for _, s := range x.end.entry.End.Substitutions {
 		j.report.Substitutions += s.N
-		u := useOf(d, s)
+		uses := usesOf(d, s)
 		switch {
 		case d.Outcome != access.Allow:
 			j.about(x, s, NoUse, "the decision refused the request")
-		case u == nil && d.UsesCut > 0:
+		case len(uses) == 0 && d.UsesCut > 0:
 			j.report.Unjudged += s.N
-		case u == nil:
+		case len(uses) == 0:
 			j.about(x, s, NoUse, "the decision does not name it at "+s.Location)
 		default:
-			if !judged[u] {
-				judged[u] = true
-				j.underLease(x, u)
+			for _, u := range uses {
+				if !judged[u] {
+					judged[u] = true
+					j.underLease(x, u)
+				}
 			}
 			j.byRules(x, s)
 		}
@@ -63,15 +65,15 @@ func (j *judgement) about(x *exchange, s record.Substitution, w What, detail str
 	j.found(f)
 }
 
-// useOf is the use of the decision under which a value was put in.
-func useOf(d *record.Decision, s record.Substitution) *record.Use {
-	i := slices.IndexFunc(d.Uses, func(u record.Use) bool {
-		return u.Credential == s.Credential && covers(u.Location, s.Location)
-	})
-	if i < 0 {
-		return nil
+// usesOf are the uses of the decision under which a value may have been put in: of two
+// tickets at one place, each has a lease.
+func usesOf(d *record.Decision, s record.Substitution) (all []*record.Use) {
+	for i := range d.Uses {
+		if u := &d.Uses[i]; u.Credential == s.Credential && covers(u.Location, s.Location) {
+			all = append(all, u)
+		}
 	}
-	return &d.Uses[i]
+	return all
 }
 
 // covers tells whether a location, as it prints, holds another.
