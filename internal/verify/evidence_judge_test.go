@@ -11,7 +11,6 @@ import (
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
-	"cloakroom/internal/recording"
 )
 
 // checked writes evidence and checks it.
@@ -143,40 +142,6 @@ func TestMoreFindingsThanAReportLists(t *testing.T) {
 	e.Report.Found--
 	if got := w.checked(e).Judged.Unsaid; len(got) != 1 {
 		t.Errorf("it counts others, and does not say %v", got)
-	}
-}
-
-// TestReportsOfOtherRecordings do not hold: what the lines tell of these they must count.
-func TestReportsOfOtherRecordings(t *testing.T) {
-	w, _ := filled(t)
-	off, lost, gone := usual("e5"), usual("e6"), usual("e7")
-	off.end.Kept, lost.end.Lost, gone.end.Until = "", true, noon.Add(time.Minute)
-	for _, c := range []*call{off, lost, gone, usual("e8")} {
-		w.happen(noon.Add(6*time.Minute), c)
-	}
-	w.append(record.Entry{Act: &record.Act{Name: recording.ActErase, Exchange: "e8"}})
-	w.gone["e7"], w.gone["e8"] = recording.ErrGone, recording.ErrErased
-	if c := w.checked(w.evidence()); c.Report.Off != 1 || c.Report.Lost != 1 || c.Report.Expired != 1 || c.Report.Erased != 1 || c.Report.Recorded != 4 {
-		t.Fatalf("an honest one: %+v", c.Report)
-	}
-	for name, lie := range map[string]func(r *SessionReport){
-		"nothing was not recorded":  func(r *SessionReport) { r.Off, r.Recorded = 0, r.Recorded+1 },
-		"nothing was lost":          func(r *SessionReport) { r.Lost-- },
-		"more had their time":       func(r *SessionReport) { r.Expired, r.Recorded = 2, r.Recorded-1 },
-		"more were erased":          func(r *SessionReport) { r.Erased, r.Recorded = 2, r.Recorded-1 },
-		"more are under other keys": func(r *SessionReport) { r.Sealed, r.Recorded = r.Found+1, r.Recorded-r.Found-1 },
-		"more were read":            func(r *SessionReport) { r.Recorded++ },
-		"of some it tells nothing":  func(r *SessionReport) { r.Recorded -= r.Found + 1 },
-		"a count below nothing":     func(r *SessionReport) { r.Recorded, r.Expired = r.Recorded+2, -1 },
-		"all was searched anew":     func(r *SessionReport) { r.Trusted = off.end.ResponseBytes - 1 },
-	} {
-		e := w.evidence()
-		if lie(&e.Report); e.Report.Found == 0 {
-			t.Fatal("nothing was found")
-		}
-		if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
 
