@@ -110,6 +110,7 @@ func TestObjectStores(t *testing.T) {
 			s.isDeletedInTime(t)
 			s.isWitnessed(t)
 			s.isAway(t)
+			s.isErased(t)
 			s.isWrittenOnce(t)
 		})
 	}
@@ -276,6 +277,22 @@ func (s *stored) isWitnessed(t *testing.T) {
 	}
 	if err := os.Rename(s.path("after"), s.path("record")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// isErased erases an exchange whose pack is in the store while the service runs.
+func (s *stored) isErased(t *testing.T) {
+	t.Helper()
+	first := s.session(t, "s1", s.asked, true)[0].Decision.Decision.Exchange
+	stdout, stderr, code := command(t, s.dir, s.env, "session", "erase", first, "--reason", "a test", "--yes")
+	if code != 0 {
+		t.Fatalf("session erase: exit %d: %s%s", code, stdout, stderr)
+	}
+	if stdout, _, _ := command(t, s.dir, s.env, "session", "show", first); strings.Contains(stdout, "you sent") || !strings.Contains(stdout, "erased") {
+		t.Errorf("what was erased: %s", stdout)
+	}
+	if stdout, stderr, code := command(t, s.dir, s.env, "log", "verify"); code != 0 {
+		t.Errorf("log verify: exit %d: %s%s", code, stdout, stderr)
 	}
 }
 

@@ -24,9 +24,9 @@ func verifyEvidence(cmd *cobra.Command, path string, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(path)
+	file, err := openEvidence(path)
 	if err != nil {
-		return fmt.Errorf("reading evidence: %w", err)
+		return err
 	}
 	defer file.Close()
 	auditor := verify.Auditor{Key: key, Witnesses: witnesses}
@@ -51,6 +51,19 @@ func verifyEvidence(cmd *cobra.Command, path string, f verifyFlags) error {
 		return err
 	}
 	return evidenceFinds(e)
+}
+
+// openEvidence opens a file that can be read twice.
+func openEvidence(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading evidence: %w", err)
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, errors.Join(hinted{fmt.Errorf("reading evidence: %q is no file", path), "it is read twice, so it comes neither through a pipe nor as a folder"}, err)
+	}
+	return f, nil
 }
 
 // evidenceFinds is an error if something is wrong that the file reports, or should.
@@ -105,6 +118,7 @@ func printEvidence(w io.Writer, e verify.Checked, known bool) {
 	for _, id := range e.Judged.Missing {
 		fmt.Fprintf(w, "missing     log %s: another log tells of entries of it that are not in the file's\n", transcript.Visible(id))
 	}
+	fmt.Fprintln(w, "report      of whoever made it, signed with that key:")
 	printSessionReport(w, e.Report, verify.LogReport{})
 	fmt.Fprintf(w, "contents    of %s\n", counted(e.Contents, "exchange"))
 	printJudged(w, e)
@@ -129,6 +143,9 @@ func printJudged(w io.Writer, e verify.Checked) {
 		counted(j.Values, "value"), j.Values-j.NoRules)
 	fmt.Fprintf(w, "            %s, %d of them proved, of %d that the lines tell of; %d bytes that agents got were searched for the values that were given\n",
 		counted(j.Recorded, "recording"), j.Proved, j.Named, j.Searched)
+	if len(j.Unsaid) == 0 {
+		fmt.Fprintln(w, "            these show no finding that the report does not say")
+	}
 	fmt.Fprintf(w, "on its word the search for other values, other recordings, the logs as a whole, and the rules of %s\n", counted(j.NoRules, "value"))
 	for _, f := range j.Unsaid {
 		fmt.Fprintf(w, "NOT SAID    %s\n", transcript.Visible(f.String()))

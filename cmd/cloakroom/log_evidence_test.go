@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,46 @@ func TestFlagsThatWouldCountForNothing(t *testing.T) {
 		c.SilenceUsage, c.SilenceErrors = true, true
 		if err := c.Execute(); !errors.As(err, new(usageError)) {
 			t.Errorf("%q: %v", arguments, err)
+		}
+	}
+}
+
+// TestEvidenceIsReadTwice from a file, and says so of what is none.
+func TestEvidenceIsReadTwice(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	for _, path := range []string{t.TempDir(), fmt.Sprintf("/dev/fd/%d", r.Fd())} {
+		if f, err := openEvidence(path); f != nil || !errors.As(err, new(hinted)) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestEvidenceIsWrittenOverNothing is told before hours of verifying.
+func TestEvidenceIsWrittenOverNothing(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "there")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, free := range map[string]bool{"": true, filepath.Join(dir, "new"): true, there: false, filepath.Join(dir, "none", "new"): false} {
+		if err := (&verifying{evidence: path}).take([]string{"nightly-build"}); (err == nil) != free {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
+// TestVerifyingWithoutAConfiguration says what it takes.
+func TestVerifyingWithoutAConfiguration(t *testing.T) {
+	for _, f := range []verifyFlags{{}, {keys: []string{"key"}}, {logs: []string{"folder"}}} {
+		err := (&logSources{}).find(t.Context(), &options{config: filepath.Join(t.TempDir(), "none.yaml")}, f)
+		var h hinted
+		if !errors.As(err, &h) || !strings.Contains(h.hint, "--key") {
+			t.Errorf("%+v: %v", f, err)
 		}
 	}
 }

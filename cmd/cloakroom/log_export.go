@@ -19,7 +19,7 @@ import (
 // exportFlags are what `log export` is called with.
 type exportFlags struct {
 	format, to, state string
-	since             time.Duration
+	since             time.Time
 	follow, asJSON    bool
 }
 
@@ -36,7 +36,7 @@ has already. Nothing in the log is changed.`,
 	c.Flags().StringVar(&f.format, "format", string(export.OCSF), "the events' schema: ocsf or ecs")
 	c.Flags().StringVar(&f.to, "to", "-", `where to: "-", a file, or a collector's URL (OTLP over HTTP)`)
 	c.Flags().StringVar(&f.state, "state", "", "file that keeps how far was exported; the next run goes on there")
-	c.Flags().DurationVar(&f.since, "since", 0, "only entries of the last such time, e.g. 24h")
+	c.Flags().Var((*moment)(&f.since), "since", "only entries since then: a time, a day, or how long ago, e.g. 24h or 7d")
 	c.Flags().BoolVar(&f.follow, "follow", false, "go on with what is logged from now on, until interrupted")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print the summary as JSON")
 	return c
@@ -62,15 +62,12 @@ func exportLog(cmd *cobra.Command, o *options, f exportFlags) error {
 	if err != nil {
 		return err
 	}
-	job := export.Job{Dir: cfg.Record.Dir, Mapper: m, Sink: sink, State: f.state, Follow: f.follow,
+	job := export.Job{Dir: cfg.Record.Dir, Mapper: m, Sink: sink, State: f.state, Since: f.since, Follow: f.follow,
 		Failed: func(err error) {
 			fmt.Fprintf(cmd.ErrOrStderr(), "cloakroom: warning: %s\n", transcript.Visible(err.Error()))
 		}}
 	if f.state != "" {
 		job.Aside = f.state + ".rejected"
-	}
-	if f.since > 0 {
-		job.Since = time.Now().Add(-f.since)
 	}
 	done, err := export.Run(cmd.Context(), job)
 	if err = errors.Join(err, sink.Close()); errors.Is(err, record.ErrBroken) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -32,7 +33,11 @@ func (s *logSources) close() {
 
 // find opens what an instance has, or the copies that are named where there is none.
 func (s *logSources) find(ctx context.Context, o *options, f verifyFlags) error {
-	if _, err := os.Stat(o.config); errors.Is(err, fs.ErrNotExist) && len(f.keys) > 0 && len(f.logs) > 0 {
+	if _, err := os.Stat(o.config); errors.Is(err, fs.ErrNotExist) {
+		if len(f.keys) == 0 || len(f.logs) == 0 {
+			return usageError{hinted{fmt.Errorf("no configuration %q", o.config),
+				"name one with --config; or copies of logs with --log, and their key with --key; or an evidence file"}}
+		}
 		return s.openCopies(ctx, f)
 	}
 	cfg, err := loadRules(o.config)

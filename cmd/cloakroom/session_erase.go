@@ -40,6 +40,9 @@ Evidence with --contents and copies that were made elsewhere are out of its reac
 		Args: oneArg("the session's name, or an exchange's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.name = args[0]
+			if err := checkPrincipal(e.principal); err != nil {
+				return usageError{err}
+			}
 			return withReading(cmd, o, func(ctx context.Context, r reading) error { return e.run(ctx, cmd, r) })
 		},
 	}
@@ -64,6 +67,9 @@ type erasedShown struct {
 
 func (e erasing) run(ctx context.Context, cmd *cobra.Command, r reading) error {
 	xs, err := e.find(ctx, r.db)
+	if err == nil {
+		err = asLogged(r.config.Record.Dir, xs)
+	}
 	if err != nil {
 		return err
 	}
@@ -94,6 +100,9 @@ func (e erasing) find(ctx context.Context, ix record.Index) (xs []record.Exchang
 		return nil, err
 	}
 	for _, x := range all {
+		if d := x.Decision.Decision; d.Session != e.name && d.Exchange != e.name {
+			return nil, unlogged(fmt.Errorf("the index has exchange %q of session %q under the name %q", d.Exchange, d.Session, e.name))
+		}
 		if at := x.Decision.Time; at.Before(e.since) || !e.until.IsZero() && at.After(e.until) {
 			continue
 		}
@@ -137,7 +146,11 @@ func (r reading) erase(ctx context.Context, xs []record.Exchange, reason string,
 		what = append(what, recording.Erasure{Exchange: d.Exchange, Parts: parts})
 	}
 	enter := func(acts ...record.Act) error {
-		if err := r.enterAll(ctx, acts...); err != nil {
+		err := r.sign(acts)
+		if err == nil {
+			err = r.enterAll(ctx, acts...)
+		}
+		if err != nil {
 			return hinted{fmt.Errorf("recording that exchanges are erased: %w", err), "nothing is erased that the log does not tell of"}
 		}
 		return nil
@@ -154,6 +167,15 @@ func (r reading) erase(ctx context.Context, xs []record.Exchange, reason string,
 		if looked := out.look(ctx, r.packs, x); err == nil {
 			err = looked
 		}
+	}
+	return err
+}
+
+// sign signs acts that erase, as whoever has the root key can.
+func (l ledger) sign(acts []record.Act) error {
+	key, err := logKey(l.root)
+	for i := 0; i < len(acts) && err == nil; i++ {
+		acts[i].Sig, err = key.SignBare(recording.ErasureText(acts[i]))
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -133,6 +134,84 @@ func TestEraseSaysWhatIsLeft(t *testing.T) {
 			}
 			if strings.Contains(out.String(), ids[0]) != (c.fails != "" && c.fails != "still going on") {
 				t.Errorf("of exchange %s it says %s", ids[0], &out)
+			}
+		})
+	}
+}
+
+// changedIndex is an index in which somebody changed the lines of an exchange.
+type changedIndex struct {
+	store
+	id     string
+	change func(decision, end []byte) ([]byte, []byte)
+}
+
+func (c changedIndex) changed(x record.Exchange) (record.Exchange, error) {
+	if idOf(x) != c.id {
+		return x, nil
+	}
+	return record.ReadExchange(c.change(x.DecisionLine, x.EndLine))
+}
+
+func (c changedIndex) Exchange(ctx context.Context, id string) (record.Exchange, error) {
+	x, err := c.store.Exchange(ctx, id)
+	if err != nil {
+		return x, err
+	}
+	return c.changed(x)
+}
+
+func (c changedIndex) Exchanges(ctx context.Context, principal, session string, limit int) (all []record.Exchange, err error) {
+	xs, err := c.store.Exchanges(ctx, "", session, limit)
+	for i := 0; i < len(xs) && err == nil; i++ {
+		var x record.Exchange
+		if x, err = c.changed(xs[i]); err == nil && (principal == "" || principalOf(x) == principal) {
+			all = append(all, x)
+		}
+	}
+	return all, err
+}
+
+// Who can write the store cannot have more erased than was asked for: what the index says
+// of an exchange must be what the log says.
+func TestEraseBelievesTheLog(t *testing.T) {
+	began := time.Now().Add(-4 * time.Hour)
+	decision := func(from, to string) func(decision, end []byte) ([]byte, []byte) {
+		return func(d, e []byte) ([]byte, []byte) { return bytes.Replace(d, []byte(from), []byte(to), 1), e }
+	}
+	for _, c := range []struct {
+		name, of string
+		change   func(decision, end []byte) ([]byte, []byte)
+	}{
+		{"another's session", "bob", decision(`"session":"s1"`, `"session":"s2"`)},
+		{"another principal", "ann", decision(`"subject":"bob"`, `"subject":"ann"`)},
+		{"other parts", "bob", func(d, e []byte) ([]byte, []byte) {
+			return d, bytes.Replace(e, []byte(`"at":1,`), []byte(`"at":2,`), 1)
+		}},
+		{"another exchange's lines", "ann", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLedger(t)
+			ids := happened(t, l, began, "ann", "bob", "ann")
+			if c.change == nil {
+				other, err := l.db.Exchange(t.Context(), ids[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.change = func(_, e []byte) ([]byte, []byte) { return other.DecisionLine, e }
+			}
+			l.db = changedIndex{l.db, ids[1], c.change}
+			for _, name := range []string{"s1", ids[1]} {
+				e := erasing{selector: selector{name: name}, sure: true}
+				if name == "s1" {
+					e.principal = "https://idp.example#" + c.of
+				}
+				cmd := newSessionErase(&options{})
+				cmd.SetOut(io.Discard)
+				err := e.run(t.Context(), cmd, reading{ledger: l, packs: &packsOf{}})
+				if err == nil || !strings.Contains(err.Error(), "not what the log says") {
+					t.Errorf("%s: got %v", name, err)
+				}
 			}
 		})
 	}

@@ -156,7 +156,7 @@ func (p *proof) write(ctx context.Context, v *verifying, e verify.Evidence) erro
 	}
 	f, err := os.OpenFile(v.evidence, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return hinted{fmt.Errorf("writing evidence %q: it exists", v.evidence), "name another file"}
+		return errTaken(v.evidence)
 	}
 	if err != nil {
 		return fmt.Errorf("writing evidence: %w", err)

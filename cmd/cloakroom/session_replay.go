@@ -63,7 +63,7 @@ Reading a recording is an entry in the log, and nothing is shown before it is th
 				p.name = args[0]
 			}
 			p.stdout, p.stderr, p.keyboard = cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin()
-			if err := p.check(); err != nil {
+			if err := errors.Join(p.check(), p.whatIf.idle(cmd.Flags().Changed)); err != nil {
 				return err
 			}
 			if p.whatIf.asked() {
@@ -95,8 +95,6 @@ func (p replaying) check() error {
 	case err != nil:
 	case p.curl && p.har != "" || p.step && (p.curl || p.har != ""):
 		err = errors.New("--step, --curl and --har are different things to do")
-	case p.whatIf.asked() && (p.step || p.curl || p.har != ""):
-		err = errors.New("--policy and --rules decide again, and play nothing back")
 	case p.step && !isTerminal(p.keyboard):
 		err = hinted{errors.New("--step waits for a key, and the input is no terminal"), "use --speed"}
 	case p.limit < 0:

@@ -106,6 +106,19 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// Flags that would count for nothing beside --policy are mistakes: somebody relies on them.
+func TestWhatIfFlags(t *testing.T) {
+	for _, arguments := range [][]string{{}, {"--all", "s"}, {"s", "--speed", "2x"}, {"s", "--longest-pause", "1s"}, {"s", "--curl"}, {"--all", "--limit", "1"},
+		{"s", "--gateway", "http://gw.example"}} {
+		c := newSessionReplay(&options{config: "none.yaml"})
+		c.SetArgs(append(arguments, "--policy", "dir"))
+		c.SilenceUsage, c.SilenceErrors = true, true
+		if err := c.Execute(); !errors.As(err, new(usageError)) {
+			t.Errorf("%q: %v", arguments, err)
+		}
+	}
+}
+
 // A file that others could read is the owner's alone before anything is in it.
 func TestWriteHARIsNobodyElses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.har")

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -72,7 +74,29 @@ func (v *verifying) take(args []string) error {
 	case v.contents && v.evidence == "":
 		return usageError{errors.New("--contents goes with --evidence FILE")}
 	}
+	if err := checkPrincipal(v.principal); err != nil {
+		return usageError{err}
+	}
+	return v.free()
+}
+
+// free tells, before anything is read, whether the evidence can be written.
+func (v *verifying) free() error {
+	if v.evidence == "" {
+		return nil
+	}
+	if _, err := os.Lstat(v.evidence); err == nil {
+		return errTaken(v.evidence)
+	}
+	if _, err := os.Stat(filepath.Dir(v.evidence)); err != nil {
+		return fmt.Errorf("writing evidence: %w", err)
+	}
 	return nil
+}
+
+// errTaken says that evidence is written over nothing.
+func errTaken(path string) error {
+	return hinted{fmt.Errorf("writing evidence %q: it exists", path), "name another file"}
 }
 
 // wants tells whether an exchange was asked for.

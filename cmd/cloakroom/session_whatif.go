@@ -50,12 +50,32 @@ func (w *whatIf) everything() bool { return w.all || !w.since.IsZero() }
 // arguments asks for a session, or for what stands in its place.
 func (w *whatIf) arguments(cmd *cobra.Command, args []string) error {
 	switch {
+	case w.asked() && w.everything() && len(args) > 0:
+		return usageError{hinted{errors.New("--since and --all are about every session, and one is named"), "name one, or say --since or --all"}}
 	case w.asked() && w.everything():
-		return noArgs(cmd, args)
+		return nil
+	case w.asked() && len(args) == 0:
+		return usageError{hinted{errors.New("decide which sessions again?"), "name one, or say --since 24h or --all"}}
 	case w.everything() || (w.asJSON || w.ask) && !w.asked():
 		return usageError{errors.New("--since, --all, --ask and --json belong to --policy or --rules")}
 	}
 	return oneArg("the session's name, or an exchange's id")(cmd, args)
+}
+
+// idle refuses flags that would count for nothing beside --policy or --rules.
+func (w *whatIf) idle(given func(flag string) bool) error {
+	if !w.asked() {
+		return nil
+	}
+	for _, name := range []string{"step", "curl", "har", "gateway", "speed", "longest-pause"} {
+		if given(name) {
+			return usageError{fmt.Errorf("--policy and --rules decide again, and play nothing back: --%s goes without them", name)}
+		}
+	}
+	if w.everything() && given("limit") {
+		return usageError{hinted{errors.New("--limit is about one session"), "--since 24h decides the latest of all"}}
+	}
+	return nil
 }
 
 // run decides again, and fails if anything differs.
@@ -90,6 +110,9 @@ func (w *whatIf) run(cmd *cobra.Command, o *options, s selector) error {
 func (w *whatIf) judge(ctx context.Context, r reading) (*whatif.Judge, error) {
 	cfg := *r.config
 	if w.rules != "" {
+		if _, err := os.Stat(w.rules); err != nil { // whose hint would be about --config
+			return nil, fmt.Errorf("reading the rules: %w", err)
+		}
 		changed, _, err := config.LoadRules(w.rules, os.LookupEnv)
 		if err == nil && w.ask {
 			err = w.reachesNoFurther(changed, r.config)

@@ -185,7 +185,7 @@ func (d *Decision) Answer() (status int, headers []Header, body []byte) {
 // Refused is a request that was decided on and let nowhere.
 type Refused struct {
 	Request     *Request
-	Principal   string            // Principal.ID
+	Principal   string            // on whose share it is recorded: Principal.ID, or what stands for those who show its tickets
 	Target      Target            // zero: unknown
 	Credentials []string          // whose placeholders stood where they count
 	Tickets     map[string]string // by a ticket's text: its lease

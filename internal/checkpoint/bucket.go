@@ -101,6 +101,8 @@ func (b *Bucket) same(ctx context.Context, object string, c Signed) ([]byte, err
 }
 
 func (b *Bucket) read(ctx context.Context, object string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	r, err := b.bucket.NewReader(ctx, object, nil)
 	if err != nil {
 		return nil, fmt.Errorf("reading witness %q: %w", b.name, err)
@@ -142,7 +144,7 @@ func (b *Bucket) Read(ctx context.Context, log string, take func(Kept) error) er
 func (b *Bucket) list(ctx context.Context, prefix, delimiter string, each func(*blob.ListObject) error) error {
 	objects := b.bucket.List(&blob.ListOptions{Prefix: prefix, Delimiter: delimiter})
 	for {
-		o, err := objects.Next(ctx)
+		o, err := b.next(ctx, objects)
 		if err == io.EOF {
 			return nil
 		}
@@ -153,4 +155,11 @@ func (b *Bucket) list(ctx context.Context, prefix, delimiter string, each func(*
 			return err
 		}
 	}
+}
+
+// next waits only so long: Google's driver waits without end for a store that is down.
+func (b *Bucket) next(ctx context.Context, objects *blob.ListIterator) (*blob.ListObject, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return objects.Next(ctx)
 }

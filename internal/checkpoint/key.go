@@ -49,6 +49,18 @@ func (k Key) SignText(text string) ([]byte, error) {
 	return msg, nil
 }
 
+// SignBare is SignText without the text: the signature alone.
+func (k Key) SignBare(text string) ([]byte, error) {
+	if strings.HasPrefix(text, originPrefix) {
+		return nil, errors.New("signing a text: it begins like a checkpoint")
+	}
+	sig, err := k.signer.Sign([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("signing a text: %w", bare(err))
+	}
+	return sig, nil
+}
+
 // String is the public half, as note.NewVerifier takes it: what `cloakroom log
 // key` prints.
 func (k Key) String() string { return k.verifier }

@@ -15,6 +15,8 @@ import (
 	cosignature "github.com/transparency-dev/formats/note"
 	"github.com/transparency-dev/witness/persistence/inmemory"
 	"github.com/transparency-dev/witness/witness"
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/gcsblob" // gs://
 	"gocloud.dev/blob/memblob"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -282,4 +284,21 @@ func (h hanging) Add(ctx context.Context, c Signed, _ Checkpoint, _ History) ([]
 	}
 	<-ctx.Done()
 	return nil, ctx.Err()
+}
+
+// A store that is down is an error, also where its driver would wait for it without end.
+func TestBucketThatIsDown(t *testing.T) {
+	t.Setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1") // nobody listens
+	opened, err := blob.OpenBucket(t.Context(), "gs://b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	b, err := NewBucket("gs://b", opened, theKey(t).Verifier())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Logs(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
 }

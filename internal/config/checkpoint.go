@@ -58,9 +58,7 @@ func (l *loader) witness(n *yaml.Node) (w Witness) {
 		w.Dir = l.path(dir, "a folder's path")
 		l.witnessDir(dir, w.Dir)
 	case bucket != nil && dir == nil && at == nil:
-		if w.Bucket, _ = l.text(bucket, "a bucket's URL"); w.Bucket != "" && !strings.Contains(w.Bucket, "://") {
-			l.fail(bucket, `such as "s3://name?region=eu-west-1"`, "not a bucket's URL")
-		}
+		w.Bucket = l.bucket(bucket)
 	case at != nil && dir == nil && bucket == nil:
 		w.URL = l.witnessURL(at)
 		if l.present(n, key, "a witness", "key", "add key: NAME+HASH+KEY, by which its signatures are verified") {

@@ -91,12 +91,19 @@ func (l *loader) bucket(n *yaml.Node) string {
 	if !ok {
 		return ""
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.User != nil || !slices.Contains([]string{"s3", "gs", "azblob", "file"}, u.Scheme) {
+	if u, err := url.Parse(s); err != nil || u.User != nil || !namesBucket(u) {
 		l.fail(n, "write s3://bucket?region=…, gs://bucket, azblob://container or file:///folder", "not the URL of a bucket")
 		return ""
 	}
 	return s
+}
+
+// namesBucket tells whether a URL is of a store that is kept outside, and says which.
+func namesBucket(u *url.URL) bool {
+	if u.Scheme == "file" {
+		return u.Host == "" && len(u.Path) > 1
+	}
+	return u.Host != "" && slices.Contains([]string{"s3", "gs", "azblob"}, u.Scheme)
 }
 
 // recordingKey reads where a recording key is.
@@ -112,10 +119,10 @@ func (l *loader) recordingKey(n *yaml.Node) *secret.Source {
 
 // recording reads a rule of what is kept of bodies.
 func (l *loader) recording(n *yaml.Node) (r inventory.Recording) {
-	var bodies, request *yaml.Node
+	var hosts, bodies, request *yaml.Node
 	if !l.mapping(n, "a recording rule", fields{
 		"credentials": func(n *yaml.Node) { r.Credentials = l.texts(n, "credentials", l.declared) },
-		"hosts":       func(n *yaml.Node) { r.Hosts = l.texts(n, "hosts", l.served) },
+		"hosts":       func(n *yaml.Node) { hosts, r.Hosts = n, l.texts(n, "hosts", l.served) },
 		"paths":       func(n *yaml.Node) { r.Paths = l.texts(n, "paths", l.checked(inventory.CheckPattern)) },
 		"bodies":      keep(&bodies),
 		"request":     keep(&request),
@@ -132,7 +139,7 @@ func (l *loader) recording(n *yaml.Node) (r inventory.Recording) {
 	switch {
 	case bodies == nil && request == nil:
 		l.fail(n, "add bodies: hash, bodies: none, or request: false", "a recording rule that says nothing")
-	case r.Bodiless && (len(r.Hosts) == 0 || len(r.Credentials)+len(r.Paths) > 0):
+	case r.Bodiless && (hosts == nil || len(r.Credentials)+len(r.Paths) > 0):
 		l.fail(request, "name hosts, and neither credentials nor paths", "whether Envoy shows the bodies of requests is said of whole hosts")
 	}
 	return r

@@ -104,12 +104,23 @@ func (l *loader) size(n *yaml.Node, least, most int64) int64 {
 			break
 		}
 		if v *= u.bytes; v < least || v > most {
-			l.fail(n, "", "%q is not from %d to %d bytes", n.Value, least, most)
+			l.fail(n, "", "%q is not from %s to %s", n.Value, sizeText(least), sizeText(most))
 		}
 		return v
 	}
 	l.fail(n, hint, "%q is not a size", n.Value)
 	return least
+}
+
+// sizeText writes bytes as size reads them.
+func sizeText(bytes int64) string {
+	best := units[len(units)-1]
+	for _, u := range units {
+		if bytes > 0 && bytes%u.bytes == 0 && u.bytes > best.bytes {
+			best = u
+		}
+	}
+	return strconv.FormatInt(bytes/best.bytes, 10) + best.name
 }
 
 // path reads a file's or folder's path and resolves it.

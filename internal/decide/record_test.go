@@ -116,3 +116,23 @@ func TestWhatIsNotUnderstoodIsRecordedAsItMightBe(t *testing.T) {
 		}
 	}
 }
+
+// TestATicketTakesNothingOfItsHoldersShare where it lets nobody in: whoever finds one that
+// ended would stop its holder by being refused.
+func TestATicketTakesNothingOfItsHoldersShare(t *testing.T) {
+	for name, change := range map[string]func(*lease.Lease){
+		"ended":   func(l *lease.Lease) { l.State = lease.Ended },
+		"revoked": func(l *lease.Lease) { l.State, l.Ending = lease.Ended, lease.Revoked },
+		"bound":   func(l *lease.Lease) { l.Terms.Bound = true },
+	} {
+		f := newFakes(t)
+		f.who = access.Principal{}
+		f.decider(t).Decide(t.Context(), get("authorization", "Bearer "+f.ticket(t, agent, "read", change)), nil)
+		if len(f.records) != 1 || f.records[0].Principal == agent.ID() || !strings.HasSuffix(f.records[0].Principal, agent.ID()) {
+			t.Errorf("%s: recorded %+v", name, f.records)
+		}
+		if e := f.entries[0].Decision; e.Subject != agent.Subject {
+			t.Errorf("%s: the log says %+v", name, e)
+		}
+	}
+}

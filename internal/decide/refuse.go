@@ -47,6 +47,9 @@ func (d *Decider) refuse(ctx context.Context, a *attempt, r *refusal) access.Dec
 // refused is what is recorded of a request that was refused.
 func (a *attempt) refused(out access.Decision) access.Refused {
 	r := access.Refused{Request: a.request, Principal: a.who.ID(), Target: a.input.Target, Decision: out, Credentials: a.suspects}
+	if a.who.Ticket { // one that lets nobody in any more, in whose hands ever, is not to stop its holder
+		r.Principal = "ticket of " + r.Principal
+	}
 	for i, f := range a.found {
 		if !f.Counts {
 			continue

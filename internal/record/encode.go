@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ const (
 	usesMax = 32
 	seenMax = 64
 	listMax = 64 // of the other lists
+
+	signatureMax = 64 // bytes
 )
 
 // PartsMax is how many parts of a recording an entry names at most.
@@ -122,6 +125,17 @@ func (e *encoder) hash(name string, h Hash) {
 	e.key(name)
 	e.buf = append(e.buf, '"')
 	e.buf = hex.AppendEncode(e.buf, h[:])
+	e.buf = append(e.buf, '"')
+}
+
+// bytes appends what a key made, in base64.
+func (e *encoder) bytes(name string, b []byte, most int) {
+	if len(b) == 0 {
+		return
+	}
+	e.key(name)
+	e.buf = append(e.buf, '"')
+	e.buf = base64.StdEncoding.AppendEncode(e.buf, b[:min(len(b), most)])
 	e.buf = append(e.buf, '"')
 }
 

@@ -76,7 +76,7 @@ func full() []Entry {
 		{Time: at, Approval: &Approval{Lease: "l", Issuer: "i", Subject: "s", Credential: "c", Session: "x", Approve: true, Scope: "path",
 			Reason: "r", By: "b", Person: "p", Name: "n", Via: "page", LoggedIn: at, Seen: "00", Shown: "{}"}},
 		{Time: at, Bar: &Bar{ID: "x", Principal: "p", Credential: "c", Until: at, Reason: "r", By: "b", Lifted: true}},
-		{Time: at, Act: &Act{Name: "read", By: "b", Principal: "p", Session: "s", Exchange: NewID(at), Target: "t", N: 7, Detail: "d", ID: NewID(at)}},
+		{Time: at, Act: &Act{Name: "read", By: "b", Principal: "p", Session: "s", Exchange: NewID(at), Target: "t", N: 7, Detail: "d", ID: NewID(at), Sig: []byte{1, 2}}},
 		{Time: at, Heads: &Heads{[]Head{{NewID(at), 8, Hash{1}}}}},
 	}
 }

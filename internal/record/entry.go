@@ -230,6 +230,9 @@ type Act struct {
 	N         int    `json:"n"`      // how many
 	Detail    string `json:"detail"`
 	ID        string `json:"id"` // of one that a command left in the store, see NewID; else empty
+	// Sig is the instance's signature of one that erases, see recording.ErasureText: who
+	// can only write the log has nothing erased by it.
+	Sig []byte `json:"sig"`
 }
 
 // Heads tells how far the logs of other replicas were, so that none can be

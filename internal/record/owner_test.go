@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -74,5 +75,34 @@ func TestASegmentIsNoLink(t *testing.T) {
 	}
 	if err := (osDisk{}).truncate(path, 0); err == nil {
 		t.Error("cut")
+	}
+}
+
+// Who puts another folder, or a link to one, in the place of that in which root makes a
+// file is not given the file.
+func TestAFileIsOfTheFolderThatItStandsIn(t *testing.T) {
+	top := t.TempDir()
+	folder, theirs := filepath.Join(top, "log"), filepath.Join(top, "theirs")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.Mkdir(theirs, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(folder, "id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, _, err := folderOf(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Rename(folder, filepath.Join(top, "moved")), os.Symlink(theirs, folder)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time there is a file of that name
+		if _, _, err := folderOf(f); err == nil {
+			t.Error("the other folder's owner is given it")
+		}
+		if err := os.WriteFile(filepath.Join(theirs, "id"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

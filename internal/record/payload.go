@@ -194,6 +194,7 @@ func (e *encoder) act(a *Act) {
 	e.number("n", int64(a.N))
 	e.text("detail", a.Detail, textMax)
 	e.id("id", a.ID)
+	e.bytes("sig", a.Sig, signatureMax)
 }
 
 // list appends a list of objects, at most most of them, and returns how many

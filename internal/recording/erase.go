@@ -60,18 +60,40 @@ type erased struct {
 }
 
 func (p *Packs) erasePack(ctx context.Context, id string, parts []erased, tell func(record.Act) error) error {
-	lock, err := lockPacks(ctx, p.dir)
+	pack, err := p.lockPack(ctx, id)
+	if err != nil {
+		return err
+	}
+	if pack != nil {
+		defer pack.Close()
+	}
+	packs, err := lock(ctx, p.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err == nil {
-		defer lock.Close()
+		defer packs.Close()
 	}
 	err = p.eraseHere(id, parts, tell)
 	if p.bucket != nil {
 		err = errors.Join(err, p.eraseOutside(ctx, id, parts, tell))
 	}
 	return err
+}
+
+// lockPack keeps a pack that is here from being taken elsewhere; nil: it is not here.
+func (p *Packs) lockPack(ctx context.Context, id string) (io.Closer, error) {
+	for range 3 {
+		paths, err := local(p.dir)
+		if err != nil || paths[id] == "" {
+			return nil, err
+		}
+		pack, err := lock(ctx, paths[id])
+		if !errors.Is(err, fs.ErrNotExist) { // else its name has changed, or it was taken
+			return pack, err
+		}
+	}
+	return nil, fmt.Errorf("locking pack %q: its name changes all the time", id)
 }
 
 // eraseHere erases in place: what wrote the file goes on behind.
@@ -119,6 +141,16 @@ func blankAndTell(id string, raw []byte, parts []erased, tell func(record.Act) e
 // pack that tells its hash from then on, as the act "pack" did.
 const ActErase = "erase"
 
+// ErasureText is the text of an act that erases which the key of the log signs: who can
+// only write the log has nothing taken for erased by that. Of an act about a pack it
+// has the hash too; what an act says besides is masked as it is logged, and may change.
+func ErasureText(a record.Act) string {
+	if a.Exchange != "" {
+		return "cloakroom erases exchange\n" + a.Exchange + "\n"
+	}
+	return "cloakroom erases in pack\n" + a.Target + "\n" + a.Detail + "\n"
+}
+
 // within are the parts that stand in the bytes of a pack, of the exchange that they
 // are to be of. The error tells of the others.
 func within(raw []byte, parts []erased) (there []erased, wrong error) {
@@ -147,6 +179,21 @@ func blank(raw []byte, parts []erased) (n int) {
 		}
 	}
 	return n
+}
+
+// blanks are the parts in the bytes of a pack that were erased.
+func blanks(raw []byte) (all []erased) {
+	for at := bytes.IndexByte(raw, '\n') + 1; at+frameHeader <= len(raw); {
+		f, err := parseFrame([frameHeader]byte(raw[at:]))
+		if err != nil || int64(f.size) > int64(len(raw)-at) {
+			break
+		}
+		if isErased(raw[at : at+int(f.size)]) {
+			all = append(all, erased{record.Part{At: int64(at), Size: int64(f.size)}, string(f.exchange[:])})
+		}
+		at += int(f.size)
+	}
+	return all
 }
 
 // isErased tells whether a part was erased. No seal is all zeros.

@@ -14,6 +14,7 @@ import (
 	"cloakroom/internal/record"
 
 	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
 )
 
 // eraseOutside puts a pack without the parts in the place of each object of the pack,
@@ -49,27 +50,49 @@ type object struct {
 	parts []erased
 }
 
-// unerased finds an object of the pack in which a part is not erased. Where there is
-// none, an error tells of parts that are not there.
+// unerased finds an object of the pack in which a part is not erased, or not what is
+// erased in another: who erases at the same time, elsewhere, may have begun with what was
+// there before. Where there is none, an error tells of parts that are not there.
 func (p *Packs) unerased(ctx context.Context, id string, parts []erased) (object, error) {
+	all, err := p.objects(ctx, id)
+	if err != nil {
+		return object{}, err
+	}
+	var others []erased
+	for _, o := range all {
+		others = append(others, blanks(o.raw)...)
+	}
 	var wrong error
+	for _, o := range all {
+		there, not := within(o.raw, parts)
+		more, _ := within(o.raw, others)
+		o.parts = append(there, more...)
+		if blank(bytes.Clone(o.raw), o.parts) > 0 {
+			return o, nil
+		}
+		wrong = errors.Join(wrong, not)
+	}
+	return object{}, wrong
+}
+
+// objects reads the objects of a pack, of which there is one where nothing is done to it.
+func (p *Packs) objects(ctx context.Context, id string) (all []object, err error) {
 	for objects := p.bucket.List(&blob.ListOptions{Prefix: id + "-"}); ; {
 		o, err := objects.Next(ctx)
 		if err == io.EOF {
-			return object{}, wrong
+			return all, nil
 		}
 		if err != nil {
-			return object{}, fmt.Errorf("looking for it in the outside store: %w", err)
+			return nil, fmt.Errorf("looking for it in the outside store: %w", err)
 		}
 		raw, err := p.bucket.ReadAll(ctx, o.Key)
+		if gcerrors.Code(err) == gcerrors.NotFound { // another has taken its place
+			continue
+		}
 		if err != nil {
-			return object{}, err
+			return nil, err
 		}
-		there, not := within(raw, parts)
-		if blank(bytes.Clone(raw), there) > 0 {
-			return object{o.Key, raw, there}, nil
-		}
-		wrong = errors.Join(wrong, not)
+		all = append(all, object{key: o.Key, raw: raw})
 	}
 }
 

@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"cloakroom/internal/record"
+
+	"golang.org/x/sys/unix"
 )
 
 // eraser erases what the log says of exchanges, and keeps what it tells.
@@ -262,6 +265,38 @@ func TestEraseHereAndOutside(t *testing.T) {
 	}
 }
 
+// Who erases at the same time on another machine, from what was there before, brings
+// nothing back.
+func TestEraseOutsideTogether(t *testing.T) {
+	dir, bucket := newDir(t), t.TempDir()
+	l := openLog(t, dir)
+	r := open(t, dir, l, Options{Strict: true})
+	one, e := recordOne(t, r, dir, full)
+	two, f := recordOne(t, r, dir, full)
+	three, g := recordOne(t, r, dir, full)
+	r.Close()
+	stored(t, dir, l, "file://"+bucket)
+	elsewhere := func(id string, parts []record.Part, tell func(record.Act) error) {
+		packs, err := OpenReader(t.Context(), t.TempDir(), testKey, "file://"+bucket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer packs.Close()
+		if _, err := packs.Erase(t.Context(), []Erasure{{id, parts}}, tell); err != nil {
+			t.Fatal(err)
+		}
+	}
+	once := sync.OnceFunc(func() { elsewhere(two, f.Recording, func(record.Act) error { return nil }) })
+	elsewhere(one, e.Recording, func(record.Act) error { once(); return nil })
+	r = open(t, dir, l, Options{Strict: true, Store: "file://" + bucket})
+	wantErased(t, r, one, e)
+	wantErased(t, r, two, f)
+	wantWhole(t, r, g, three)
+	if names := objects(t, bucket); len(names) != 1 {
+		t.Errorf("objects %q", names)
+	}
+}
+
 func objects(t *testing.T, bucket string) (names []string) {
 	t.Helper()
 	files, err := os.ReadDir(bucket)
@@ -317,25 +352,33 @@ func unremovable(path string) error {
 	return errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "kept"), 0o700))
 }
 
-// While something is erased no pack is closed, recovered or taken elsewhere, nor is
-// anything erased by another; exchanges go on.
+// While something is erased no pack is closed or recovered, nor is anything erased by
+// another; exchanges go on. That pack is not taken elsewhere.
 func TestEraseAlone(t *testing.T) {
 	dir, bucket := newDir(t), t.TempDir()
 	l := openLog(t, dir)
 	r := open(t, dir, l, Options{Strict: true, Store: "file://" + bucket, PackBytes: 1})
-	lock, err := lockPacks(t.Context(), r.dir)
+	packs, err := lock(t.Context(), r.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	one, e := recordOne(t, r, dir, full)
 	two, f := recordOne(t, r, dir, full) // for which the first one's pack would be closed
+	paths, err := local(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := paths[e.Recording[0].Pack]
+	taken, err := lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	brief, stop := context.WithTimeout(t.Context(), time.Millisecond)
 	defer stop()
-	ships := r.ship(brief, "a pack")
-	_, erases := r.Erase(brief, []Erasure{{one, e.Recording}}, nil)
+	_, erases := r.Erase(brief, []Erasure{{two, f.Recording}}, nil)
 	for what, err := range map[string]error{
 		"closing":    r.finish(&pack{count: 1, path: "a pack"}),
-		"taking":     ships,
+		"taking":     r.ship(brief, path),
 		"recovering": r.recoverAlone(brief),
 		"erasing":    erases,
 	} {
@@ -346,8 +389,47 @@ func TestEraseAlone(t *testing.T) {
 	if n := len(closed(t, dir)) + len(objects(t, bucket)); n != 0 {
 		t.Errorf("%d packs were closed or stored", n)
 	}
-	lock.Close()
+	packs.Close()
+	taken.Close()
 	eventually(t, "storing", func() bool { return len(objects(t, bucket)) > 0 })
 	wantWhole(t, r, e, one)
 	wantWhole(t, r, f, two)
+}
+
+// An outside store that takes its time keeps no pack from being closed while one is
+// taken there.
+func TestASlowStoreHoldsNothingUp(t *testing.T) {
+	dir, bucket := newDir(t), t.TempDir()
+	l := openLog(t, dir)
+	r := open(t, dir, l, Options{Strict: true})
+	recordOne(t, r, dir, full)
+	r.Close()
+	path := closed(t, dir)[0]
+	sum, err := hashFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := filepath.Join(bucket, objectKey(path, sum))
+	if err := unix.Mkfifo(object, 0o600); err != nil { // who reads it waits
+		t.Fatal(err)
+	}
+	r = open(t, dir, l, Options{Strict: true, PackBytes: 1, Store: "file://" + bucket})
+	t.Cleanup(func() {
+		if f, err := os.OpenFile(object, os.O_WRONLY, 0); err == nil {
+			f.Close()
+		}
+	})
+	brief, stop := context.WithCancel(t.Context())
+	stop()
+	eventually(t, "taking the pack", func() bool {
+		pack, err := lock(brief, path)
+		if err == nil {
+			pack.Close()
+		}
+		return err != nil
+	})
+	before := len(acts(t, dir, "pack"))
+	recordOne(t, r, dir, full)
+	recordOne(t, r, dir, full)
+	eventually(t, "closing the next", func() bool { return len(acts(t, dir, "pack")) > before })
 }

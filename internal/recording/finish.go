@@ -57,11 +57,11 @@ func (r *Recorder) finish(p *pack) error {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), commitEvery)
 	defer stop()
-	lock, err := lockPacks(ctx, r.dir) // what is erased meanwhile would not have the hash that is noted
+	packs, err := lock(ctx, r.dir) // what is erased meanwhile would not have the hash that is noted
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer packs.Close()
 	// In this order: what was noted is on disk before a list without it takes the
 	// place of the one before.
 	if !p.noted {

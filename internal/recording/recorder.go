@@ -99,7 +99,7 @@ type Recorder struct {
 	stuck   atomic.Int64          // packs that the outside store did not take
 	failure atomic.Pointer[error] // of the last write; nil: it went well
 	scarce  atomic.Pointer[error] // what there is too little or too much of
-	low     atomic.Int64          // bytes that a principal may record in a day as the disk is low; 0: it is not
+	low     atomic.Int64          // bytes that a principal may record in a day as room is low; 0: it is not
 	house   share                 // what is no principal's
 	stats   counters
 

@@ -40,7 +40,7 @@
 //	         before as additional data
 //
 // A part that was erased has its first 42 bytes, and zeros behind them. An act "erase"
-// names its exchange.
+// names its exchange, and is signed, see ErasureText.
 //
 // # Part
 //

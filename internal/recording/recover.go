@@ -35,11 +35,11 @@ type recovery struct {
 func (r *Recorder) recoverAlone(ctx context.Context) error {
 	wait, stop := context.WithTimeout(ctx, appendWait)
 	defer stop()
-	lock, err := lockPacks(wait, r.dir)
+	packs, err := lock(wait, r.dir)
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer packs.Close()
 	return r.recover(ctx)
 }
 

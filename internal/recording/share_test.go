@@ -3,6 +3,7 @@ package recording
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,27 @@ func TestLowDisk(t *testing.T) {
 	}
 	d.leave(0)
 	eventually(t, "room again", func() bool { return r.Ready("agent") == nil })
+}
+
+// As the outside store takes less than there is those who record much stop, before
+// that stops all.
+func TestLowBacklog(t *testing.T) {
+	dir, bucket := newDir(t), t.TempDir()
+	r := open(t, dir, openLog(t, dir), Options{Strict: true, PackBytes: 1, Waiting: 64 << 10, Store: "file://" + bucket, Now: newClock().now})
+	if err := errors.Join(os.Remove(bucket), os.WriteFile(bucket, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for r.Stats().Waiting <= 32<<10 && r.Ready("agent") == nil {
+		recordOne(t, r, dir, full)
+	}
+	eventually(t, "its share", func() bool { return errors.Is(r.Ready("agent"), ErrShare) })
+	if err := errors.Join(r.Ready(""), r.Ready("quiet")); err != nil {
+		t.Errorf("others: %v", err)
+	}
+	if err := errors.Join(os.Remove(bucket), os.Mkdir(bucket, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "going on", func() bool { return r.Ready("agent") == nil })
 }
 
 // What is under way comes to its end with what is kept free, and nothing begins.

@@ -92,11 +92,11 @@ func (s *shipper) try(ctx context.Context, path string) {
 func (r *Recorder) ship(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, shipTime)
 	defer cancel()
-	lock, err := lockPacks(ctx, r.dir)
+	pack, err := lock(ctx, path) // not the folder's: the store may take its time, and packs are closed meanwhile
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer pack.Close()
 	sum, err := hashFile(path)
 	if err != nil {
 		return err

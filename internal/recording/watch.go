@@ -12,9 +12,11 @@ const (
 	reserveMost  = 256 << 20
 	reserveShare = 20 // a twentieth of a small disk
 	// Where less is free than lowAt times the reserve, principals may record only the
-	// reserve's lowShare-th part in a day: who records much stops before all do.
-	lowAt    = 4
-	lowShare = 4
+	// reserve's lowShare-th part in a day: who records much stops before all do. Where
+	// half of the packs wait that may, it is a waitingShare-th part of these.
+	lowAt        = 4
+	lowShare     = 4
+	waitingShare = 64
 )
 
 // Ready tells why no exchange of the principal may begin now, for operators
@@ -72,11 +74,7 @@ func (r *Recorder) scarcity() error {
 	if reserve <= 0 {
 		reserve = min(reserveMost, all/reserveShare)
 	}
-	low := int64(0)
-	if free < lowAt*reserve {
-		low = reserve / lowShare
-	}
-	r.low.Store(low)
+	r.low.Store(r.scarceShare(free, reserve))
 	if need := reserve + r.memory.Load(); free < need {
 		return fmt.Errorf("the disk of %q has %d bytes left, and %d are kept free", r.dir, free, need)
 	}
@@ -84,6 +82,18 @@ func (r *Recorder) scarcity() error {
 		return fmt.Errorf("packs of %d bytes wait for the outside store, and %d may", n, r.o.Waiting)
 	}
 	return nil
+}
+
+// scarceShare is how many bytes a principal may record in a day, as little of the disk is
+// free, or the outside store does not take what there is; 0: neither is so.
+func (r *Recorder) scarceShare(free, reserve int64) (low int64) {
+	if free < lowAt*reserve {
+		low = reserve / lowShare
+	}
+	if most := r.o.Waiting / waitingShare; r.waiting.Load() > r.o.Waiting/2 && (low == 0 || most < low) {
+		low = most
+	}
+	return low
 }
 
 // probe tells whether the disk takes a write and a sync again.

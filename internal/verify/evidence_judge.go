@@ -76,9 +76,8 @@ func (j *evidenceJudge) remember(ctx context.Context, p place) error {
 		n = p.size
 	case e.Heads != nil:
 		n = j.hear(e.Heads)
-	case e.Act != nil && !j.tally.erased[e.Act.Exchange]:
-		n = idSize + len(e.Act.Exchange)
-		j.tally.erased[e.Act.Exchange] = true
+	case e.Act != nil:
+		n = j.tally.erases(e.Act)
 	}
 	if err := j.hold(n); err != nil {
 		return err
@@ -225,7 +224,7 @@ func slim(e record.Entry) record.Entry {
 		a.Shown = ""
 		out.Approval = &a
 	case e.Act != nil && e.Act.Name == recording.ActErase && e.Act.Exchange != "":
-		out.Act = &record.Act{Exchange: e.Act.Exchange}
+		out.Act = &record.Act{Name: e.Act.Name, Exchange: e.Act.Exchange, Sig: e.Act.Sig}
 	default:
 		out.Lease, out.Heads = e.Lease, e.Heads
 	}

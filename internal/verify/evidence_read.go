@@ -203,7 +203,6 @@ func (e *evidenceReader) head() error {
 	if e.out.Made, err = time.Parse(time.RFC3339, made); err != nil {
 		return wrong("no time")
 	}
-	e.judge.tally.made = e.out.Made
 	for _, field := range []struct {
 		key string
 		to  *string
@@ -225,6 +224,7 @@ func (e *evidenceReader) head() error {
 	if named.Name() != e.key.Name() || named.KeyHash() != e.key.KeyHash() {
 		return wrong("it was made with another key, %q", named.Name())
 	}
+	e.judge.tally.made, e.judge.tally.key = e.out.Made, e.key
 	return nil
 }
 

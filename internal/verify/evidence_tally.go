@@ -1,13 +1,22 @@
 package verify
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
+)
 
 // tally is what entries tell of recordings without these.
 type tally struct {
 	made            time.Time       // the report
-	erased          map[string]bool // exchanges of which an act says so
+	key             note.Verifier   // the instance's
+	erased          map[string]bool // exchanges of which an act says so, and whether one that is signed does
 	ends, off, lost int             // exchanges: with an end, of which nothing is recorded, of which a part is lost
 	erasures        int             // of them, recordings that were erased, or were to be
+	forged          int             // of these, as nobody of the instance says: a report has a finding about each
 	expired         int             // of them, recordings whose time was over
 	unkept          int64           // bytes that reached agents, and of which nothing is recorded
 }
@@ -28,9 +37,22 @@ func (t *tally) take(x *exchange) {
 	case !e.Until.IsZero() && t.made.Add(late).After(e.Until):
 		t.expired++
 	}
-	if t.erased[x.id] {
+	if signed, told := t.erased[x.id]; told {
 		t.erasures++
+		if !signed {
+			t.forged++
+		}
 	}
+}
+
+// erases notes an act that erases an exchange, and returns the bytes that it takes.
+func (t *tally) erases(a *record.Act) (n int) {
+	signed, told := t.erased[a.Exchange]
+	if !told {
+		n = idSize + len(a.Exchange)
+	}
+	t.erased[a.Exchange] = signed || t.key != nil && t.key.Verify([]byte(recording.ErasureText(*a)), a.Sig)
+	return n
 }
 
 // allows tells whether a report may have been made of these entries: of each exchange it
@@ -41,5 +63,5 @@ func (t *tally) allows(r *SessionReport) bool {
 	}
 	untold := t.ends - r.Recorded - r.Expired - r.Erased - r.Sealed - r.Off
 	return r.Off == t.off && r.Lost == t.lost && r.Trusted >= t.unkept && r.Expired <= t.expired &&
-		r.Erased+r.ToErase <= t.erasures && r.Sealed <= r.Found && untold >= 0 && untold <= r.Found+r.ToErase
+		r.Erased+r.ToErase <= t.erasures-max(0, t.forged-r.Found) && r.Sealed <= r.Found && untold >= 0 && untold <= r.Found+r.ToErase
 }

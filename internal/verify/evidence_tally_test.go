@@ -18,7 +18,8 @@ func TestReportsOfOtherRecordings(t *testing.T) {
 	for _, c := range []*call{off, lost, gone, usual("e8")} {
 		w.happen(noon.Add(6*time.Minute), c)
 	}
-	w.append(record.Entry{Act: &record.Act{Name: recording.ActErase, Exchange: "e8"}})
+	act := signedAct(t, 1, record.Act{Name: recording.ActErase, Exchange: "e8"})
+	w.append(record.Entry{Act: &act})
 	w.gone["e7"], w.gone["e8"] = recording.ErrGone, recording.ErrErased
 	if c := w.checked(w.evidence()); c.Report.Off != 1 || c.Report.Lost != 1 || c.Report.Expired != 1 || c.Report.Erased != 1 || c.Report.Recorded != 4 {
 		t.Fatalf("an honest one: %+v", c.Report)
@@ -42,4 +43,20 @@ func TestReportsOfOtherRecordings(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestAnErasureThatNobodySigned excuses nothing, but where the report has a finding.
+func TestAnErasureThatNobodySigned(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	w.happen(noon.Add(time.Minute), usual("e1"))
+	act := signedAct(t, 2, record.Act{Name: recording.ActErase, Exchange: "e1"})
+	w.append(record.Entry{Act: &act})
+	w.gone["e1"] = recording.ErrErased
+	e := w.evidence()
+	if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); e.Report.Erased != 1 || !errors.Is(err, ErrEvidence) {
+		t.Errorf("%+v: %v", e.Report, err)
+	}
+	e.Report.Add(LogReport{Found: 1, Findings: []Finding{{What: "it has no signature"}}})
+	w.checked(e)
 }

@@ -94,8 +94,8 @@ type logAudit struct {
 	read         map[string]*logRead // by the log's id
 	applied      map[string]record.Position
 	leases, bars map[string]latest    // by id
-	pruned       map[string]bool      // packs that an act says are gone
-	erased       map[string]bool      // exchanges whose recording an act says is erased
+	pruned       map[string]time.Time // packs that an act says are gone: when the last one did
+	erased       map[string]erasure   // by exchange whose recording an act says is erased: the first
 	packs        map[string]*toldPack // by id
 	acts         map[string]Finding   // where those stand that commands left, by id
 }
@@ -109,7 +109,7 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 	if len(v.Dirs) == 0 || len(v.Keys) == 0 || v.Now.IsZero() {
 		return LogReport{}, errors.New("verifying logs: logs, their key and a time are required")
 	}
-	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]bool{}, erased: map[string]bool{}, packs: map[string]*toldPack{},
+	a := &logAudit{Logs: v, read: map[string]*logRead{}, pruned: map[string]time.Time{}, erased: map[string]erasure{}, packs: map[string]*toldPack{},
 		acts: map[string]Finding{}, leases: map[string]latest{}, bars: map[string]latest{}}
 	a.report.Findings, a.report.Notes = []Finding{}, []string{}
 	if v.Index != nil {
@@ -123,7 +123,7 @@ func (v Logs) Verify(ctx context.Context) (LogReport, error) {
 			return LogReport{}, err
 		}
 	}
-	for _, stage := range []func(context.Context) error{a.witnesses, a.signers, a.heads, a.index, a.state, a.wholePacks, a.absent} {
+	for _, stage := range []func(context.Context) error{a.witnesses, a.signers, a.heads, a.index, a.state, a.wholePacks, a.absent, a.erasures} {
 		if err := stage(ctx); err != nil {
 			return LogReport{}, err
 		}

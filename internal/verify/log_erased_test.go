@@ -46,14 +46,36 @@ func recordedIn(t *testing.T, dir string) (all []recordedExchange) {
 	}
 }
 
-// writes appends entries to the log in dir.
+// signedAct is an act as the instance of the seed signs it.
+func signedAct(t *testing.T, seed byte, a record.Act) record.Act {
+	t.Helper()
+	key, err := checkpoint.NewKey([32]byte{seed})
+	if err == nil {
+		a.Sig, err = key.SignBare(recording.ErasureText(a))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// writes appends entries to the log in dir, signed by the instance.
 func writes(t *testing.T, dir string, do func(enter func(record.Act) error)) {
+	t.Helper()
+	writesAs(t, dir, 7, do)
+}
+
+// writesAs appends entries to the log in dir, signed by the instance of a seed.
+func writesAs(t *testing.T, dir string, seed byte, do func(enter func(record.Act) error)) {
 	t.Helper()
 	l, err := record.Open(dir, recordtest.Masker(t), record.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	do(func(a record.Act) error { return l.Append(context.Background(), record.Entry{Act: &a}) })
+	do(func(a record.Act) error {
+		a = signedAct(t, seed, a)
+		return l.Append(context.Background(), record.Entry{Act: &a})
+	})
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +84,18 @@ func writes(t *testing.T, dir string, do func(enter func(record.Act) error)) {
 // erases lets the log say that an exchange is erased, and erases another, or the same.
 func erases(t *testing.T, dir, says string, x recordedExchange) {
 	t.Helper()
+	erasesAs(t, dir, 7, says, x)
+}
+
+// erasesAs is erases of the instance of a seed.
+func erasesAs(t *testing.T, dir string, seed byte, says string, x recordedExchange) {
+	t.Helper()
 	packs, err := recording.OpenReader(context.Background(), dir, [32]byte{1}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer packs.Close()
-	writes(t, dir, func(enter func(record.Act) error) {
+	writesAs(t, dir, seed, func(enter func(record.Act) error) {
 		err := enter(record.Act{Name: "erase", Exchange: says, By: "cli:ann@ops1"})
 		if err == nil {
 			_, err = packs.Erase(context.Background(), []recording.Erasure{{Exchange: x.id, Parts: x.parts}}, enter)
@@ -113,6 +141,20 @@ func TestLogJudgesErasures(t *testing.T) {
 			p := xs[1].parts[0]
 			changes(t, path, func(raw []byte) { clear(raw[p.At+sealedAt : p.At+p.Size]) })
 		}, 0, 2, "was erased", ""},
+		{"as an act says that the instance did not sign", func(t *testing.T, dir, _ string, xs []recordedExchange) {
+			erasesAs(t, dir, 8, xs[1].id, xs[1])
+		}, 0, 2, "has no signature of the instance", ""},
+		{"with the signature of another erasure", func(t *testing.T, dir, _ string, xs []recordedExchange) {
+			erasesAs(t, dir, 8, xs[1].id, xs[1])
+			a := signedAct(t, 7, record.Act{Name: "erase", Exchange: xs[0].id})
+			a.Exchange = xs[1].id
+			l, err := record.Open(dir, recordtest.Masker(t), record.Options{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Note(record.Entry{Act: &a})
+			l.Close()
+		}, 0, 2, "was erased", ""},
 		{"another than the log says", func(t *testing.T, dir, _ string, xs []recordedExchange) { erases(t, dir, xs[0].id, xs[1]) }, 0, 2, "was erased", ""},
 		{"one more than the log says", func(t *testing.T, dir, path string, xs []recordedExchange) {
 			erases(t, dir, xs[1].id, xs[1])
@@ -137,7 +179,15 @@ func TestLogJudgesErasures(t *testing.T) {
 		}, 1, 1, "its hash is another", ""},
 		{"said, and not begun", func(t *testing.T, dir, _ string, xs []recordedExchange) {
 			writes(t, dir, func(enter func(record.Act) error) { enter(record.Act{Name: "erase", Exchange: xs[1].id}) })
-		}, 0, 3, "", ""},
+		}, 0, 3, "", "1 parts that are erased"},
+		{"put back", func(t *testing.T, dir, path string, xs []recordedExchange) {
+			whole, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			erases(t, dir, xs[1].id, xs[1])
+			changes(t, path, func(raw []byte) { copy(raw, whole) })
+		}, 0, 3, "", "somebody put them back"},
 		{"half of it", func(t *testing.T, dir, path string, xs []recordedExchange) {
 			whole, err := os.ReadFile(path)
 			if err != nil {
@@ -194,6 +244,38 @@ func verifiesParts(t *testing.T, dir string) LogReport {
 		t.Fatal(err)
 	}
 	return report
+}
+
+// Who was led to erase another's exchange is told: the act says of which session it was.
+func TestLogFindsWhatIsErasedAsAnothers(t *testing.T) {
+	for _, c := range []struct {
+		act   record.Act
+		found bool
+	}{
+		{record.Act{Session: "s1", Principal: "https://idp.example#ann"}, false},
+		{record.Act{Session: "s[masked]", Principal: "https://idp.example#ann"}, false},
+		{record.Act{Session: "s2", Principal: "https://idp.example#ann"}, true},
+		{record.Act{Session: "s1", Principal: "https://idp.example#bob"}, true},
+	} {
+		dir, _ := recordedLog(t)
+		l, err := record.Open(dir, recordtest.Masker(t), record.Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.act.Name, c.act.Exchange = "erase", record.NewID(time.Now())
+		c.act = signedAct(t, 7, c.act)
+		decision := &record.Decision{Exchange: c.act.Exchange, Issuer: "https://idp.example", Subject: "ann", Session: "s1"}
+		for _, e := range []record.Entry{{Decision: decision}, {Act: &c.act}} {
+			if err := l.Append(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.Close()
+		report := verifiesParts(t, dir)
+		if found := strings.Contains(strings.Join(whats(report), "\n"), "is erased as one of"); found != c.found {
+			t.Errorf("%+v: found %q", c.act, whats(report))
+		}
+	}
 }
 
 // Rules are never erased, whatever an act names.

@@ -8,13 +8,14 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
 )
 
-// recording compares the parts that an entry names, which may be deleted after a
-// time; zero: never.
-func (r *logRead) recording(ctx context.Context, exchange string, parts []record.Part, until time.Time, where Finding) error {
+// recording compares the parts that an entry names, each of which is as of says.
+func (r *logRead) recording(ctx context.Context, parts []record.Part, of recorded) error {
 	a := r.audit
 	packs := a.Parts[r.dir]
 	if packs == nil {
@@ -24,10 +25,11 @@ func (r *logRead) recording(ctx context.Context, exchange string, parts []record
 		switch err := packs.Check(ctx, p); {
 		case err == nil:
 			a.report.Parts++
-		case errors.Is(err, recording.ErrGone) && !until.IsZero() && until.Before(a.Now):
+		case errors.Is(err, recording.ErrGone) && !of.until.IsZero() && of.until.Before(a.Now):
 			a.report.Deleted++
 		case errors.Is(err, recording.ErrGone), errors.Is(err, recording.ErrErased), errors.Is(err, recording.ErrBroken):
-			r.absent = append(r.absent, recorded{p, exchange, where, err})
+			of.part, of.err = p, err
+			r.absent = append(r.absent, of)
 		default:
 			return err
 		}
@@ -43,19 +45,32 @@ type toldPack struct {
 }
 
 // act takes what an act says of recordings.
-func (r *logRead) act(act *record.Act, where Finding) {
+func (r *logRead) act(at time.Time, act *record.Act, where Finding) {
 	a := r.audit
 	switch {
+	case act.Name == recording.ActErase && !a.signed(act):
+		where.What = fmt.Sprintf("an act that erases exchange %q, in pack %q, has no signature of the instance, and counts for nothing", act.Exchange, act.Target)
+		r.found(where)
 	case act.Name == "prune":
-		a.pruned[act.Target] = true
+		if last, told := a.pruned[act.Target]; !told || at.After(last) {
+			a.pruned[act.Target] = at
+		}
 	case act.Name == recording.ActErase && act.Exchange != "":
-		a.erased[act.Exchange] = true
+		if _, again := a.erased[act.Exchange]; !again {
+			a.erased[act.Exchange] = erasure{act.Principal, act.Session, where}
+		}
 	case act.Name == recording.ActErase:
 		a.pack(act)
 	case act.Name == "pack":
 		t := a.pack(act)
 		t.in, t.closed = a.Parts[r.dir], where
 	}
+}
+
+// signed tells whether an act that erases is the instance's.
+func (a *logAudit) signed(act *record.Act) bool {
+	text := []byte(recording.ErasureText(*act))
+	return slices.ContainsFunc(a.Keys, func(k note.Verifier) bool { return k.Verify(text, act.Sig) })
 }
 
 func (a *logAudit) pack(act *record.Act) *toldPack {
@@ -71,7 +86,7 @@ func (a *logAudit) pack(act *record.Act) *toldPack {
 // wholePacks compares packs with what the logs told of them: they have nothing that no
 // entry names. One that is gone is told of by the entries of its parts.
 func (a *logAudit) wholePacks(ctx context.Context) error {
-	erased := func(exchange string) bool { return a.erased[exchange] }
+	erased := func(exchange string) bool { _, is := a.erased[exchange]; return is }
 	for _, id := range slices.Sorted(maps.Keys(a.packs)) {
 		t := a.packs[id]
 		if t.in == nil {
@@ -106,6 +121,21 @@ func (a *logAudit) more(ctx context.Context) error {
 	return nil
 }
 
+// inTime tells whether a service deleted the pack of a part and the part's time was over
+// then: a service that is shown a pack under another name deletes it, and says so. The
+// time of what a crash left may not be known.
+func (a *logAudit) inTime(p recorded) bool {
+	at, told := a.pruned[p.part.Pack]
+	if p.until.IsZero() {
+		return told && p.unended
+	}
+	return told && !at.Before(p.until) && at.Before(a.Now.Add(clockAhead))
+}
+
+// clockAhead is how far the clock of a service may be ahead of the verifier's: a time
+// beyond it was made up.
+const clockAhead = 24 * time.Hour
+
 // absent judges the parts that are not there as they were: somebody may have erased
 // them, or deleted them before their time, and said so.
 func (a *logAudit) absent(ctx context.Context) error {
@@ -121,9 +151,10 @@ func (a *logAudit) absent(ctx context.Context) error {
 	}
 	unfinished := 0
 	for _, p := range all {
-		gone, toErase := errors.Is(p.err, recording.ErrGone), a.erased[p.exchange]
+		gone := errors.Is(p.err, recording.ErrGone)
+		_, toErase := a.erased[p.exchange]
 		switch {
-		case gone && a.pruned[p.part.Pack]:
+		case gone && a.inTime(p):
 			a.report.Deleted++
 		case toErase && errors.Is(p.err, recording.ErrErased):
 			a.report.Erased++

@@ -112,3 +112,47 @@ func flipped(b []byte, at int) []byte {
 	b[at] ^= 1
 	return b
 }
+
+// A pack that a service deleted is no finding once its time is over, by the time of the
+// act; a service that is shown the pack under a name that says less time deletes it too.
+func TestLogFindsPacksThatWereDeletedEarly(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		end   record.End
+		after time.Duration // from now to the act
+		found bool
+	}{
+		{"for ever", record.End{}, time.Hour, true},
+		{"too early", record.End{Until: time.Now().Add(2 * time.Hour)}, time.Hour, true},
+		{"in time, by the service's clock", record.End{Until: time.Now().Add(time.Hour)}, time.Hour, false},
+		{"in time, by nobody's clock", record.End{Until: time.Now().Add(90 * 24 * time.Hour)}, 91 * 24 * time.Hour, true},
+		{"what a crash left, for a time that is not known", record.End{Error: recording.Unended}, time.Hour, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, _ := recordedLog(t)
+			l, err := record.Open(dir, recordtest.Masker(t), record.Options{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.end.Exchange, c.end.Recording = record.NewID(time.Now()), []record.Part{{Pack: strings.Repeat("p", 26), At: 100, Size: 100}}
+			for _, e := range []record.Entry{{End: &c.end}, {Time: time.Now().Add(c.after), Act: &record.Act{Name: "prune", Target: c.end.Recording[0].Pack}}} {
+				if err := l.Append(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.Close()
+			report := verifiesParts(t, dir)
+			found := strings.Contains(strings.Join(whats(report), "\n"), "not kept any more")
+			if found != c.found || (report.Deleted == 1) == c.found {
+				t.Errorf("%d deleted, found %q", report.Deleted, whats(report))
+			}
+		})
+	}
+}
+
+func whats(r LogReport) (all []string) {
+	for _, f := range r.Findings {
+		all = append(all, f.What)
+	}
+	return all
+}

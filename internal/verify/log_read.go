@@ -12,6 +12,7 @@ import (
 
 	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // logRead is a log that was read, with its tree.
@@ -46,7 +47,9 @@ type recorded struct {
 	part     record.Part
 	exchange string // empty: it is not one's
 	entry    Finding
-	err      error // recording.ErrGone, ErrErased or ErrBroken
+	until    time.Time // it may be deleted then; zero: never
+	unended  bool      // the next process ended it, which may not know until when it is kept
+	err      error     // recording.ErrGone, ErrErased or ErrBroken
 }
 
 // hashes are a tree's stored hashes, as tlog has them.
@@ -169,13 +172,14 @@ func (r *logRead) entry(ctx context.Context, l record.Line, where Finding) error
 			r.named = append(r.named, naming{h, where})
 		}
 	case e.End != nil:
-		return r.recording(ctx, e.End.Exchange, e.End.Recording, e.End.Until, where)
+		of := recorded{exchange: e.End.Exchange, entry: where, until: e.End.Until, unended: e.End.Error == recording.Unended}
+		return r.recording(ctx, e.End.Recording, of)
 	case e.Reload != nil:
-		return r.recording(ctx, "", e.Reload.Rules, time.Time{}, where)
+		return r.recording(ctx, e.Reload.Rules, recorded{entry: where})
 	case r.audit.State != nil && (e.Lease != nil || e.Bar != nil):
 		r.audit.told(e, where)
 	case e.Act != nil:
-		r.act(e.Act, where)
+		r.act(e.Time, e.Act, where)
 	}
 	return nil
 }
