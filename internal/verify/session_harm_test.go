@@ -141,6 +141,10 @@ var harms = []harm{
 		second.Lease = "lease2"
 		c.decision.Uses = append(c.decision.Uses, second)
 	}, NoLease, "lease2"},
+	{"under a lease that nobody knows, where the end has no room", func(_ *world, c *call) {
+		c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease2", LeaseEnds: noon.Add(15 * time.Minute)})
+		c.end.SubstitutionsCut = 1
+	}, NoLease, "lease2"},
 	{"another credential under a lease that was judged", func(_ *world, c *call) {
 		c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease1", LeaseEnds: noon.Add(15 * time.Minute)})
 		c.end.Substitutions = append(c.end.Substitutions, record.Substitution{Credential: "other", Location: "query:k", N: 1})

@@ -15,8 +15,18 @@ import (
 // substituted judges every value that was put in.
 func (j *judgement) substituted(x *exchange) {
 	d, judged := x.decision.entry.Decision, map[*record.Use]bool{}
-	cut := x.end.entry.End.SubstitutionsCut
-	j.report.Substitutions, j.report.Unjudged = j.report.Substitutions+cut, j.report.Unjudged+cut
+	under := func(u *record.Use) {
+		if !judged[u] {
+			judged[u] = true
+			j.underLease(x, u)
+		}
+	}
+	if cut := x.end.entry.End.SubstitutionsCut; cut > 0 {
+		j.report.Substitutions, j.report.Unjudged = j.report.Substitutions+cut, j.report.Unjudged+cut
+		for i := range d.Uses { // under any of which they may have been
+			under(&d.Uses[i])
+		}
+	}
 	for _, s := range x.end.entry.End.Substitutions {
 		j.report.Substitutions += s.N
 		uses := usesOf(d, s)
@@ -29,10 +39,7 @@ func (j *judgement) substituted(x *exchange) {
 			j.about(x, s, NoUse, "the decision does not name it at "+s.Location)
 		default:
 			for _, u := range uses {
-				if !judged[u] {
-					judged[u] = true
-					j.underLease(x, u)
-				}
+				under(u)
 			}
 			j.byRules(x, s)
 		}
@@ -47,6 +54,7 @@ func (j *judgement) granted(x *exchange) {
 		return
 	}
 	j.report.Uncertain += len(d.Uses) + d.UsesCut
+	j.report.Unjudged += d.UsesCut
 	for i := range d.Uses {
 		u := &d.Uses[i]
 		j.underLease(x, u)

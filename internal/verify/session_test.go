@@ -143,6 +143,18 @@ func TestWhatAnEndHasNoRoomFor(t *testing.T) {
 	}
 }
 
+// TestWhatADecisionHasNoRoomFor may have been put in, and cannot be judged.
+func TestWhatADecisionHasNoRoomFor(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	c := usual("e1")
+	c.decision.Uses = slices.Repeat(c.decision.Uses, 40)
+	w.append(record.Entry{Time: noon.Add(time.Minute), Decision: &c.decision})
+	if r := w.verify(nil); r.Uncertain != 40 || r.Unjudged != 8 || r.Found > 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
 // TestTakenBack refuses what was allowed, since nobody knew whether that was written:
 // it is one refused exchange, and nothing may be put in under it.
 func TestTakenBack(t *testing.T) {
