@@ -3,6 +3,7 @@ package recording
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -27,8 +28,13 @@ func (c *clock) now() time.Time  { return *c.at.Load() }
 // recordOne records an exchange to its end, and returns that.
 func recordOne(t *testing.T, r *Recorder, dir string, rule Rule) (string, record.End) {
 	t.Helper()
+	return recordOf(t, r, dir, "agent", rule)
+}
+
+func recordOf(t *testing.T, r *Recorder, dir, principal string, rule Rule) (string, record.End) {
+	t.Helper()
 	id := record.NewID(began)
-	tape := r.Begin(id, "agent", began, rule)
+	tape := r.Begin(id, principal, began, rule)
 	if err := ordinary(tape, jsonBody(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +137,7 @@ func TestOutage(t *testing.T) {
 	}
 	var ids []string
 	for r.Ready("") == nil && len(ids) < 50 {
-		id, _ := recordOne(t, r, dir, full)
+		id, _ := recordOf(t, r, dir, fmt.Sprint("agent", len(ids)), full) // no share stands in the way
 		ids = append(ids, id)
 		time.Sleep(20 * time.Millisecond)
 	}
