@@ -9,13 +9,22 @@ import (
 	"io/fs"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
+	"cloakroom/internal/secret"
+	"cloakroom/internal/verify"
 )
 
 // erasures are the first entries of the log in dir that say that an exchange is
-// erased, by exchange.
-func erasures(dir string) (map[string]record.Entry, error) {
+// erased, as the key of the log signed them, by exchange.
+func erasures(dir string, root secret.Root) (map[string]record.Entry, error) {
+	key, err := logKey(root)
+	if err != nil {
+		return nil, err
+	}
+	keys := []note.Verifier{key.Verifier()}
 	lines, err := record.ReadAfter(dir, record.Position{})
 	if err != nil {
 		return nil, err
@@ -37,7 +46,7 @@ func erasures(dir string) (map[string]record.Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, again := all[e.Act.Exchange]; !again {
+		if _, again := all[e.Act.Exchange]; !again && verify.Erases(e.Act, keys) {
 			all[e.Act.Exchange] = e
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,6 +73,10 @@ func evidenceFinds(e verify.Checked) error {
 		return hinted{fmt.Errorf("the lines in the evidence show %s that its report does not say", counted(n, "finding")), "ask whoever made it, and verify the instance itself"}
 	case e.Report.Found > 0:
 		return fmt.Errorf("the evidence holds, and reports %s", counted(e.Report.Found, "finding"))
+	case len(e.Judged.Missing) > 0:
+		return hinted{fmt.Errorf("the evidence lacks entries of %s that its lines tell of, and its report does not say so", counted(len(e.Judged.Missing), "log")), "ask whoever made it for those logs"}
+	case e.Asked == everything && slices.ContainsFunc(e.Logs, func(l verify.CheckedLog) bool { return l.Gaps > 0 }):
+		return hinted{errors.New("the evidence says that it is of all, and lines are left out of it"), "ask whoever made it for those lines"}
 	}
 	return nil
 }

@@ -90,6 +90,10 @@ func TestWhatTheReportDoesNotSay(t *testing.T) {
 		{verify.Checked{Report: said}, "reports 1 finding"},
 		{verify.Checked{Judged: unsaid}, "1 finding that its report does not say"},
 		{verify.Checked{Report: said, Judged: unsaid}, "1 finding that its report does not say"},
+		{verify.Checked{Judged: verify.Judged{Missing: []string{"l"}}}, "entries of 1 log"},
+		{verify.Checked{Asked: "all", Logs: []verify.CheckedLog{{Size: 9, Entries: 8, Whole: 7}}}, ""},
+		{verify.Checked{Asked: "all", Logs: []verify.CheckedLog{{Size: 9, Entries: 8, Whole: 3, Gaps: 1}}}, "lines are left out"},
+		{verify.Checked{Asked: "session s", Logs: []verify.CheckedLog{{Size: 9, Entries: 3, Gaps: 5}}}, ""},
 	} {
 		if err := evidenceFinds(tt.e); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v", tt.e, err)

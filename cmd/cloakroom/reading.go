@@ -68,7 +68,7 @@ func withReading(cmd *cobra.Command, o *options, do func(context.Context, readin
 			return err
 		}
 		defer packs.Close()
-		once := sync.OnceValues(func() (map[string]record.Entry, error) { return erasures(cfg.Record.Dir) })
+		once := sync.OnceValues(func() (map[string]record.Entry, error) { return erasures(cfg.Record.Dir, l.root) })
 		return do(ctx, reading{l, packs, once})
 	})
 }

@@ -120,7 +120,7 @@ func different(prints []search.Fingerprint) int {
 // logs is among the report's findings.
 func (p *proof) verify(ctx context.Context, v *verifying, e *verify.Evidence) (verify.SessionReport, verify.LogReport, error) {
 	s := p.found
-	s.Now = time.Now()
+	s.Now, s.Keys = time.Now(), p.logs.Keys
 	if v.name != "" || v.principal != "" || !v.since.IsZero() {
 		s.Want = v.wants
 	}

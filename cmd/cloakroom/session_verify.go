@@ -105,6 +105,9 @@ func (v *verifying) wants(d *record.Decision, at time.Time) bool {
 		(v.principal == "" || (&record.DecisionDigest{Issuer: d.Issuer, Subject: d.Subject}).Principal() == v.principal)
 }
 
+// everything is what was asked for where no more was said.
+const everything = "all"
+
 // String is what was asked for, in words.
 func (v *verifying) String() string {
 	var words []string
@@ -118,7 +121,7 @@ func (v *verifying) String() string {
 		words = append(words, "since "+v.since.UTC().Format(time.RFC3339))
 	}
 	if len(words) == 0 {
-		return "all"
+		return everything
 	}
 	return strings.Join(words, ", ")
 }
@@ -165,7 +168,7 @@ func (v *verifying) verify(ctx context.Context, cmd *cobra.Command, p *proof) er
 
 func printSessionReport(w io.Writer, r verify.SessionReport, logs verify.LogReport) {
 	fmt.Fprintf(w, "exchanges   %d, %d of them refused, %d without an end of their own\n", r.Exchanges, r.Refused, r.Unfinished)
-	fmt.Fprintf(w, "put in      %s, and %d that may have been where there is no end; %d of a time whose rules are not kept\n", counted(r.Substitutions, "value"), r.Uncertain, r.Unjudged)
+	fmt.Fprintf(w, "put in      %s, and %d that may have been where there is no end; %d that cannot be judged by rules that are not kept, or of which an entry has not all\n", counted(r.Substitutions, "value"), r.Uncertain, r.Unjudged)
 	fmt.Fprintf(w, "recordings  %d read, %d of them kept in part; %d expired, %d not recorded, %d with a part lost, %d under a key that is not here\n", r.Recorded, r.Partly, r.Expired, r.Off, r.Lost, r.Sealed)
 	if r.Erased+r.ToErase > 0 {
 		fmt.Fprintf(w, "erased      %s, as acts say; %d that were to be, and are still there\n", counted(r.Erased, "recording"), r.ToErase)

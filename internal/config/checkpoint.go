@@ -3,6 +3,7 @@ package config
 import (
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -73,8 +74,13 @@ func (l *loader) witness(n *yaml.Node) (w Witness) {
 	return w
 }
 
-// witnessDir tells of a folder that is not there: it may be mounted later.
+// witnessDir refuses a folder that is the log's, and tells of one that is not there: it
+// may be mounted later.
 func (l *loader) witnessDir(n *yaml.Node, path string) {
+	if in, err := filepath.Rel(l.cfg.Record.Dir, path); path != "" && err == nil && filepath.IsLocal(in) {
+		l.fail(n, "make it on another volume, of another administrator", "a witness in the log's own folder: who can write the log can write it too")
+		return
+	}
 	if info, err := os.Stat(path); path != "" && (err != nil || !info.IsDir()) {
 		l.warn(n, "make it on another volume than the log's, or mount that", "no folder %q: no checkpoint is witnessed there until it is", path)
 	}

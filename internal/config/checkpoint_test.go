@@ -20,6 +20,7 @@ func TestCheckpoint(t *testing.T) {
 		{"every", record("every: 10s"), ""},
 		{"too often", record("every: 1ms"), "too short"},
 		{"a folder", witness("{dir: policy}"), ""},
+		{"the log's own folder", base + "record: {checkpoint: {witnesses: [{dir: policy/w}]}, dir: policy}\n", "the log's own folder"},
 		{"a folder that is not there", witness("{dir: /nowhere/at/all}"), ""},
 		{"a bucket", witness(`{bucket: "s3://b?region=x"}`), ""},
 		{"no bucket", witness(`{bucket: b}`), "not the URL of a bucket"},

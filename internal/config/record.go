@@ -53,6 +53,7 @@ func (l *loader) record(n *yaml.Node) {
 	if n == nil {
 		return
 	}
+	var checkpoint *yaml.Node
 	l.mapping(n, "record", fields{
 		"dir":       func(n *yaml.Node) { r.Dir = l.path(n, "a folder's path") },
 		"mode":      func(n *yaml.Node) { r.Mode = l.oneOf(n, "mode", Strict, Relaxed, Off) },
@@ -68,9 +69,12 @@ func (l *loader) record(n *yaml.Node) {
 			l.list(n, "rules", func(n *yaml.Node) { r.Rules = append(r.Rules, l.recording(n)) })
 		},
 		"per_principal": func(n *yaml.Node) { r.PerPrincipal = l.size(n, minPerPrincipal, 1<<50) },
-		"checkpoint":    l.checkpoint,
+		"checkpoint":    keep(&checkpoint),
 		"segment":       func(n *yaml.Node) { r.SegmentBytes = l.size(n, 64<<10, 4<<30) },
 	})
+	if checkpoint != nil { // once it is known where the log is
+		l.checkpoint(checkpoint)
+	}
 }
 
 // oneOf reads one of a few words; the first in the place of what is none.

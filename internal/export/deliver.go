@@ -142,7 +142,7 @@ func (c *courier) putAside(ctx context.Context, found []rejectedEvent) error {
 
 // toEnd puts events at the end of a file.
 func toEnd(ctx context.Context, path string, events []Event) error {
-	file, err := ToFile(path)
+	file, err := toAside(path)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -189,5 +190,35 @@ func TestWhatCannotBePutAsideStays(t *testing.T) {
 	w.write(3, at)
 	if done, err := w.run(); err == nil || done.Last != 0 {
 		t.Errorf("got %+v, %v", done, err)
+	}
+}
+
+// TestWhatIsPutAsideBelongsToTheFolder, also where root exports: whoever owns it goes on
+// with it. A link in its place leads nobody to write elsewhere.
+func TestWhatIsPutAsideBelongsToTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	const nobody = 65534
+	if err := os.Chown(dir, nobody, nobody); err != nil && os.Geteuid() == 0 {
+		t.Fatal(err)
+	}
+	path, elsewhere := filepath.Join(dir, "aside"), filepath.Join(dir, "elsewhere")
+	for range 2 {
+		if err := toEnd(t.Context(), path, []Event{{Fields: Fields{"a": 1}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.Stat(path)
+	folder, other := os.Stat(dir)
+	if err := errors.Join(err, other); err != nil {
+		t.Fatal(err)
+	}
+	if file.Sys().(*syscall.Stat_t).Uid != folder.Sys().(*syscall.Stat_t).Uid || file.Mode().Perm() != 0o600 || file.Size() != 16 {
+		t.Errorf("got %+v", file.Sys())
+	}
+	if err := errors.Join(os.WriteFile(elsewhere, nil, 0o600), os.Remove(path), os.Symlink(elsewhere, path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := toEnd(t.Context(), path, []Event{{Fields: Fields{"a": 1}}}); err == nil {
+		t.Error("a link was followed")
 	}
 }

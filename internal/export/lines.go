@@ -7,7 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+
+	"golang.org/x/sys/unix"
+
+	"cloakroom/internal/record"
 )
 
 // lines writes events as JSON, one a line.
@@ -28,7 +33,31 @@ func ToFile(path string) (Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening what is exported to: %w", err)
 	}
+	return behind(f)
+}
+
+// toAside is ToFile for a file that stands beside the state, and whose name nobody gave:
+// it belongs to the owner of its folder, as the state does, and is no link.
+func toAside(path string) (Sink, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_RDWR, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		f, err = os.OpenFile(path, os.O_APPEND|os.O_RDWR|unix.O_NOFOLLOW, 0)
+	case err == nil:
+		if err = record.OfFolder(f); err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return behind(f)
+}
+
+// behind delivers to the end of a file.
+func behind(f *os.File) (Sink, error) {
 	l := &lines{w: f, file: f}
+	var err error
 	if l.torn, err = endless(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening what is exported to: %w", err), f.Close())
 	}

@@ -3,6 +3,8 @@ package inventory
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,27 +61,36 @@ func CheckHost(host string) error {
 }
 
 func checkCredential(c Credential) error {
-	errs := []error{CheckName(c.Name), CheckPrefix(c.Prefix)}
-	for _, r := range c.Rules {
-		for _, h := range r.Hosts {
-			errs = append(errs, CheckHost(h))
-		}
-		for _, m := range r.Methods {
-			errs = append(errs, CheckMethod(m))
-		}
-		for _, p := range r.Paths {
-			errs = append(errs, CheckPattern(p))
-		}
-		for _, l := range r.In {
-			if _, err := access.ParseLocation(l.String()); err != nil {
-				errs = append(errs, err)
-			}
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(slices.Collect(faults(c))...); err != nil {
 		return fmt.Errorf("credential %q: %w", c.Name, err)
 	}
 	return nil
+}
+
+// faults are what is wrong with a credential, and nil for what is not.
+func faults(c Credential) iter.Seq[error] {
+	checkLocation := func(l access.Location) error {
+		_, err := access.ParseLocation(l.String())
+		return err
+	}
+	return func(yield func(error) bool) {
+		ok := yield(CheckName(c.Name)) && yield(CheckPrefix(c.Prefix))
+		for i := 0; ok && i < len(c.Rules); i++ {
+			r := c.Rules[i]
+			ok = each(r.Hosts, CheckHost, yield) && each(r.Methods, CheckMethod, yield) &&
+				each(r.Paths, CheckPattern, yield) && each(r.In, checkLocation, yield)
+		}
+	}
+}
+
+// each yields what check has to say of all.
+func each[T any](all []T, check func(T) error, yield func(error) bool) bool {
+	for _, one := range all {
+		if !yield(check(one)) {
+			return false
+		}
+	}
+	return true
 }
 
 func checkUpstream(u Upstream) error {

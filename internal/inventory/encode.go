@@ -72,6 +72,11 @@ func Decode(data []byte) (*Set, error) {
 			}
 			c.Rules = append(c.Rules, rule)
 		}
+		for err := range faults(c) { // all of them may take much more memory than data
+			if err != nil {
+				return nil, fmt.Errorf("decoding rules: credential %q: %w", c.Name, err)
+			}
+		}
 		credentials = append(credentials, c)
 	}
 	s, err := New(Key{}, credentials, e.Upstreams, e.Strict)

@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,5 +43,13 @@ func TestDecodeRefuses(t *testing.T) {
 		if _, err := Decode([]byte(text)); err == nil {
 			t.Errorf("%q: no error", text)
 		}
+	}
+}
+
+// TestManyFaults are told by the first alone: rules of a stranger's may have millions.
+func TestManyFaults(t *testing.T) {
+	text := `{"Credentials":[{"Name":"a","Rules":[{"Hosts":["h"],"Methods":["GET"],"Paths":[""` + strings.Repeat(`,""`, 100_000) + `]}]}]}`
+	if _, err := Decode([]byte(text)); err == nil || len(err.Error()) > 1000 {
+		t.Errorf("%d bytes of words", len(fmt.Sprint(err)))
 	}
 }

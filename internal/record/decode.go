@@ -51,7 +51,21 @@ func (l Line) Entry() (Entry, error) {
 		e.Decision = &w.Decision.Decision
 		e.Decision.Outcome = outcomes[w.Decision.Outcome]
 	}
+	if e.kinds() > 1 { // each reader would see another entry
+		return Entry{}, fmt.Errorf("decoding entry %d: it is of several kinds", l.Seq)
+	}
 	return e, nil
+}
+
+// kinds is of how many kinds an entry is.
+func (e *Entry) kinds() (n int) {
+	for _, is := range []bool{e.Decision != nil, e.End != nil, e.Refusals != nil, e.Reload != nil, e.Lease != nil,
+		e.Approval != nil, e.Bar != nil, e.Act != nil, e.Heads != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // wiredDecision is a Decision as its line has it.

@@ -346,3 +346,15 @@ func TestWhatWasCutIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// An entry is of one kind: one of two would be another to each who reads it.
+func TestAnEntryIsOfOneKind(t *testing.T) {
+	l := line(t, full()[0], masks(t))
+	if _, err := l.Entry(); err != nil {
+		t.Fatal(err)
+	}
+	l.Raw = append(l.Raw[:len(l.Raw)-2], `,"end":{"exchange":"e1"}}`+"\n"...)
+	if e, err := l.Entry(); err == nil {
+		t.Errorf("read as %+v", e)
+	}
+}

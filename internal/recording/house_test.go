@@ -127,7 +127,7 @@ func TestOutsideStore(t *testing.T) {
 func TestOutage(t *testing.T) {
 	dir, bucket := newDir(t), t.TempDir()
 	l := openLog(t, dir)
-	r := open(t, dir, l, Options{Strict: true, Store: "file://" + bucket, PackBytes: 1, Waiting: 3000})
+	r := open(t, dir, l, Options{Strict: true, Store: "file://" + bucket, PackBytes: 1, Waiting: 64 << 10})
 	away := bucket + ".away"
 	if err := os.Rename(bucket, away); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ids []string
-	for r.Ready("") == nil && len(ids) < 50 {
+	for r.Ready("") == nil && len(ids) < 1000 {
 		id, _ := recordOf(t, r, dir, fmt.Sprint("agent", len(ids)), full) // no share stands in the way
 		ids = append(ids, id)
 		time.Sleep(20 * time.Millisecond)

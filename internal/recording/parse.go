@@ -102,7 +102,7 @@ func (p *parser) part(exchange string, plain []byte) error {
 			return err
 		}
 		if first {
-			if l.V != 1 || l.Exchange != exchange || l.Part != p.parts {
+			if len(data) > 0 || l.V != 1 || l.Exchange != exchange || l.Part != p.parts {
 				return errors.New("it is not the part that it should be")
 			}
 			p.t.Exchange, p.t.Began, first = exchange, l.Began, false
@@ -138,14 +138,21 @@ func (p *parser) line(l wiredLine, data []byte) error {
 			return errLine
 		}
 		e := &p.t.Events[*l.Of]
+		if e.Head != nil {
+			return errLine // nobody would look at it
+		}
 		e.Data = append(e.Data, data...)
+	case l.Kind == kindEnd && len(data) > 0:
+		return errLine
 	case l.Kind == kindEnd:
 		p.t.Sent, p.t.Got, p.t.Complete = l.Sent.sum(), l.Got.sum(), true
 	default:
 		e := Event{At: time.Duration(l.At) * time.Microsecond, Kind: l.Kind, Binary: l.Binary, More: l.More, Masked: l.Masked}
 		switch l.Kind {
 		case Request, Response, Trailers, Control, ControlSent:
-			e.Head = l.head()
+			if e.Head = l.head(); len(data) > 0 {
+				return errLine
+			}
 		case Sent, Got, MessageSent, MessageGot:
 			e.Data = data
 		default:

@@ -143,8 +143,11 @@ func TestLowBacklog(t *testing.T) {
 	if err := errors.Join(os.Remove(bucket), os.WriteFile(bucket, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	for r.Stats().Waiting <= 32<<10 && r.Ready("agent") == nil {
+	for range 3 { // more than the share that it will have
 		recordOne(t, r, dir, full)
+	}
+	for i := 0; r.Stats().Waiting <= 32<<10; i++ {
+		recordOf(t, r, dir, fmt.Sprint("agent", i), full)
 	}
 	eventually(t, "its share", func() bool { return errors.Is(r.Ready("agent"), ErrShare) })
 	if err := errors.Join(r.Ready(""), r.Ready("quiet")); err != nil {

@@ -222,6 +222,25 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// Bytes that stand where nobody would look for them are no recording.
+func TestParseHidesNothing(t *testing.T) {
+	id := record.NewID(began)
+	begin, head := `{"v":1,"exchange":"`+id+`","part":0`, `{"at":1,"kind":"response","status":200`
+	for name, text := range map[string]string{
+		"behind the first line": begin + `,"data":3}` + "\nabc\n",
+		"behind a head":         begin + "}\n" + head + `,"data":3}` + "\nabc\n",
+		"behind a head, later":  begin + "}\n" + head + "}\n" + `{"of":0,"data":3}` + "\nabc\n",
+		"behind the end":        begin + "}\n" + `{"kind":"end","data":3}` + "\nabc\n",
+	} {
+		if _, err := Parse(id, [][]byte{[]byte(text)}); err == nil {
+			t.Errorf("%s: read", name)
+		}
+	}
+	if _, err := Parse(id, [][]byte{[]byte(begin + "}\n" + head + "}\n" + `{"kind":"end"}` + "\n")}); err != nil {
+		t.Error(err)
+	}
+}
+
 // left makes a directory as a process leaves it that is killed: a pack is open, and the
 // log names what stands in it.
 func left(t *testing.T) (dir, pack string, named []string) {

@@ -72,12 +72,16 @@ func (j *evidenceJudge) recorded(p place, text []byte) error {
 	if err != nil {
 		return wrong("a recording cannot be read")
 	}
+	whole := bytes.Join(parts, nil)
 	switch tape := p.entry.End.Tape; {
-	case tape == record.Hash(sha256.Sum256(bytes.Join(parts, nil))):
+	case tape == record.Hash(sha256.Sum256(whole)):
 		j.proved++
 	case tape != record.Hash{}:
 		j.wrong(&p, Changed, "it is not what was recorded")
 	}
-	j.transcript(&exchange{id: p.entry.End.Exchange, end: &p}, t)
+	found := j.hits
+	if j.transcript(&exchange{id: p.entry.End.Exchange, end: &p}, t); j.hits == found {
+		j.search(&p, Kept, passage{where: "recording", text: whole}) // what a transcript does not show
+	}
 	return nil
 }

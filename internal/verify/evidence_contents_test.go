@@ -167,6 +167,27 @@ func TestContentsAreProved(t *testing.T) {
 	}
 }
 
+// TestWhatATranscriptDoesNotShow is searched too: all that stands in a recording.
+func TestWhatATranscriptDoesNotShow(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	w.happen(noon.Add(time.Minute), usual("e1"))
+	e := w.withContents(w.evidence())
+	e.Recorded = func(context.Context, string, *record.End) ([][]byte, error) {
+		all := parts(t, w.tapes["e1"])
+		return [][]byte{bytes.Replace(all[0], []byte(`"kind":"got"`), []byte(`"note":"`+value+`","kind":"got"`), 1)}, nil
+	}
+	if got := w.audited(e, value).Judged.Unsaid; len(got) != 1 || got[0].Where != "recording" {
+		t.Errorf("found %v", got)
+	}
+	hidden := usual("e1")
+	hidden.tape.Events[1].Head.Path = "/" + value // of an answer, which has none
+	w.tapes["e1"] = hidden.tape
+	if r := w.verify(nil); r.Found != 1 || r.Findings[0].What != Leak {
+		t.Errorf("found %+v", r.Findings)
+	}
+}
+
 // TestContentsThatAreNone stand where they should not, or cannot be read.
 func TestContentsThatAreNone(t *testing.T) {
 	w := newWorld(t)

@@ -6,6 +6,7 @@ import (
 
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
+	"cloakroom/internal/recording"
 )
 
 // heldMax is how much of a file may be held to judge by, in bytes.
@@ -36,10 +37,12 @@ type evidenceJudge struct {
 	held int                            // bytes
 
 	named, proved int // recordings
+	tally         tally
 }
 
 func newEvidenceJudge() *evidenceJudge {
-	j := &evidenceJudge{sets: map[record.Hash]*inventory.Set{}, open: map[string]int{}, told: map[string]int64{}}
+	j := &evidenceJudge{sets: map[record.Hash]*inventory.Set{}, open: map[string]int{}, told: map[string]int64{},
+		tally: tally{erased: map[string]bool{}}}
 	j.judgement = newJudgement(j)
 	return j
 }
@@ -48,9 +51,10 @@ func (j *evidenceJudge) rules(_ context.Context, p place) *inventory.Set {
 	return j.sets[p.entry.Reload.Inventory]
 }
 
-func (j *evidenceJudge) uses(*place)                          {}
-func (j *evidenceJudge) look(*place)                          {}
-func (j *evidenceJudge) recording(context.Context, *exchange) {}
+func (j *evidenceJudge) uses(*place) {}
+func (j *evidenceJudge) look(*place) {}
+
+func (j *evidenceJudge) recording(_ context.Context, x *exchange) { j.tally.take(x) }
 
 // hold counts so many bytes that are held.
 func (j *evidenceJudge) hold(n int) error {
@@ -72,6 +76,8 @@ func (j *evidenceJudge) remember(ctx context.Context, p place) error {
 		n = p.size
 	case e.Heads != nil:
 		n = j.hear(e.Heads)
+	case e.Act != nil:
+		n = j.tally.erases(e.Act)
 	}
 	if err := j.hold(n); err != nil {
 		return err
@@ -119,6 +125,9 @@ func (j *evidenceJudge) compare(c *Checked) error {
 		r.Substitutions != own.Substitutions || r.Uncertain != own.Uncertain {
 		return wrong("the report counts other exchanges than the entries show")
 	}
+	if !j.tally.allows(r) {
+		return wrong("the report counts other recordings than the entries show")
+	}
 	if r.Found < len(r.Findings) {
 		return wrong("the report counts fewer findings than it has")
 	}
@@ -136,8 +145,8 @@ func (j *evidenceJudge) compare(c *Checked) error {
 	return nil
 }
 
-// unsaid are the findings of own that r does not have. Those that r counts and has no
-// room to list may be any.
+// unsaid are the findings of own that r does not have. Where r lists all that it has room
+// for, those that it only counts may be any.
 func unsaid(r, own *SessionReport) (all []SessionFinding) {
 	said := map[SessionFinding]bool{}
 	for _, f := range r.Findings {
@@ -148,7 +157,7 @@ func unsaid(r, own *SessionReport) (all []SessionFinding) {
 			all = append(all, f)
 		}
 	}
-	if len(all) <= r.Found-len(r.Findings) && own.Found <= r.Found {
+	if full := len(r.Findings) == findingsMax; full && len(all) <= r.Found-findingsMax && own.Found <= r.Found {
 		return nil
 	}
 	return all
@@ -214,6 +223,8 @@ func slim(e record.Entry) record.Entry {
 		a := *e.Approval
 		a.Shown = ""
 		out.Approval = &a
+	case e.Act != nil && e.Act.Name == recording.ActErase && e.Act.Exchange != "":
+		out.Act = &record.Act{Name: e.Act.Name, Exchange: e.Act.Exchange, Sig: e.Act.Sig}
 	default:
 		out.Lease, out.Heads = e.Lease, e.Heads
 	}

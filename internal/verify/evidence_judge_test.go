@@ -38,6 +38,12 @@ func TestEvidenceIsJudgedAnew(t *testing.T) {
 			}
 			found := e.Report.Findings
 			e.Report.Findings, e.Report.Found = nil, 0
+			if untold := e.Report.Exchanges - e.Report.Recorded - e.Report.Off; untold > 0 {
+				if _, err := readEvidence(bytes.NewReader(w.written(e)), nil); !errors.Is(err, ErrEvidence) {
+					t.Errorf("a report of nothing tells of %d recordings neither that they were read nor why not: %v", untold, err)
+				}
+				return
+			}
 			if slices.Contains(onWord, tt.what) {
 				found = nil
 			}
@@ -120,13 +126,22 @@ func TestOtherRules(t *testing.T) {
 	}
 }
 
-// TestMoreFindingsThanAReportLists are not held against it, as long as it counts them.
+// TestMoreFindingsThanAReportLists are not held against it, as long as it counts them and
+// has no room for them.
 func TestMoreFindingsThanAReportLists(t *testing.T) {
 	w := harm{harm: func(_ *world, c *call) { c.decision.Path = "/b" }}.world(t)
 	e := w.evidence()
 	e.Report.Findings = nil
+	if got := w.checked(e).Judged.Unsaid; len(got) != 1 {
+		t.Errorf("it counts them, has room, and does not say %v", got)
+	}
+	e.Report.Findings, e.Report.Found = make([]SessionFinding, findingsMax), findingsMax+1
 	if got := w.checked(e).Judged.Unsaid; len(got) > 0 {
 		t.Errorf("it counts them, and does not say %v", got)
+	}
+	e.Report.Found--
+	if got := w.checked(e).Judged.Unsaid; len(got) != 1 {
+		t.Errorf("it counts others, and does not say %v", got)
 	}
 }
 
@@ -171,12 +186,26 @@ func TestAllLines(t *testing.T) {
 	w.happen(noon.Add(10*time.Minute), usual("e9"))
 	e := w.evidence()
 	all := len(e.Lines[w.log.ID()])
-	if c := w.checked(e); c.Logs[0].Whole != int64(all) || all != 13 {
+	if c := w.checked(e); c.Logs[0].Whole != int64(all) || c.Logs[0].Gaps != 0 || all != 13 {
 		t.Errorf("%d lines, whole up to %d", all, c.Logs[0].Whole)
 	}
 	e.Lines[w.log.ID()] = slices.DeleteFunc(e.Lines[w.log.ID()], func(l record.Line) bool { return bytes.Contains(l.Raw, []byte("revoked")) })
-	if c := w.checked(e); c.Logs[0].Whole != 10 {
+	if c := w.checked(e); c.Logs[0].Whole != 10 || c.Logs[0].Gaps != 1 {
 		t.Errorf("without the revocation: whole up to %d", c.Logs[0].Whole)
+	}
+}
+
+// TestLinesThatCameSince are left to the next time, but for those about leases.
+func TestLinesThatCameSince(t *testing.T) {
+	var l CheckedLog
+	for _, tt := range []struct {
+		seq   uint64
+		entry record.Entry
+		gaps  int64
+	}{{1, record.Entry{Decision: &record.Decision{Exchange: "e1"}}, 0}, {5, record.Entry{Lease: &record.Lease{}}, 0}, {6, record.Entry{End: &record.End{Exchange: "e1"}}, 3}} {
+		if l.take(place{line: record.Line{Seq: tt.seq}, entry: tt.entry}); l.Gaps != tt.gaps || l.Whole != 1 {
+			t.Errorf("behind entry %d: %+v", tt.seq, l)
+		}
 	}
 }
 

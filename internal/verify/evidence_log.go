@@ -57,18 +57,21 @@ func (e *evidenceReader) log() error {
 	}
 	var last record.Line
 	for bytes.HasPrefix(e.line, []byte("entry ")) {
-		if last, err = e.entry(c.Checkpoint, last); err != nil {
+		if last, err = e.entry(c.Checkpoint, last, &out); err != nil {
 			return err
 		}
-		out.take(last.Seq)
 	}
 	e.out.Logs = append(e.out.Logs, out)
 	return nil
 }
 
 // take counts an entry that was proved.
-func (l *CheckedLog) take(seq uint64) {
+func (l *CheckedLog) take(p place) {
+	seq := p.line.Seq
 	l.Entries++
+	if p.exchange() != "" {
+		l.Gaps = int64(seq) - int64(l.Entries)
+	}
 	if int64(seq) == l.Whole+1 {
 		l.Whole++
 	}
@@ -160,8 +163,8 @@ func (e *evidenceReader) proof() (hashes []tlog.Hash, err error) {
 	return hashes, nil
 }
 
-// entry reads an entry behind the last one, and proves that it is in the tree.
-func (e *evidenceReader) entry(c checkpoint.Checkpoint, last record.Line) (l record.Line, err error) {
+// entry reads an entry behind the last one, proves that it is in the tree, and counts it.
+func (e *evidenceReader) entry(c checkpoint.Checkpoint, last record.Line, to *CheckedLog) (l record.Line, err error) {
 	number, err := e.value("entry")
 	if err != nil {
 		return l, err
@@ -191,6 +194,7 @@ func (e *evidenceReader) entry(c checkpoint.Checkpoint, last record.Line) (l rec
 	if err != nil {
 		return l, wrong("entry %d cannot be read", l.Seq)
 	}
+	to.take(p)
 	if err := e.each(e.ctx, p); err != nil {
 		return l, err
 	}

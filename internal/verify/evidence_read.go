@@ -40,6 +40,7 @@ type CheckedLog struct {
 	Size      int64            `json:"size"`    // entries that the checkpoint covers
 	Entries   int              `json:"entries"` // of them, in the file and proved
 	Whole     int64            `json:"whole"`   // entries from the first on of which none is missing
+	Gaps      int64            `json:"gaps"`    // entries that are missing before the last one about an exchange
 	Witnesses []CheckedWitness `json:"witnesses"`
 }
 
@@ -223,6 +224,7 @@ func (e *evidenceReader) head() error {
 	if named.Name() != e.key.Name() || named.KeyHash() != e.key.KeyHash() {
 		return wrong("it was made with another key, %q", named.Name())
 	}
+	e.judge.tally.made, e.judge.tally.key = e.out.Made, e.key
 	return nil
 }
 

@@ -318,6 +318,7 @@ func TestSessionsJudgeErasures(t *testing.T) {
 		{"not finished", recording.ErrBroken, "e1", SessionReport{ToErase: 1}, ""},
 		{"not begun", nil, "e1", SessionReport{ToErase: 1, Recorded: 1}, ""},
 		{"no act", recording.ErrErased, "", SessionReport{}, Changed},
+		{"nobody's act", recording.ErrErased, "-e1", SessionReport{}, Changed},
 		{"another's act", recording.ErrErased, "e2", SessionReport{}, Changed},
 		{"taken away", recording.ErrGone, "e1", SessionReport{}, Unrecorded},
 	} {
@@ -326,7 +327,12 @@ func TestSessionsJudgeErasures(t *testing.T) {
 			w.lease(noon, "active", "")
 			w.happen(noon.Add(time.Minute), usual("e1"))
 			w.gone["e1"] = c.err
-			w.append(record.Entry{Act: &record.Act{Name: "erase", Exchange: c.says, Target: "pack"}})
+			id, unsigned := strings.CutPrefix(c.says, "-")
+			act := signedAct(t, 1, record.Act{Name: "erase", Exchange: id, Target: "pack"})
+			if unsigned {
+				act.Sig = nil
+			}
+			w.append(record.Entry{Act: &act})
 			got := w.verify(nil)
 			if got.Erased != c.want.Erased || got.ToErase != c.want.ToErase || got.Recorded != c.want.Recorded ||
 				got.Found != len(got.Findings) || (c.what == "") != (got.Found == 0) || got.Found > 0 && got.Findings[0].What != c.what {

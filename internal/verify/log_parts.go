@@ -48,7 +48,7 @@ type toldPack struct {
 func (r *logRead) act(at time.Time, act *record.Act, where Finding) {
 	a := r.audit
 	switch {
-	case act.Name == recording.ActErase && !a.signed(act):
+	case act.Name == recording.ActErase && !Erases(act, a.Keys):
 		where.What = fmt.Sprintf("an act that erases exchange %q, in pack %q, has no signature of the instance, and counts for nothing", act.Exchange, act.Target)
 		r.found(where)
 	case act.Name == "prune":
@@ -67,10 +67,11 @@ func (r *logRead) act(at time.Time, act *record.Act, where Finding) {
 	}
 }
 
-// signed tells whether an act that erases is the instance's.
-func (a *logAudit) signed(act *record.Act) bool {
+// Erases tells whether an act says that an exchange, or something in a pack, is erased,
+// and one of the keys signed it.
+func Erases(act *record.Act, keys []note.Verifier) bool {
 	text := []byte(recording.ErasureText(*act))
-	return slices.ContainsFunc(a.Keys, func(k note.Verifier) bool { return k.Verify(text, act.Sig) })
+	return act.Name == recording.ActErase && slices.ContainsFunc(keys, func(k note.Verifier) bool { return k.Verify(text, act.Sig) })
 }
 
 func (a *logAudit) pack(act *record.Act) *toldPack {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
 	"cloakroom/internal/recording"
@@ -34,7 +36,8 @@ type Packs interface {
 // is required.
 type Sessions struct {
 	Replicas []Replica
-	Search   *search.Search // for every value that is or was in force
+	Keys     []note.Verifier // of the logs: any of them; an act that none signed erases nothing
+	Search   *search.Search  // for every value that is or was in force
 	Now      time.Time
 	// Want tells which exchanges are verified; nil: all.
 	Want func(d *record.Decision, at time.Time) bool

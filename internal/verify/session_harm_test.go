@@ -124,6 +124,27 @@ var harms = []harm{
 		c.decision.Path = "/a/ckr_git_[ticket]"
 		w.scoped("path", "POST api.example.com/a/ckr_git_<ticket>")
 	}, OtherOperation, "lease1"},
+	{"another operation than was approved, with brackets", func(w *world, c *call) {
+		c.decision.Path = "/a/b?f[x]=2"
+		w.scoped("operation", "GET api.example.com/a/b?f[x]=1")
+	}, OtherOperation, "lease1"},
+	{"another operation than was approved, with a mark of its own", func(w *world, c *call) {
+		c.decision.Path = "/a/z?q=[token]"
+		w.scoped("operation", "GET api.example.com/a/b?q=1")
+	}, OtherOperation, "lease1"},
+	{"more than was approved, behind a placeholder's place", func(w *world, c *call) {
+		c.decision.Path = "/a/b/ckr_git_[ticket]"
+		w.scoped("path", "GET api.example.com/a/b")
+	}, OtherOperation, "lease1"},
+	{"two leases at one place, of which nobody knows the second", func(_ *world, c *call) {
+		second := c.decision.Uses[0]
+		second.Lease = "lease2"
+		c.decision.Uses = append(c.decision.Uses, second)
+	}, NoLease, "lease2"},
+	{"under a lease that nobody knows, where the end has no room", func(_ *world, c *call) {
+		c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease2", LeaseEnds: noon.Add(15 * time.Minute)})
+		c.end.SubstitutionsCut = 1
+	}, NoLease, "lease2"},
 	{"another credential under a lease that was judged", func(_ *world, c *call) {
 		c.decision.Uses = append(c.decision.Uses, record.Use{Credential: "other", Location: "query:k", Lease: "lease1", LeaseEnds: noon.Add(15 * time.Minute)})
 		c.end.Substitutions = append(c.end.Substitutions, record.Substitution{Credential: "other", Location: "query:k", N: 1})

@@ -21,6 +21,7 @@ type judgement struct {
 	values    *search.Search                         // to be searched for; nil: none
 	exchanges map[string]*exchange                   // the wanted ones, by id
 	later     map[string]bool                        // those that were decided since it began, by id
+	hits      int                                    // of values
 	report    SessionReport
 }
 

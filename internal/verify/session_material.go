@@ -16,7 +16,7 @@ func (a *sessionAudit) remember(ctx context.Context, p place) error {
 	if p.entry.Reload != nil {
 		a.compareBook(p)
 	}
-	if act := p.entry.Act; act != nil && act.Name == recording.ActErase && act.Exchange != "" {
+	if act := p.entry.Act; act != nil && act.Exchange != "" && Erases(act, a.Keys) {
 		if _, again := a.erased[act.Exchange]; !again {
 			a.erased[act.Exchange] = p
 		}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,22 +15,31 @@ import (
 // substituted judges every value that was put in.
 func (j *judgement) substituted(x *exchange) {
 	d, judged := x.decision.entry.Decision, map[*record.Use]bool{}
-	cut := x.end.entry.End.SubstitutionsCut
-	j.report.Substitutions, j.report.Unjudged = j.report.Substitutions+cut, j.report.Unjudged+cut
+	under := func(u *record.Use) {
+		if !judged[u] {
+			judged[u] = true
+			j.underLease(x, u)
+		}
+	}
+	if cut := x.end.entry.End.SubstitutionsCut; cut > 0 {
+		j.report.Substitutions, j.report.Unjudged = j.report.Substitutions+cut, j.report.Unjudged+cut
+		for i := range d.Uses { // under any of which they may have been
+			under(&d.Uses[i])
+		}
+	}
 	for _, s := range x.end.entry.End.Substitutions {
 		j.report.Substitutions += s.N
-		u := useOf(d, s)
+		uses := usesOf(d, s)
 		switch {
 		case d.Outcome != access.Allow:
 			j.about(x, s, NoUse, "the decision refused the request")
-		case u == nil && d.UsesCut > 0:
+		case len(uses) == 0 && d.UsesCut > 0:
 			j.report.Unjudged += s.N
-		case u == nil:
+		case len(uses) == 0:
 			j.about(x, s, NoUse, "the decision does not name it at "+s.Location)
 		default:
-			if !judged[u] {
-				judged[u] = true
-				j.underLease(x, u)
+			for _, u := range uses {
+				under(u)
 			}
 			j.byRules(x, s)
 		}
@@ -44,6 +54,7 @@ func (j *judgement) granted(x *exchange) {
 		return
 	}
 	j.report.Uncertain += len(d.Uses) + d.UsesCut
+	j.report.Unjudged += d.UsesCut
 	for i := range d.Uses {
 		u := &d.Uses[i]
 		j.underLease(x, u)
@@ -62,15 +73,15 @@ func (j *judgement) about(x *exchange, s record.Substitution, w What, detail str
 	j.found(f)
 }
 
-// useOf is the use of the decision under which a value was put in.
-func useOf(d *record.Decision, s record.Substitution) *record.Use {
-	i := slices.IndexFunc(d.Uses, func(u record.Use) bool {
-		return u.Credential == s.Credential && covers(u.Location, s.Location)
-	})
-	if i < 0 {
-		return nil
+// usesOf are the uses of the decision under which a value may have been put in: of two
+// tickets at one place, each has a lease.
+func usesOf(d *record.Decision, s record.Substitution) (all []*record.Use) {
+	for i := range d.Uses {
+		if u := &d.Uses[i]; u.Credential == s.Credential && covers(u.Location, s.Location) {
+			all = append(all, u)
+		}
 	}
-	return &d.Uses[i]
+	return all
 }
 
 // covers tells whether a location, as it prints, holds another.
@@ -148,13 +159,29 @@ func isOutside(l *record.Lease, d *record.Decision) bool {
 		allowed, _, _ = strings.Cut(allowed, "?")
 		used, _, _ = strings.Cut(used, "?")
 	}
-	return !ok || !isAltered(allowed+used) && allowed != used
+	return !ok || differ(allowed, used)
 }
 
-// isAltered tells whether a text may be another in the log than it was.
-func isAltered(text string) bool {
-	return strings.ContainsAny(text, "[…\ufffd") || strings.Contains(text, "ckr_")
+// differ tells whether two texts, as the log has them, were surely different ones.
+func differ(a, b string) bool {
+	a, aCut := unaltered(a)
+	b, bCut := unaltered(b)
+	return !(a == b || aCut && strings.HasPrefix(b, a) || bCut && strings.HasPrefix(a, b))
 }
+
+// unaltered is how far a text is in the log as it was, and whether that is not to its end:
+// from there on the log may have another text, that of a mark or a placeholder.
+func unaltered(text string) (known string, cut bool) {
+	at := altered.FindStringIndex(text)
+	if at == nil {
+		return text, false
+	}
+	return text[:at[0]], true
+}
+
+// altered is what the log has in the place of another text; a placeholder's prefix goes
+// with it.
+var altered = regexp.MustCompile(`[A-Za-z0-9_.-]*(ckr_|\[masked\]|\[ticket|\[token|…|\x{FFFD})`)
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

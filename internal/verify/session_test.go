@@ -82,6 +82,9 @@ func TestApprovedForAnOperation(t *testing.T) {
 		{"operation", "GET api.example.com/a/b?c=d", "/a/b?c=d"},
 		{"path", "GET api.example.com/a/b?c=e", "/a/b?c=d"},
 		{"operation", "GET api.example.com/a/ckr_git_<ticket>", "/a/ckr_git_[ticket]"},
+		{"operation", "GET api.example.com/a/b?f[x]=1", "/a/b?f[x]=1"},
+		{"operation", "GET api.example.com/a/b?x=[masked]&y=1", "/a/b?x=2&y=1"},
+		{"operation", "GET api.example.com/a/b?x=1&key=ghp_ckr_git_<ticket>", "/a/b?x=1&key=ghp_[token]"},
 		{"credential", "POST api.example.com/z", "/a/b"},
 		{"", "", "/a/b"},
 	} {
@@ -137,6 +140,18 @@ func TestWhatAnEndHasNoRoomFor(t *testing.T) {
 	}
 	if j := w.checked(e).Judged; j.Values != 70 || j.NoRules != 6 {
 		t.Errorf("got %+v", j)
+	}
+}
+
+// TestWhatADecisionHasNoRoomFor may have been put in, and cannot be judged.
+func TestWhatADecisionHasNoRoomFor(t *testing.T) {
+	w := newWorld(t)
+	w.lease(noon, "active", "")
+	c := usual("e1")
+	c.decision.Uses = slices.Repeat(c.decision.Uses, 40)
+	w.append(record.Entry{Time: noon.Add(time.Minute), Decision: &c.decision})
+	if r := w.verify(nil); r.Uncertain != 40 || r.Unjudged != 8 || r.Found > 0 {
+		t.Errorf("got %+v", r)
 	}
 }
 

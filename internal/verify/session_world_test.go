@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"cloakroom/internal/access"
 	"cloakroom/internal/inventory"
 	"cloakroom/internal/record"
@@ -187,7 +189,7 @@ func (w *world) verify(want func(*record.Decision, time.Time) bool) SessionRepor
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	report, err := Sessions{Replicas: []Replica{{Dir: w.dir, Packs: w}}, Search: s, Now: noon.Add(time.Hour), Want: want}.Verify(context.Background())
+	report, err := Sessions{Replicas: []Replica{{Dir: w.dir, Packs: w}}, Keys: []note.Verifier{signing(w.t, 1).Verifier()}, Search: s, Now: noon.Add(time.Hour), Want: want}.Verify(context.Background())
 	if err != nil {
 		w.t.Fatal(err)
 	}
