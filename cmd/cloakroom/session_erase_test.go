@@ -139,39 +139,6 @@ func TestEraseSaysWhatIsLeft(t *testing.T) {
 	}
 }
 
-// changedIndex is an index in which somebody changed the lines of an exchange.
-type changedIndex struct {
-	store
-	id     string
-	change func(decision, end []byte) ([]byte, []byte)
-}
-
-func (c changedIndex) changed(x record.Exchange) (record.Exchange, error) {
-	if idOf(x) != c.id {
-		return x, nil
-	}
-	return record.ReadExchange(c.change(x.DecisionLine, x.EndLine))
-}
-
-func (c changedIndex) Exchange(ctx context.Context, id string) (record.Exchange, error) {
-	x, err := c.store.Exchange(ctx, id)
-	if err != nil {
-		return x, err
-	}
-	return c.changed(x)
-}
-
-func (c changedIndex) Exchanges(ctx context.Context, principal, session string, limit int) (all []record.Exchange, err error) {
-	xs, err := c.store.Exchanges(ctx, "", session, limit)
-	for i := 0; i < len(xs) && err == nil; i++ {
-		var x record.Exchange
-		if x, err = c.changed(xs[i]); err == nil && (principal == "" || principalOf(x) == principal) {
-			all = append(all, x)
-		}
-	}
-	return all, err
-}
-
 // changedStore is one whose index somebody has changed.
 type changedStore struct {
 	store
