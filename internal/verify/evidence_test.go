@@ -100,7 +100,8 @@ func (w *world) evidenceOf(want func(*record.Decision, time.Time) bool, others .
 	}
 	e := Evidence{Key: signing(w.t, 1), Made: noon.Add(time.Hour), By: "cli:ann@ops1", Version: "v1", Asked: "all",
 		Witnesses: []string{witnessName, "one that took nothing"}}
-	v := Sessions{Search: s, Now: noon.Add(time.Hour), Want: want, Line: e.Take, Rules: e.TakeRules}
+	keys := []note.Verifier{signing(w.t, 1).Verifier(), signing(w.t, 2).Verifier()} // the other's is not that of evidence
+	v := Sessions{Search: s, Keys: keys, Now: noon.Add(time.Hour), Want: want, Line: e.Take, Rules: e.TakeRules}
 	for _, each := range append([]*world{w}, others...) {
 		e.Dirs = append(e.Dirs, each.dir)
 		v.Replicas = append(v.Replicas, Replica{Dir: each.dir, Packs: each})
