@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -106,15 +105,10 @@ func (p *Packs) listedNow(ctx context.Context, id string) (all []object, err err
 
 // putOutside stores what a pack is now beside the object that it was.
 func (p *Packs) putOutside(ctx context.Context, was string, raw []byte) error {
-	base := was[:strings.LastIndexByte(was, '-')+1]
 	sum := sha256.Sum256(raw)
-	key := base + hex.EncodeToString(sum[:]) + closedExt
+	key := objectKey(was[:strings.LastIndexByte(was, '-')], sum[:])
 	if err := bucket.Put(ctx, p.bucket, key, bytes.NewReader(raw), nil); err != nil {
 		return err
 	}
-	back, err := p.bucket.ReadAll(ctx, key)
-	if err == nil && !bytes.Equal(back, raw) {
-		err = errUnlike
-	}
-	return err
+	return p.stored(ctx, key, sum[:])
 }

@@ -133,8 +133,8 @@ func (r *Recorder) upload(ctx context.Context, key, path string) error {
 }
 
 // stored reads an object whose bytes must have that hash.
-func (r *Recorder) stored(ctx context.Context, key string, sum []byte) error {
-	back, err := r.bucket.NewReader(ctx, key, nil)
+func (p *Packs) stored(ctx context.Context, key string, sum []byte) error {
+	back, err := p.bucket.NewReader(ctx, key, nil)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
-	"cloakroom/internal/checkpoint"
 	"cloakroom/internal/record"
 	"cloakroom/internal/record/recordtest"
 	"cloakroom/internal/recording"
@@ -61,10 +58,6 @@ func TestLogFindsChangedPacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := checkpoint.NewKey([32]byte{7})
-	if err != nil {
-		t.Fatal(err)
-	}
 	first := bytes.IndexByte(whole, '\n') + 1
 	rest := whole[first:]
 	size := len(rest) / 3
@@ -84,16 +77,7 @@ func TestLogFindsChangedPacks(t *testing.T) {
 			if err := os.WriteFile(path, c.pack, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			packs, err := recording.OpenReader(context.Background(), dir, [32]byte{}, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer packs.Close()
-			report, err := Logs{Dirs: []string{dir}, Keys: []note.Verifier{key.Verifier()}, Now: time.Now(),
-				Parts: map[string]Parts{dir: packs}}.Verify(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
+			report := verifiesParts(t, dir)
 			got := ""
 			for _, f := range report.Findings {
 				if strings.Contains(f.What, "pack") {
