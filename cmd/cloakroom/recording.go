@@ -93,7 +93,7 @@ func (s *service) exportRecorder() {
 	count("recording_store_failures_total", "Times that the outside store did not take a pack.", func(t recording.Stats) uint64 { return t.Refused })
 	count("recording_packs_pruned_total", "Packs that were deleted as their time was over.", func(t recording.Stats) uint64 { return t.Pruned })
 	s.metrics.Gauge("recording_waiting_bytes", "Bytes of packs that the outside store has not taken yet.", func() float64 { return float64(s.recorder.Stats().Waiting) })
-	s.metrics.Gauge("recording_principals_over_share", "Principals that have used up their share of recording.", func() float64 { return float64(s.recorder.Stats().Over) })
+	s.metrics.Gauge("recording_principals_over_share", "Principals that have used up their share of recording.", func() float64 { return float64(s.recorder.OverShare()) })
 	s.metrics.Gauge("recording_stuck_packs", "Packs that the outside store did not take when they were last tried.", func() float64 { return float64(s.recorder.Stats().Stuck) })
 	s.metrics.Gauge("recording_ready", "1 where exchanges can be recorded.", func() float64 {
 		if s.recorder.Ready("") != nil {

@@ -115,8 +115,9 @@ func (r *Recorder) readyFor(principal string) error {
 	return r.over(s, 1)
 }
 
-// overShare counts the principals that have used their share.
-func (r *Recorder) overShare() (n int) {
+// OverShare counts the principals that have used up their share now. It looks at each of
+// them, while nothing begins.
+func (r *Recorder) OverShare() (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.shares {

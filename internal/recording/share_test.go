@@ -41,7 +41,7 @@ func TestMemoryShare(t *testing.T) {
 			if goOn := len(tapes) - cut; strict && (goOn < 8 || goOn > 20) || !strict && cut > 0 { // 16 runs, and what the disk took meanwhile
 				t.Errorf("%d of %d were cut", cut, len(tapes))
 			}
-			if s := r.Stats(); s.Memory > 24*runMax || s.Over != 1 || s.Lost == 0 {
+			if s := r.Stats(); s.Memory > 24*runMax || r.OverShare() != 1 || s.Lost == 0 {
 				t.Errorf("got %+v", s)
 			}
 			if err := errors.Join(r.Ready(""), r.Ready("quiet"), ordinary(quiet, jsonBody(1))); err != nil {
@@ -51,7 +51,7 @@ func TestMemoryShare(t *testing.T) {
 				tape.End(began, record.End{})
 			}
 			eventually(t, "all ends", func() bool { return r.Stats().Memory == 0 })
-			if err := r.Ready("greedy"); err != nil || r.Stats().Over != 0 {
+			if err := r.Ready("greedy"); err != nil || r.OverShare() != 0 {
 				t.Errorf("once all ended: %v", err)
 			}
 		})

@@ -19,7 +19,6 @@ type Stats struct {
 	Tapes     int           // now
 	Memory    int64         // bytes that are not on disk now
 	Waiting   int64         // bytes of packs that wait for the outside store now
-	Over      int           // principals that have used up their share now
 	Stuck     int64         // packs of these that it did not take when they were last tried
 }
 
@@ -47,7 +46,6 @@ func (r *Recorder) Stats() Stats {
 		Tapes:     tapes,
 		Memory:    r.memory.Load(),
 		Waiting:   r.waiting.Load(),
-		Over:      r.overShare(),
 		Stuck:     r.stuck.Load(),
 	}
 }
